@@ -1,0 +1,43 @@
+//! What REP means: types, events and their Avro schemas, ports and their contract suites, pure algorithms.
+//!
+//! This crate knows no network, no clock and no randomness of its own; time comes in as an argument. Start
+//! at [`UserAction`] (what shoppers do), [`Preference`] (what is left of it) and [`ports`] (what keeps it).
+
+mod action;
+pub mod avro;
+mod hash;
+mod ids;
+mod inventory;
+mod money;
+mod notification;
+mod partition;
+mod popularity;
+pub mod ports;
+mod position;
+mod preference;
+mod product;
+mod time;
+mod topic;
+pub mod vector;
+
+pub use action::{
+    ActionType, EventTimeLimits, FieldError, METADATA_BYTES_MAX, METADATA_ENTRIES_MAX,
+    SEARCH_QUERY_BYTES_MAX, UserAction,
+};
+pub use hash::stable_hash128;
+pub use ids::{ID_BYTES_MAX, IdError, ModelId, NotificationId, ProductId, SessionId, TraceId, UserId};
+pub use inventory::{DetectionRules, InventoryChange, detect};
+pub use money::{Currency, MINOR_UNITS_MAX, Money, MoneyError};
+pub use notification::{
+    InterestReason, Notification, NotificationKind, NotificationKinds, NotificationSettings,
+};
+pub use partition::partition_of;
+pub use popularity::{DecayedSum, HALF_LIFE_DEFAULT};
+pub use position::Position;
+pub use preference::{EmaRules, FoldOutcome, PURCHASED_MAX, Preference, RECENT_MAX, RecentAction};
+pub use product::{
+    ATTRIBUTES_MAX, DESCRIPTION_BYTES_MAX, LABEL_BYTES_MAX, NAME_BYTES_MAX, Product, ProductFilter, STOCK_MAX,
+};
+pub use time::{Clock, Timestamp, TimestampError};
+pub use topic::Topic;
+pub use vector::{UnitVector, VectorError};

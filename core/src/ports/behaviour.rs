@@ -1,0 +1,95 @@
+//! The log of actions as documents: history, interest, and which events were seen.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::StoreError;
+use crate::{InterestReason, Position, ProductId, Timestamp, TraceId, UserAction, UserId};
+
+/// An action as it is kept; its id is the action's trace id.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BehaviourDocument {
+    /// The action.
+    pub action: UserAction,
+    /// The record it was read from.
+    pub position: Position,
+    /// When that record was appended.
+    pub appended_at: Timestamp,
+}
+
+/// What became of one document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IndexOutcome {
+    /// It is new.
+    Created,
+    /// It was there, from the same record: a redelivery.
+    Redelivered,
+    /// Its trace id was there, from another record: a repeat by the client. The first stands.
+    Duplicate,
+    /// The store refuses this document alone.
+    Failed {
+        /// Whether the same document may be taken later.
+        retryable: bool,
+        /// What the store said.
+        reason: String,
+    },
+}
+
+/// A shopper who cares about a product.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Interest {
+    /// Who.
+    pub user_id: UserId,
+    /// The strongest reason.
+    pub reason: InterestReason,
+    /// When they last showed it.
+    pub at: Timestamp,
+}
+
+/// A page of a shopper's history, newest first.
+#[derive(Clone, Debug)]
+pub struct HistoryPage {
+    /// The documents.
+    pub items: Vec<BehaviourDocument>,
+    /// Where the next page begins; opaque; `None` at the end.
+    pub next: Option<String>,
+}
+
+/// Behaviour documents.
+///
+/// - `index` is idempotent by trace id and takes each document alone: one that fails does not fail others.
+///   Taken documents are durable no later than the next commit of the group whose records they are.
+/// - History is ordered by the action's time, newest first, then by trace id.
+#[async_trait]
+pub trait BehaviourStore: Send + Sync {
+    /// Keeps `documents`; gives an outcome for each, in their order.
+    async fn index(&self, documents: Vec<BehaviourDocument>) -> Result<Vec<IndexOutcome>, StoreError>;
+
+    /// From which record each trace id was indexed; `None` for what was never seen.
+    async fn positions(&self, trace_ids: &[TraceId]) -> Result<Vec<Option<Position>>, StoreError>;
+
+    /// Up to `limit` of a shopper's actions, from `cursor` on. An unknown shopper has an empty history; a
+    /// cursor that is not ours is refused as invalid.
+    async fn history(
+        &self,
+        user: &UserId,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<HistoryPage, StoreError>;
+
+    /// Up to `limit` shoppers who showed interest in `product` at or after `since`, strongest reason first,
+    /// then newest. What was bought, taken out of the cart or disliked later is no interest.
+    async fn interested(
+        &self,
+        product: &ProductId,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Interest>, StoreError>;
+
+    /// Forgets a shopper; gives how many documents went. Trace ids stay known, as bare hashes, so that a
+    /// repeat still has no effect.
+    async fn erase(&self, user: &UserId) -> Result<u64, StoreError>;
+
+    /// Documents kept.
+    async fn count(&self) -> Result<u64, StoreError>;
+}

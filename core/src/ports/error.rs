@@ -1,0 +1,56 @@
+use std::fmt;
+
+/// What kind of failure a store met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreErrorKind {
+    /// The store cannot be reached or is overloaded; the same call may succeed later.
+    Unavailable,
+    /// The store has no room left; may succeed once somebody made some.
+    Full,
+    /// The call itself is at fault, and will be each time.
+    Invalid,
+    /// What is stored cannot be read.
+    Corrupt,
+}
+
+/// Why a store did not do what it was asked.
+#[derive(Debug)]
+pub struct StoreError {
+    kind: StoreErrorKind,
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl StoreError {
+    /// An error of `kind`, caused by `source`.
+    pub fn new(kind: StoreErrorKind, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { kind, source: source.into() }
+    }
+
+    /// What kind.
+    pub fn kind(&self) -> StoreErrorKind {
+        self.kind
+    }
+
+    /// Whether the same call may succeed later.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self.kind, StoreErrorKind::Unavailable | StoreErrorKind::Full)
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.kind {
+            StoreErrorKind::Unavailable => "store is unavailable",
+            StoreErrorKind::Full => "store is full",
+            StoreErrorKind::Invalid => "store refused the call",
+            StoreErrorKind::Corrupt => "stored data cannot be read",
+        };
+        write!(f, "{what}: {}", self.source)
+    }
+}
+
+impl std::error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&*self.source)
+    }
+}

@@ -1,0 +1,110 @@
+//! The durable log: topics of partitions of records, read by groups.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::StoreError;
+use crate::{Position, Timestamp, Topic};
+
+/// A record to be appended. Its partition follows from its key, as [`crate::partition_of`] says.
+#[derive(Clone, Debug)]
+pub struct NewRecord {
+    /// What decides the partition, and so what is kept in order.
+    pub key: Bytes,
+    /// The event, encoded.
+    pub value: Bytes,
+}
+
+/// A record of the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// Where it stands.
+    pub position: Position,
+    /// When it was appended, by the log's clock.
+    pub appended_at: Timestamp,
+    /// Its key.
+    pub key: Bytes,
+    /// Its value.
+    pub value: Bytes,
+}
+
+/// What a poll brought.
+#[derive(Debug)]
+pub enum Polled {
+    /// Records in order within each partition; none if nothing came within the wait.
+    Records(Vec<Record>),
+    /// These partitions go to another member: finish and commit what was read from them, then call
+    /// [`GroupReader::release`]. Nothing more of them will be delivered.
+    Revoking(Vec<u32>),
+}
+
+/// Where a group stands in one partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PartitionOffsets {
+    /// The partition.
+    pub partition: u32,
+    /// Offset of the oldest record kept.
+    pub begin: u64,
+    /// Offset that the next record will get.
+    pub end: u64,
+    /// Offset the group will read next; `None` if it never committed.
+    pub committed: Option<u64>,
+}
+
+impl PartitionOffsets {
+    /// Records the group has yet to finish.
+    pub fn lag(&self) -> u64 {
+        self.end.saturating_sub(self.committed.unwrap_or(self.begin).max(self.begin))
+    }
+}
+
+/// A durable log.
+///
+/// - `append` returns once every record is durable: after a crash each is there. Records of one call that
+///   share a partition stay in order. After an error some may be there: whoever appends again must be
+///   prepared for doubles (events carry ids).
+/// - Each partition of a topic is read by at most one member of a group at a time; a member that joins or
+///   leaves moves partitions, by [`Polled::Revoking`].
+/// - A group that never committed begins at the oldest record kept.
+#[async_trait]
+pub trait EventLog: Send + Sync {
+    /// Appends `records`, giving each its position, in the order given.
+    async fn append(&self, topic: Topic, records: Vec<NewRecord>) -> Result<Vec<Position>, StoreError>;
+
+    /// Joins `group` as a member that reads `topic`. Dropping the reader leaves the group without
+    /// committing.
+    async fn subscribe(&self, group: &str, topic: Topic) -> Result<Box<dyn GroupReader>, StoreError>;
+
+    /// Reads up to `max` records from `offset` on, without a group; none at the end. An offset before the
+    /// oldest record kept reads from the oldest.
+    async fn read(
+        &self,
+        topic: Topic,
+        partition: u32,
+        offset: u64,
+        max: usize,
+    ) -> Result<Vec<Record>, StoreError>;
+
+    /// Where `group` stands in each partition, ordered by partition.
+    async fn offsets(&self, topic: Topic, group: &str) -> Result<Vec<PartitionOffsets>, StoreError>;
+}
+
+/// One member of a group.
+#[async_trait]
+pub trait GroupReader: Send {
+    /// Waits up to `wait` for a first record, then returns what is there at once, at most `max` records.
+    async fn poll(&mut self, max: usize, wait: Duration) -> Result<Polled, StoreError>;
+
+    /// Says that all before these offsets is done: `(partition, next offset)`. Durable when it returns, in
+    /// one step with whatever state the same backend holds back for it. Offsets of partitions that this
+    /// member no longer has are refused as invalid, and nothing is committed.
+    async fn commit(&mut self, offsets: &[(u32, u64)]) -> Result<(), StoreError>;
+
+    /// Hands revoked partitions on.
+    async fn release(&mut self, partitions: &[u32]) -> Result<(), StoreError>;
+
+    /// The partitions this member has, in order.
+    fn assignment(&self) -> Vec<u32>;
+}

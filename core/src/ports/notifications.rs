@@ -1,0 +1,102 @@
+//! Inbox, history and live streams of notifications.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast;
+
+use super::StoreError;
+use crate::{Notification, NotificationId, NotificationSettings, Timestamp, UserId};
+
+/// A notification in a shopper's inbox.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InboxItem {
+    /// What was told.
+    pub notification: Notification,
+    /// Its number in this shopper's inbox, from 1, without gaps; the id of stream events.
+    pub sequence: u64,
+    /// When it was delivered.
+    pub delivered_at: Timestamp,
+    /// Over which channels, such as `in-app` or `push`.
+    pub channels: Vec<String>,
+    /// When it was read.
+    pub read_at: Option<Timestamp>,
+}
+
+/// A notification to be put into an inbox.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// What is told.
+    pub notification: Notification,
+    /// Over which channels.
+    pub channels: Vec<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What became of a delivery.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DeliveryOutcome {
+    /// It is in the inbox, and live streams were told.
+    Delivered(InboxItem),
+    /// It was there already; nobody was told again.
+    Duplicate,
+}
+
+/// A page of an inbox, newest first.
+#[derive(Clone, Debug)]
+pub struct InboxPage {
+    /// The items.
+    pub items: Vec<InboxItem>,
+    /// All unread items of the inbox.
+    pub unread: u64,
+    /// Sequence before which the next page begins; `None` at the end.
+    pub next: Option<u64>,
+}
+
+/// What a stream missed while it was away.
+#[derive(Clone, Debug)]
+pub struct Replay {
+    /// The items after the sequence asked for, oldest first.
+    pub items: Vec<InboxItem>,
+    /// Whether some that belong before `items` are no longer kept, or more are missing than fit.
+    pub gap: bool,
+}
+
+/// Inboxes.
+///
+/// - `deliver` is idempotent by notification id, durable when it returns, and only then tells streams.
+/// - An inbox keeps its newest 1,000 items; older ones leave.
+/// - Everything is by shopper: no call shows one shopper what belongs to another.
+#[async_trait]
+pub trait Notifications: Send + Sync {
+    /// Puts notifications into inboxes; gives an outcome for each, in their order.
+    async fn deliver(&self, deliveries: Vec<Delivery>) -> Result<Vec<DeliveryOutcome>, StoreError>;
+
+    /// Up to `limit` items with a sequence below `before`.
+    async fn inbox(&self, user: &UserId, before: Option<u64>, limit: usize) -> Result<InboxPage, StoreError>;
+
+    /// Up to `limit` items with a sequence above `after`.
+    async fn replay(&self, user: &UserId, after: u64, limit: usize) -> Result<Replay, StoreError>;
+
+    /// Marks an item of this shopper as read; `None` if they have no such item. Idempotent: the first time
+    /// stands.
+    async fn mark_read(
+        &self,
+        user: &UserId,
+        id: &NotificationId,
+        at: Timestamp,
+    ) -> Result<Option<InboxItem>, StoreError>;
+
+    /// What the shopper wants; the default if they never said.
+    async fn settings(&self, user: &UserId) -> Result<NotificationSettings, StoreError>;
+
+    /// Keeps what the shopper wants.
+    async fn put_settings(&self, user: &UserId, settings: NotificationSettings) -> Result<(), StoreError>;
+
+    /// Forgets inbox and settings of a shopper; gives how many items went.
+    async fn erase(&self, user: &UserId) -> Result<u64, StoreError>;
+
+    /// Deliveries to one shopper from now on. A receiver that falls behind its bound loses the oldest and
+    /// is told so.
+    fn subscribe(&self, user: &UserId) -> broadcast::Receiver<InboxItem>;
+}

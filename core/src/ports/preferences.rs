@@ -1,0 +1,86 @@
+//! Preference vectors: cached, backed up, fenced.
+
+use async_trait::async_trait;
+use serde::Serialize;
+use tokio::sync::broadcast;
+
+use super::StoreError;
+use crate::{ActionType, Preference, ProductId, Timestamp, TraceId, UnitVector, UserId};
+
+/// That, and by what, a shopper's preference changed: tells live views to look again.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PreferenceChange {
+    /// The event.
+    pub trace_id: TraceId,
+    /// Whose preference.
+    pub user_id: UserId,
+    /// What they did.
+    pub action_type: ActionType,
+    /// With which product.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub product_id: Option<ProductId>,
+    /// When they did it.
+    pub event_at: Timestamp,
+    /// When the event was durable in the log.
+    pub logged_at: Timestamp,
+    /// When the vector had moved.
+    pub applied_at: Timestamp,
+    /// Actions folded in so far.
+    pub action_count: u64,
+}
+
+/// What became of a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreOutcome {
+    /// It stands.
+    Stored,
+    /// What is there was changed by a later record: nothing was written.
+    Stale,
+}
+
+/// A state to be stored, with the events that led to it since it was loaded.
+#[derive(Clone, Debug)]
+pub struct PreferenceWrite {
+    /// The new state; its position fences the write.
+    pub preference: Preference,
+    /// What to announce once it stands, in order.
+    pub changes: Vec<PreferenceChange>,
+}
+
+/// Preference vectors.
+///
+/// - `store` is a compare-and-set by position: a state is taken only if its position is not covered by
+///   that of the state that is there ([`crate::Position::is_covered_by`]).
+/// - A taken state is seen at once by every `load`, and is durable no later than the next commit of the
+///   group whose records it folds.
+/// - An entry that nobody changed for the time to live (24 h) may leave the cache; `load` then finds it in
+///   the backup. Absent (`None`) means never stored, or erased.
+#[async_trait]
+pub trait PreferenceStore: Send + Sync {
+    /// The states of `users`, in their order.
+    async fn load(&self, users: &[UserId]) -> Result<Vec<Option<Preference>>, StoreError>;
+
+    /// Stores states and announces their changes; gives an outcome for each, in their order.
+    async fn store(&self, writes: Vec<PreferenceWrite>) -> Result<Vec<StoreOutcome>, StoreError>;
+
+    /// Up to `k` shoppers whose vector is at least `cosine_min` near to `vector` and who acted at or after
+    /// `since`, nearest first.
+    async fn nearest(
+        &self,
+        vector: &UnitVector,
+        k: usize,
+        cosine_min: f32,
+        since: Timestamp,
+    ) -> Result<Vec<(UserId, f32)>, StoreError>;
+
+    /// Up to `limit` shoppers, last changed first.
+    async fn recent(&self, limit: usize) -> Result<Vec<Preference>, StoreError>;
+
+    /// Forgets a shopper, cache and backup; whether there was something.
+    async fn erase(&self, user: &UserId) -> Result<bool, StoreError>;
+
+    /// Changes of one shopper from now on. A receiver that falls behind its bound loses the oldest and is
+    /// told so.
+    fn changes(&self, user: &UserId) -> broadcast::Receiver<PreferenceChange>;
+}
