@@ -1,0 +1,77 @@
+//! Text to token ids: prefix, cut at the model's maximum, never padded here.
+
+use std::path::Path;
+
+use tokenizers::{Tokenizer, TruncationParams};
+
+use crate::LoadError;
+
+/// Text beyond this many bytes a token is cut before the tokenizer sees it: a 1 MiB text costs no more than
+/// the part of it that a model can read. Ordinary words need 2 to 8.
+const BYTES_PER_TOKEN_MAX: usize = 64;
+
+/// One text as the model sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Tokens {
+    /// Ids with special tokens; 1 to `max_tokens` of them.
+    pub(crate) ids: Vec<u32>,
+    /// Whether the text was longer than the model's maximum.
+    pub(crate) cut: bool,
+}
+
+/// A model's tokenizer, set up for embedding.
+pub(crate) struct TextTokenizer {
+    tokenizer: Tokenizer,
+    max_tokens: usize,
+    pad_id: u32,
+}
+
+impl TextTokenizer {
+    /// Reads `tokenizer.json`; its own padding and truncation settings are replaced.
+    pub(crate) fn load(path: &Path, max_tokens: usize) -> Result<Self, LoadError> {
+        let mut tokenizer = Tokenizer::from_file(path).map_err(|error| LoadError::bad_file(path, error))?;
+        let pad_id = pad_id(&tokenizer);
+        let truncation = TruncationParams { max_length: max_tokens, ..TruncationParams::default() };
+        tokenizer.with_truncation(Some(truncation)).map_err(|error| LoadError::bad_file(path, error))?;
+        tokenizer.with_padding(None);
+        Ok(Self { tokenizer, max_tokens, pad_id })
+    }
+
+    /// The id that fills short rows of a batch. Some models read positions from it: it must be their own.
+    pub(crate) fn pad_id(&self) -> u32 {
+        self.pad_id
+    }
+
+    /// Tokens of `prefix` and `text` together.
+    pub(crate) fn encode(&self, prefix: &str, text: &str) -> Result<Tokens, String> {
+        let head = head(text, self.max_tokens * BYTES_PER_TOKEN_MAX);
+        let whole = if prefix.is_empty() { head.into() } else { format!("{prefix}{head}") };
+        let encoding = self.tokenizer.encode_fast(whole, true).map_err(|error| error.to_string())?;
+        let cut = head.len() < text.len() || !encoding.get_overflowing().is_empty();
+        let ids = encoding.get_ids().to_vec();
+        if ids.is_empty() {
+            return Err("the tokenizer gave no token, not even a special one".into());
+        }
+        Ok(Tokens { ids, cut })
+    }
+}
+
+fn pad_id(tokenizer: &Tokenizer) -> u32 {
+    let named = ["<pad>", "[PAD]"].iter().find_map(|token| tokenizer.token_to_id(token));
+    named.or(tokenizer.get_padding().map(|padding| padding.pad_id)).unwrap_or(0)
+}
+
+fn head(text: &str, bytes_max: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes_max)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cuts_on_a_character_boundary() {
+        assert_eq!(head("한국어", 4), "한");
+        assert_eq!(head("abc", 9), "abc");
+    }
+}
