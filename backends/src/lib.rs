@@ -1,1 +1,12 @@
-//! Under construction.
+//! How the ports of `rep-core` are kept: today by stores embedded in the process.
+//!
+//! This crate is the only user of the storage engine. Nothing outside [`connect`] asks which backend is
+//! there. Start at [`connect`], then [`embedded`].
+
+mod clock;
+mod connect;
+pub mod embedded;
+pub mod index;
+
+pub use clock::SystemClock;
+pub use connect::{Backends, ConnectConfig, ConnectError, connect};

@@ -1,0 +1,154 @@
+//! The one place where a backend is chosen.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rep_core::avro::Codec;
+use rep_core::ports::StoreError;
+use rep_core::ports::behaviour::BehaviourStore;
+use rep_core::ports::catalog::Catalog;
+use rep_core::ports::log::EventLog;
+use rep_core::ports::notifications::Notifications;
+use rep_core::ports::popularity::Popularity;
+use rep_core::ports::preferences::PreferenceStore;
+use rep_core::{Clock, ModelId, Topic};
+
+use crate::embedded::behaviour::EmbeddedBehaviour;
+use crate::embedded::catalog::EmbeddedCatalog;
+use crate::embedded::embeddings::EmbeddingCache;
+use crate::embedded::log::EmbeddedLog;
+use crate::embedded::notifications::EmbeddedNotifications;
+use crate::embedded::popularity::EmbeddedPopularity;
+use crate::embedded::preferences::{EmbeddedPreferences, PreferenceConfig};
+use crate::embedded::{Db, DbConfig, OpenError, schemas};
+
+/// Which backends, and their bounds.
+#[derive(Clone, Debug)]
+pub struct ConnectConfig {
+    /// Where the embedded stores live.
+    pub data_dir: PathBuf,
+    /// The model whose vectors are kept; others are ignored until they are made anew.
+    pub model: ModelId,
+    /// Width of its vectors.
+    pub dimensions: usize,
+    /// Bounds of the database.
+    pub db: DbConfig,
+    /// Bounds of the preference cache.
+    pub preferences: PreferenceConfig,
+    /// Age at which an action counts half for popularity.
+    pub popularity_half_life: Duration,
+    /// How long records of the log are kept.
+    pub log_retention: Duration,
+}
+
+impl ConnectConfig {
+    /// Defaults for a data directory and a model: half-life of 6 h, log kept for 7 days.
+    pub fn new(data_dir: PathBuf, model: ModelId, dimensions: usize) -> Self {
+        Self {
+            data_dir,
+            model,
+            dimensions,
+            db: DbConfig::default(),
+            preferences: PreferenceConfig::default(),
+            popularity_half_life: rep_core::HALF_LIFE_DEFAULT,
+            log_retention: Duration::from_secs(7 * 24 * 3600),
+        }
+    }
+}
+
+/// Why the backends are not there.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A store in it cannot be used.
+    #[error("store `{store}` cannot be opened: {source}")]
+    Store {
+        /// Which.
+        store: &'static str,
+        /// Why.
+        source: StoreError,
+    },
+}
+
+/// Every port, kept.
+#[derive(Clone)]
+pub struct Backends {
+    /// The log.
+    pub log: Arc<dyn EventLog>,
+    /// Products.
+    pub catalog: Arc<dyn Catalog>,
+    /// Actions as documents.
+    pub behaviour: Arc<dyn BehaviourStore>,
+    /// Preference vectors.
+    pub preferences: Arc<dyn PreferenceStore>,
+    /// What is popular.
+    pub popularity: Arc<dyn Popularity>,
+    /// Inboxes.
+    pub notifications: Arc<dyn Notifications>,
+    /// Texts embedded before.
+    pub embeddings: EmbeddingCache,
+    /// Events on the wire, with the registry's ids.
+    pub codec: Codec,
+    /// What must be done from time to time.
+    pub upkeep: Upkeep,
+}
+
+/// Opens the backends. Blocks while the data directory is read: seconds for a large one.
+pub fn connect(config: &ConnectConfig, clock: Arc<dyn Clock>) -> Result<Backends, ConnectError> {
+    let in_store = |store| move |source| ConnectError::Store { store, source };
+    let db = Db::open(&config.data_dir, config.db, clock)?;
+    let ids = schemas::register(&db).map_err(in_store("schemas"))?;
+    let codec = Codec::new(&ids).map_err(|error| ConnectError::Store {
+        store: "schemas",
+        source: StoreError::new(rep_core::ports::StoreErrorKind::Corrupt, error),
+    })?;
+    let log = Arc::new(EmbeddedLog::open(&db).map_err(in_store("log"))?);
+    let preferences =
+        Arc::new(EmbeddedPreferences::open(&db, config.preferences).map_err(in_store("preferences"))?);
+    let catalog =
+        EmbeddedCatalog::open(&db, config.model.clone(), config.dimensions).map_err(in_store("catalog"))?;
+    let popularity =
+        EmbeddedPopularity::open(&db, config.popularity_half_life).map_err(in_store("popularity"))?;
+    Ok(Backends {
+        log: Arc::clone(&log) as Arc<dyn EventLog>,
+        catalog: Arc::new(catalog),
+        behaviour: Arc::new(EmbeddedBehaviour::open(&db).map_err(in_store("behaviour"))?),
+        preferences: Arc::clone(&preferences) as Arc<dyn PreferenceStore>,
+        popularity: Arc::new(popularity),
+        notifications: Arc::new(EmbeddedNotifications::open(&db).map_err(in_store("notifications"))?),
+        embeddings: EmbeddingCache::open(&db).map_err(in_store("embeddings"))?,
+        codec,
+        upkeep: Upkeep { db, log, preferences, retention: config.log_retention },
+    })
+}
+
+/// Work of the embedded stores that no request asks for.
+#[derive(Clone)]
+pub struct Upkeep {
+    db: Db,
+    log: Arc<EmbeddedLog>,
+    preferences: Arc<EmbeddedPreferences>,
+    retention: Duration,
+}
+
+impl Upkeep {
+    /// Removes what is past its retention; to be called about once a minute. Gives how many records of the
+    /// log went.
+    pub async fn run_once(&self) -> Result<u64, StoreError> {
+        let now = self.db.now();
+        self.preferences.sweep(now);
+        let mut removed = 0;
+        for topic in Topic::ALL {
+            removed += self.log.remove_before(topic, now.minus(self.retention)).await?;
+        }
+        Ok(removed)
+    }
+
+    /// Bytes of the data directory.
+    pub fn disk_bytes(&self) -> u64 {
+        self.db.disk_bytes()
+    }
+}

@@ -1,0 +1,159 @@
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch as WriteBatch, PersistMode};
+use parking_lot::Mutex;
+use rep_core::ports::{StoreError, StoreErrorKind};
+use rep_core::{Clock, Timestamp};
+
+use super::error::{OpenError, store_error};
+
+/// Bounds of the database.
+#[derive(Clone, Copy, Debug)]
+pub struct DbConfig {
+    /// Cache of blocks read from disk, in bytes.
+    pub cache_bytes: u64,
+    /// Journals kept before tables are flushed, in bytes; at least 64 MiB.
+    pub journal_bytes_max: u64,
+    /// Unflushed writes of one keyspace, in bytes.
+    pub memtable_bytes_max: u64,
+    /// Free disk space under which writes are refused, in bytes: the engine cannot go on after a failed
+    /// write, so it must never meet one.
+    pub disk_free_min: u64,
+}
+
+impl Default for DbConfig {
+    fn default() -> Self {
+        Self {
+            cache_bytes: 64 << 20,
+            journal_bytes_max: 512 << 20,
+            memtable_bytes_max: 16 << 20,
+            disk_free_min: 256 << 20,
+        }
+    }
+}
+
+/// The database of a data directory, locked by this process; cheap to clone.
+#[derive(Clone)]
+pub struct Db {
+    inner: Arc<DbInner>,
+}
+
+struct DbInner {
+    database: Database,
+    path: PathBuf,
+    config: DbConfig,
+    clock: Arc<dyn Clock>,
+    held: Mutex<Vec<Arc<dyn Held>>>,
+    checkpoint: Mutex<()>,
+    free_checked_ms: AtomicU64,
+    free_bytes: AtomicU64,
+}
+
+/// State that is a fold of the log: kept in memory, written with the offsets it follows from.
+pub(crate) trait Held: Send + Sync {
+    /// Puts what changed into `batch`, and remembers it as being written.
+    fn stage(&self, batch: &mut WriteBatch) -> Result<(), StoreError>;
+
+    /// Says whether what was staged has been written; if not, it is still to be.
+    fn settle(&self, written: bool);
+}
+
+impl Db {
+    /// Opens or creates the database in `path`.
+    pub fn open(path: &Path, config: DbConfig, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        std::fs::create_dir_all(path).map_err(|source| OpenError::Io { path: path.to_owned(), source })?;
+        let database = Database::builder(path.join("db"))
+            .cache_size(config.cache_bytes)
+            .max_journaling_size(config.journal_bytes_max.max(64 << 20))
+            .open()
+            .map_err(|error| OpenError::from_engine(path.to_owned(), error))?;
+        let inner = DbInner {
+            database,
+            path: path.to_owned(),
+            config,
+            clock,
+            held: Mutex::default(),
+            checkpoint: Mutex::default(),
+            free_checked_ms: AtomicU64::new(0),
+            free_bytes: AtomicU64::new(u64::MAX),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Opens or creates a keyspace.
+    pub(crate) fn keyspace(&self, name: &str) -> Result<Keyspace, StoreError> {
+        let memtable = self.inner.config.memtable_bytes_max;
+        self.inner
+            .database
+            .keyspace(name, || KeyspaceCreateOptions::default().max_memtable_size(memtable))
+            .map_err(store_error)
+    }
+
+    /// An empty batch; hand it to [`Self::write`] or [`Self::write_synced`].
+    pub(crate) fn batch(&self) -> WriteBatch {
+        self.inner.database.batch()
+    }
+
+    /// Writes `batch` at once and whole. It outlives the process; after a power cut it is there only if
+    /// some later synced write is.
+    pub(crate) fn write(&self, batch: WriteBatch) -> Result<(), StoreError> {
+        self.check_free()?;
+        batch.durability(Some(PersistMode::Buffer)).commit().map_err(store_error)
+    }
+
+    /// Writes `batch` at once and whole, and syncs it to disk.
+    pub(crate) fn write_synced(&self, batch: WriteBatch) -> Result<(), StoreError> {
+        self.check_free()?;
+        batch.durability(Some(PersistMode::SyncData)).commit().map_err(store_error)
+    }
+
+    /// Registers state to be written by every [`Self::checkpoint`].
+    pub(crate) fn hold(&self, held: Arc<dyn Held>) {
+        self.inner.held.lock().push(held);
+    }
+
+    /// Writes what `fill` puts into a batch and all held state that changed, at once and whole, synced.
+    pub(crate) fn checkpoint(&self, fill: impl FnOnce(&mut WriteBatch)) -> Result<(), StoreError> {
+        // One checkpoint at a time: what is staged must be settled before it is staged again.
+        let _one = self.inner.checkpoint.lock();
+        let held = self.inner.held.lock().clone();
+        let mut batch = self.batch();
+        let staged = held.iter().try_for_each(|state| state.stage(&mut batch));
+        fill(&mut batch);
+        let result = staged.and_then(|()| self.write_synced(batch));
+        for state in &held {
+            state.settle(result.is_ok());
+        }
+        result
+    }
+
+    /// The present moment by the clock this database was opened with.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// Bytes on disk.
+    pub fn disk_bytes(&self) -> u64 {
+        self.inner.database.disk_space().unwrap_or(0)
+    }
+
+    /// Refuses to write where the disk is nearly full. Asks the system at most once a second.
+    fn check_free(&self) -> Result<(), StoreError> {
+        let now = u64::try_from(self.now().as_ms()).unwrap_or(0);
+        let last = self.inner.free_checked_ms.load(Ordering::Relaxed);
+        if now.abs_diff(last) >= 1000 {
+            self.inner.free_checked_ms.store(now, Ordering::Relaxed);
+            let free = rustix::fs::statvfs(&self.inner.path).map_or(u64::MAX, |s| s.f_bavail.saturating_mul(s.f_frsize));
+            self.inner.free_bytes.store(free, Ordering::Relaxed);
+        }
+        let (free, min) = (self.inner.free_bytes.load(Ordering::Relaxed), self.inner.config.disk_free_min);
+        if free >= min {
+            return Ok(());
+        }
+        let message = format!("only {free} bytes are free on the disk of `{}`, {min} are needed", self.inner.path.display());
+        Err(StoreError::new(StoreErrorKind::Full, message))
+    }
+}
+

@@ -1,0 +1,179 @@
+//! One member of a group.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rep_core::Topic;
+use rep_core::ports::StoreError;
+use rep_core::ports::log::{GroupReader, Polled, Record};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::group::{Group, MemberId};
+use super::store::LogStore;
+use super::{committed, offset_key};
+use crate::embedded::error::{interrupted, invalid};
+
+/// A reader of one topic for one group.
+pub(super) struct Reader {
+    store: Arc<LogStore>,
+    topic: Topic,
+    group_name: String,
+    group: Arc<Group>,
+    member: MemberId,
+    /// Next offset of each partition this member has.
+    next: BTreeMap<u32, u64>,
+    leaving: Vec<u32>,
+    appended: watch::Receiver<u64>,
+    changed: watch::Receiver<u64>,
+    /// The partition that is read first, so that none starves behind a busy one.
+    turn: usize,
+}
+
+impl Reader {
+    pub(super) fn join(store: Arc<LogStore>, topic: Topic, group_name: &str, group: Arc<Group>) -> Self {
+        let appended = store.appended(topic);
+        let mut changed = group.changed();
+        changed.mark_changed();
+        let member = group.join();
+        Self {
+            store,
+            topic,
+            group_name: group_name.to_owned(),
+            group,
+            member,
+            next: BTreeMap::new(),
+            leaving: Vec::new(),
+            appended,
+            changed,
+            turn: 0,
+        }
+    }
+
+    /// Takes over what changed in the group; gives partitions that must be released.
+    fn follow_group(&mut self) -> Result<Vec<u32>, StoreError> {
+        self.changed.mark_unchanged();
+        let (owned, leaving) = self.group.partitions_of(self.member);
+        let revoked: Vec<u32> = leaving.into_iter().filter(|p| !self.leaving.contains(p)).collect();
+        for partition in &revoked {
+            self.next.remove(partition);
+            self.leaving.push(*partition);
+        }
+        for partition in owned {
+            if !self.next.contains_key(&partition) {
+                let (begin, _) = self.store.bounds(self.topic, partition);
+                let committed = committed(&self.store, &self.group_name, self.topic, partition)?;
+                self.next.insert(partition, committed.unwrap_or(begin).max(begin));
+            }
+        }
+        Ok(revoked)
+    }
+
+    /// What is there now, fairly from all partitions.
+    async fn fetch(&mut self, max: usize) -> Result<Vec<Record>, StoreError> {
+        let partitions: Vec<u32> = self.next.keys().copied().collect();
+        let mut records = Vec::new();
+        self.turn = self.turn.wrapping_add(1);
+        for i in 0..partitions.len() {
+            let partition = partitions[(i + self.turn) % partitions.len()];
+            let left = max - records.len();
+            if left == 0 {
+                break;
+            }
+            let share = left.div_ceil(partitions.len() - i);
+            let from = self.next.get(&partition).copied().unwrap_or(0);
+            let found = match self.store.read_tail(self.topic, partition, from, share) {
+                Some(found) => found?,
+                None => self.read_disk(partition, from, share).await?,
+            };
+            if let Some(last) = found.last() {
+                self.next.insert(partition, last.position.offset + 1);
+            }
+            records.extend(found);
+        }
+        Ok(records)
+    }
+
+    async fn read_disk(&self, partition: u32, from: u64, max: usize) -> Result<Vec<Record>, StoreError> {
+        let (store, topic) = (Arc::clone(&self.store), self.topic);
+        tokio::task::spawn_blocking(move || store.read_disk(topic, partition, from, max)).await.map_err(interrupted)?
+    }
+}
+
+#[async_trait]
+impl GroupReader for Reader {
+    async fn poll(&mut self, max: usize, wait: Duration) -> Result<Polled, StoreError> {
+        let deadline = Instant::now() + wait;
+        loop {
+            self.appended.mark_unchanged();
+            if self.changed.has_changed().unwrap_or(false) {
+                let revoked = self.follow_group()?;
+                if !revoked.is_empty() {
+                    return Ok(Polled::Revoking(revoked));
+                }
+            }
+            let records = self.fetch(max).await?;
+            if !records.is_empty() {
+                return Ok(Polled::Records(records));
+            }
+            tokio::select! {
+                () = tokio::time::sleep_until(deadline) => return Ok(Polled::Records(Vec::new())),
+                _ = self.appended.changed() => {}
+                _ = self.changed.changed() => self.changed.mark_changed(),
+            }
+        }
+    }
+
+    async fn commit(&mut self, offsets: &[(u32, u64)]) -> Result<(), StoreError> {
+        let (owned, leaving) = self.group.partitions_of(self.member);
+        for (partition, offset) in offsets {
+            if !owned.contains(partition) && !leaving.contains(partition) {
+                return Err(invalid(format!("partition {partition} is no longer this member's")));
+            }
+            let (_, end) = self.store.bounds(self.topic, *partition);
+            if *offset > end {
+                return Err(invalid(format!("offset {offset} lies behind the end {end} of partition {partition}")));
+            }
+        }
+        let entries: Vec<(Vec<u8>, [u8; 8])> = offsets
+            .iter()
+            .map(|(partition, offset)| (offset_key(&self.group_name, self.topic, *partition), offset.to_be_bytes()))
+            .collect();
+        let (store, topic) = (Arc::clone(&self.store), self.topic);
+        let write = move || {
+            if topic == Topic::UserAction {
+                let fill = |batch: &mut fjall::OwnedWriteBatch| {
+                    for (key, value) in entries {
+                        batch.insert(&store.offsets, key, value);
+                    }
+                };
+                return store.db.checkpoint(fill);
+            }
+            let mut batch = store.db.batch();
+            for (key, value) in entries {
+                batch.insert(&store.offsets, key, value);
+            }
+            store.db.write_synced(batch)
+        };
+        tokio::task::spawn_blocking(write).await.map_err(interrupted)?
+    }
+
+    async fn release(&mut self, partitions: &[u32]) -> Result<(), StoreError> {
+        self.leaving.retain(|p| !partitions.contains(p));
+        self.next.retain(|p, _| !partitions.contains(p));
+        self.group.release(self.member, partitions);
+        Ok(())
+    }
+
+    fn assignment(&self) -> Vec<u32> {
+        self.next.keys().copied().collect()
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.group.leave(self.member);
+    }
+}
