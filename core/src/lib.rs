@@ -16,6 +16,7 @@ pub mod ports;
 mod position;
 mod preference;
 mod product;
+pub mod ranking;
 mod time;
 mod topic;
 pub mod vector;
