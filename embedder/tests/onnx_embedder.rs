@@ -8,11 +8,14 @@ use std::time::{Duration, Instant};
 
 use rep_core::ports::embedder::{EmbedError, Embedder, TextKind};
 use rep_embedder::{EmbedderOptions, LoadError, OnnxEmbedder};
-use support::texts;
 
 fn embedder(options: EmbedderOptions) -> Arc<OnnxEmbedder> {
     let options = EmbedderOptions { runtime: Some(support::runtime()), ..options };
     Arc::new(OnnxEmbedder::load(&support::model(), options).unwrap())
+}
+
+fn texts(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|&text| text.to_owned()).collect()
 }
 
 fn many(count: usize) -> Vec<String> {

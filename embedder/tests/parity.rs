@@ -59,7 +59,8 @@ fn a_vector_does_not_depend_on_its_neighbours() {
 
 #[test]
 fn meaning_is_near() {
-    let texts = support::texts(&["waterproof hiking boots", "rain-proof trekking shoes", "espresso machine"]);
+    let texts =
+        ["waterproof hiking boots", "rain-proof trekking shoes", "espresso machine"].map(str::to_owned);
     let vectors = model().embed(&texts, TextKind::Query, 256).unwrap();
     let near = vectors.row(0).dot(&vectors.row(1));
     let far = vectors.row(0).dot(&vectors.row(2));

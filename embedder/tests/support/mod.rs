@@ -14,8 +14,3 @@ pub(crate) fn model() -> ModelDir {
 pub(crate) fn runtime() -> PathBuf {
     locate_runtime(None).unwrap_or_else(|error| panic!("{error}"))
 }
-
-/// Owned copies.
-pub(crate) fn texts(texts: &[&str]) -> Vec<String> {
-    texts.iter().map(|&text| text.to_owned()).collect()
-}

@@ -1,0 +1,139 @@
+//! The embedding service: the same vectors over HTTP, for processes that hold no model.
+//!
+//! | route | answers |
+//! |---|---|
+//! | `POST /embed` `{texts: [...], kind: "query" \| "passage"}` | `{model, dimensions, embeddings: [[…]]}` |
+//! | `GET /model` | the model's [`Manifest`] |
+//! | `GET /livez` | 200 while the process answers |
+//! | `GET /readyz` | 200 once a model is loaded, else 503 |
+//!
+//! Metrics are recorded by the `metrics` crate; the process that hosts this router serves `/metrics`.
+//! Errors are `application/problem+json` (RFC 9457). Bounds: [`TEXTS_MAX`] texts, [`BODY_BYTES_MAX`] bytes.
+
+mod problem;
+mod request;
+
+use std::sync::{Arc, OnceLock};
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use ndarray::Array2;
+use rep_core::ModelId;
+use rep_core::ports::embedder::{EmbedError, Embedder};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use self::problem::Problem;
+use self::request::EmbedRequest;
+use crate::Manifest;
+
+/// Most texts in one request.
+pub const TEXTS_MAX: usize = 256;
+/// Largest body in bytes.
+pub const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// What the service embeds with; cheap to clone. Ready once [`EmbedService::set`] was called.
+#[derive(Clone, Default)]
+pub struct EmbedService {
+    loaded: Arc<OnceLock<Loaded>>,
+}
+
+struct Loaded {
+    embedder: Arc<dyn Embedder>,
+    manifest: Manifest,
+}
+
+impl EmbedService {
+    /// A service whose model is still being loaded: `/readyz` and `/embed` answer 503.
+    pub fn loading() -> Self {
+        Self::default()
+    }
+
+    /// A service that is ready.
+    pub fn new(embedder: Arc<dyn Embedder>, manifest: Manifest) -> Self {
+        let service = Self::loading();
+        service.set(embedder, manifest);
+        service
+    }
+
+    /// Makes the service ready. The first call counts; answers whether this was it.
+    pub fn set(&self, embedder: Arc<dyn Embedder>, manifest: Manifest) -> bool {
+        self.loaded.set(Loaded { embedder, manifest }).is_ok()
+    }
+
+    fn get(&self) -> Result<&Loaded, Problem> {
+        self.loaded.get().ok_or_else(|| Problem::unavailable("the embedding model is not loaded yet"))
+    }
+}
+
+/// The service's routes.
+pub fn router(service: EmbedService) -> Router {
+    Router::new()
+        .route("/embed", post(embed))
+        .route("/model", get(model))
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
+        .fallback(Problem::no_route)
+        .method_not_allowed_fallback(Problem::wrong_method)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(service)
+}
+
+/// `[n]` texts as they came → `embeddings` of shape `[n, dimensions]`.
+#[derive(Serialize)]
+struct EmbedAnswer {
+    model: ModelId,
+    dimensions: usize,
+    embeddings: Vec<Vec<f32>>,
+}
+
+async fn embed(
+    State(service): State<EmbedService>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    let body = body.map_err(Problem::body)?;
+    let EmbedRequest { texts, kind } = EmbedRequest::parse(&body).map_err(Problem::invalid)?;
+    let embedder = &service.get()?.embedder;
+    let vectors = embedder.embed(&texts, kind).await.map_err(embed_problem)?;
+    let (model, dimensions) = (embedder.model().clone(), embedder.dimensions());
+    // Writing 256 × 768 numbers as text takes some 10 ms: too long for an async thread.
+    let write = move || Json(EmbedAnswer { model, dimensions, embeddings: rows(&vectors) }).into_response();
+    tokio::task::spawn_blocking(write).await.map_err(|error| {
+        tracing::error!(%error, "writing an answer failed");
+        Problem::failed()
+    })
+}
+
+async fn model(State(service): State<EmbedService>) -> Result<Json<Manifest>, Problem> {
+    Ok(Json(service.get()?.manifest.clone()))
+}
+
+async fn livez() -> Json<Value> {
+    Json(json!({ "status": "ok" }))
+}
+
+async fn readyz(State(service): State<EmbedService>) -> Result<Json<Value>, Problem> {
+    let model = service.get()?.embedder.model();
+    Ok(Json(json!({ "status": "ready", "model": model })))
+}
+
+fn rows(vectors: &Array2<f32>) -> Vec<Vec<f32>> {
+    vectors.outer_iter().map(|row| row.to_vec()).collect()
+}
+
+fn embed_problem(error: EmbedError) -> Problem {
+    match error {
+        EmbedError::Overloaded(reason) => {
+            Problem::unavailable(format!("the embedder is overloaded: {reason}"))
+        }
+        EmbedError::Unavailable(_) => Problem::unavailable("no embedding model is available"),
+        EmbedError::Failed(reason) => {
+            tracing::error!(reason, "embedding failed");
+            Problem::failed()
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Reading `POST /embed`, so that every error names its field.
+
+use rep_core::ports::embedder::TextKind;
+use serde_json::Value;
+
+use super::TEXTS_MAX;
+use super::problem::FieldProblem;
+
+/// Field errors told at once; the rest of a hopeless body is not worth listing.
+const ERRORS_MAX: usize = 20;
+
+/// A request that is in order: 1 to [`TEXTS_MAX`] texts.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct EmbedRequest {
+    pub(super) texts: Vec<String>,
+    pub(super) kind: TextKind,
+}
+
+impl EmbedRequest {
+    pub(super) fn parse(body: &[u8]) -> Result<Self, Vec<FieldProblem>> {
+        let value: Value = serde_json::from_slice(body)
+            .map_err(|error| vec![problem("", format!("must be a JSON object: {error}"))])?;
+        let Value::Object(mut fields) = value else {
+            return Err(vec![problem("", "must be a JSON object")]);
+        };
+        let mut errors = Vec::new();
+        let texts = texts(fields.remove("texts"), &mut errors);
+        let kind = kind(fields.remove("kind"), &mut errors);
+        errors
+            .extend(fields.keys().map(|field| problem(field, "is not known; known are `texts` and `kind`")));
+        errors.truncate(ERRORS_MAX);
+        match (kind, errors.is_empty()) {
+            (Some(kind), true) => Ok(Self { texts, kind }),
+            _ => Err(errors),
+        }
+    }
+}
+
+fn texts(value: Option<Value>, errors: &mut Vec<FieldProblem>) -> Vec<String> {
+    let list = match value {
+        Some(Value::Array(list)) if !list.is_empty() && list.len() <= TEXTS_MAX => list,
+        Some(Value::Array(list)) => {
+            errors.push(problem("texts", format!("must hold 1 to {TEXTS_MAX} texts, got {}", list.len())));
+            return Vec::new();
+        }
+        Some(_) => {
+            errors.push(problem("texts", "must be an array of strings"));
+            return Vec::new();
+        }
+        None => {
+            errors.push(problem("texts", "is required"));
+            return Vec::new();
+        }
+    };
+    let mut texts = Vec::with_capacity(list.len());
+    for (at, value) in list.into_iter().enumerate() {
+        match value {
+            Value::String(text) => texts.push(text),
+            _ => errors.push(problem(&format!("texts[{at}]"), "must be a string")),
+        }
+    }
+    texts
+}
+
+fn kind(value: Option<Value>, errors: &mut Vec<FieldProblem>) -> Option<TextKind> {
+    let kind = match value.as_ref().map(Value::as_str) {
+        Some(Some("query")) => return Some(TextKind::Query),
+        Some(Some("passage")) => return Some(TextKind::Passage),
+        Some(_) => problem("kind", "must be `query` or `passage`"),
+        None => problem("kind", "is required: `query` or `passage`"),
+    };
+    errors.push(kind);
+    None
+}
+
+fn problem(field: &str, message: impl Into<String>) -> FieldProblem {
+    FieldProblem { field: field.into(), message: message.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(body: &str) -> Vec<String> {
+        let errors = EmbedRequest::parse(body.as_bytes()).unwrap_err();
+        errors.into_iter().map(|error| error.field).collect()
+    }
+
+    #[test]
+    fn reads_what_is_in_order() {
+        let request = EmbedRequest::parse(br#"{"texts":["a",""],"kind":"passage"}"#).unwrap();
+        assert_eq!(request, EmbedRequest { texts: vec!["a".into(), "".into()], kind: TextKind::Passage });
+    }
+
+    #[test]
+    fn every_error_names_its_field() {
+        assert_eq!(fields("no json"), [""]);
+        assert_eq!(fields("[]"), [""]);
+        assert_eq!(fields("{}"), ["texts", "kind"]);
+        assert_eq!(fields(r#"{"texts":"a","kind":"QUERY"}"#), ["texts", "kind"]);
+        assert_eq!(fields(r#"{"texts":["a",1,null],"kind":"query"}"#), ["texts[1]", "texts[2]"]);
+        assert_eq!(fields(r#"{"texts":[],"kind":"query"}"#), ["texts"]);
+        assert_eq!(fields(r#"{"texts":["a"],"kind":"query","top":1}"#), ["top"]);
+        let many = serde_json::json!({ "texts": vec!["a"; TEXTS_MAX + 1], "kind": "query" });
+        assert_eq!(fields(&many.to_string()), ["texts"]);
+        let wrong = serde_json::json!({ "texts": vec![1; TEXTS_MAX], "kind": "query" });
+        assert_eq!(fields(&wrong.to_string()).len(), ERRORS_MAX);
+    }
+}
