@@ -1,0 +1,33 @@
+import { useNavigate } from "@tanstack/react-router";
+import { useEffect } from "react";
+
+import { PAGES } from "./pages";
+import { toggleTheme } from "./theme";
+
+const CHORD_MS = 1200;
+
+function isTyping(target: EventTarget | null): boolean {
+  return target instanceof HTMLElement && (target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName));
+}
+
+/** The keys that work everywhere: `?`, `/`, `t`, and `g` with a page's letter. */
+export function useKeys(onHelp: () => void): void {
+  const navigate = useNavigate();
+  useEffect(() => {
+    let chordUntil = 0;
+    const onKey = (event: KeyboardEvent) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+      const page = performance.now() < chordUntil ? PAGES.find((one) => one.key === event.key) : undefined;
+      chordUntil = 0;
+      if (page) void navigate({ to: page.to });
+      else if (event.key === "g") chordUntil = performance.now() + CHORD_MS;
+      else if (event.key === "?") onHelp();
+      else if (event.key === "t") toggleTheme();
+      else if (event.key === "/") document.querySelector<HTMLInputElement>("[data-search]")?.focus();
+      else return;
+      event.preventDefault();
+    };
+    document.addEventListener("keydown", onKey);
+    return () => document.removeEventListener("keydown", onKey);
+  }, [navigate, onHelp]);
+}

@@ -1,0 +1,10 @@
+import type { IconName } from "~/ui/Icon";
+
+/** The pages, in the order of the rail, and the key that follows `g`. */
+export const PAGES = [
+  { name: "shop", to: "/", key: "s", icon: "shop" },
+  { name: "recommendations", to: "/recommendations", key: "r", icon: "spark" },
+  { name: "live", to: "/live", key: "l", icon: "pulse" },
+  { name: "simulator", to: "/simulator", key: "m", icon: "people" },
+  { name: "notifications", to: "/notifications", key: "n", icon: "bell" },
+] as const satisfies readonly { name: string; to: string; key: string; icon: IconName }[];

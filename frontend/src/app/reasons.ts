@@ -1,0 +1,27 @@
+import type { TFunction } from "i18next";
+
+import type { Reason } from "~/api/types";
+
+const ACTS = ["VIEW", "CLICK", "SEARCH", "ADD_TO_CART", "REMOVE_FROM_CART", "WISHLIST", "PURCHASE", "DISLIKE"] as const;
+export type Act = (typeof ACTS)[number];
+
+export function isAct(text: string | null | undefined): text is Act {
+  return ACTS.some((act) => act === text);
+}
+
+/** The same in a few words, for narrow rows. */
+export function shortReason(reason: Reason, t: TFunction): string {
+  return reason.productName ? t("reason.short", { product: reason.productName }) : reasonText(reason, t);
+}
+
+/** A reason in the page's language; the server's own words where we know none. */
+export function reasonText(reason: Reason, t: TFunction): string {
+  const product = reason.productName ?? undefined;
+  if (product && isAct(reason.actionType)) return t("reason.because", { act: t(`act.${reason.actionType}`), product });
+  if (product) return t("reason.similar", { product });
+  const kind = reason.kind.toLowerCase();
+  if (kind.includes("popular")) return t("reason.popular");
+  if (kind.includes("taste") || kind === "personalized" || kind === "personalised") return t("reason.taste");
+  if (kind.includes("fresh") || kind.includes("new")) return t("reason.fresh");
+  return reason.text;
+}

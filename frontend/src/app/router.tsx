@@ -1,0 +1,52 @@
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Link } from "@tanstack/react-router";
+import { useTranslation } from "react-i18next";
+
+import { StateNote } from "~/ui/States";
+
+import { ErrorNote } from "./ErrorNote";
+import { Frame } from "./Frame";
+import { parseLive, parseNotifications, parseRecommendations, parseShop } from "./search";
+
+function NotFound() {
+  const { t } = useTranslation();
+  return (
+    <StateNote icon="search" title={t("error.notFound")} text={t("error.notFoundHint")}>
+      <Link to="/">{t("error.home")}</Link>
+    </StateNote>
+  );
+}
+
+const root = createRootRoute({ component: Frame, notFoundComponent: NotFound, errorComponent: ({ error, reset }) => <ErrorNote error={error} onRetry={reset} /> });
+
+const shop = createRoute({ getParentRoute: () => root, path: "/", validateSearch: parseShop, component: lazyRouteComponent(() => import("~/features/shop/ShopPage"), "ShopPage") });
+
+const recommendations = createRoute({
+  getParentRoute: () => root,
+  path: "/recommendations",
+  validateSearch: parseRecommendations,
+  component: lazyRouteComponent(() => import("~/features/recommendations/RecommendationsPage"), "RecommendationsPage"),
+});
+
+const live = createRoute({ getParentRoute: () => root, path: "/live", validateSearch: parseLive, component: lazyRouteComponent(() => import("~/features/live/LivePage"), "LivePage") });
+
+const simulator = createRoute({ getParentRoute: () => root, path: "/simulator", component: lazyRouteComponent(() => import("~/features/simulator/SimulatorPage"), "SimulatorPage") });
+
+const notifications = createRoute({
+  getParentRoute: () => root,
+  path: "/notifications",
+  validateSearch: parseNotifications,
+  component: lazyRouteComponent(() => import("~/features/notifications/NotificationsPage"), "NotificationsPage"),
+});
+
+export const router = createRouter({
+  routeTree: root.addChildren([shop, recommendations, live, simulator, notifications]),
+  defaultPreload: "intent",
+  defaultErrorComponent: ({ error, reset }) => <ErrorNote error={error} onRetry={reset} />,
+  scrollRestoration: true,
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

@@ -1,0 +1,79 @@
+// What the address of each page holds. Whatever a link says, these make it sound.
+
+type Raw = Record<string, unknown>;
+
+const text = (raw: unknown): string | undefined => (typeof raw === "string" && raw !== "" ? raw : typeof raw === "number" ? String(raw) : undefined);
+
+function within(raw: unknown, min: number, max: number): number | undefined {
+  const value = Number(raw);
+  return raw !== undefined && raw !== "" && Number.isFinite(value) ? Math.min(max, Math.max(min, Math.round(value))) : undefined;
+}
+
+/** A decimal number, kept as it was typed. */
+function amount(raw: unknown): string | undefined {
+  const value = text(raw);
+  return value !== undefined && /^\d+(\.\d+)?$/.test(value) ? value : undefined;
+}
+
+const yes = (raw: unknown): true | undefined => (raw === true || raw === "true" ? true : undefined);
+
+export interface ShopSearch {
+  category?: string | undefined;
+  q?: string | undefined;
+  /** The product looked at. */
+  item?: string | undefined;
+}
+
+export const parseShop = (raw: Raw): ShopSearch => ({ category: text(raw.category), q: text(raw.q), item: text(raw.item) });
+
+export interface RecommendationsSearch {
+  by?: "query" | undefined;
+  user?: string | undefined;
+  /** The shopper to compare with. */
+  vs?: string | undefined;
+  q?: string | undefined;
+  category?: string | undefined;
+  min?: string | undefined;
+  max?: string | undefined;
+  stock?: true | undefined;
+  limit?: number | undefined;
+  item?: string | undefined;
+}
+
+export const parseRecommendations = (raw: Raw): RecommendationsSearch => ({
+  by: raw.by === "query" ? "query" : undefined,
+  user: text(raw.user),
+  vs: text(raw.vs),
+  q: text(raw.q),
+  category: text(raw.category),
+  min: amount(raw.min),
+  max: amount(raw.max),
+  stock: yes(raw.stock),
+  limit: within(raw.limit, 1, 100),
+  item: text(raw.item),
+});
+
+export const WINDOWS_MIN = [1, 5, 15] as const;
+export const STAGES = ["freshness", "append", "vector", "recommend", "notify"] as const;
+export type StageName = (typeof STAGES)[number];
+
+export interface LiveSearch {
+  minutes?: number | undefined;
+  stage?: StageName | undefined;
+  /** `topic:partition` of the row that is open. */
+  row?: string | undefined;
+}
+
+export const parseLive = (raw: Raw): LiveSearch => ({
+  minutes: WINDOWS_MIN.find((minutes) => minutes === Number(raw.minutes)),
+  stage: STAGES.find((stage) => stage === raw.stage),
+  row: text(raw.row),
+});
+
+export interface NotificationsSearch {
+  /** The product to change. */
+  product?: string | undefined;
+  open?: string | undefined;
+}
+
+export const parseNotifications = (raw: Raw): NotificationsSearch => ({ product: text(raw.product), open: text(raw.open) });

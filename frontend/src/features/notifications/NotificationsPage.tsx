@@ -1,0 +1,1 @@
+export function NotificationsPage() { return null; }

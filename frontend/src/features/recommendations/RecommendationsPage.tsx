@@ -1,0 +1,1 @@
+export function RecommendationsPage() { return null; }

@@ -1,0 +1,106 @@
+import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
+import { getRouteApi } from "@tanstack/react-router";
+import { useCallback, useMemo, useState } from "react";
+import { useTranslation } from "react-i18next";
+
+import { productQuery, productsQuery, searchQuery } from "~/api/queries";
+import type { ActionType } from "~/api/types";
+import { useShopper } from "~/app/shopper";
+
+import { EventWay } from "./EventWay";
+import { ForYou } from "./ForYou";
+import { LookingAt } from "./LookingAt";
+import { useMarks } from "./marks";
+import type { Shown } from "./ProductCard";
+import { ProductGrid } from "./ProductGrid";
+import { ShopBar } from "./ShopBar";
+import css from "./shop.module.css";
+import { useLoop } from "./useLoop";
+
+const route = getRouteApi("/");
+const SEARCH_LIMIT = 48;
+
+export function ShopPage() {
+  const userId = useShopper();
+  return <ShopOf key={userId} userId={userId} />;
+}
+
+/** The shop as one shopper sees it; on the right what REP makes of it. */
+function ShopOf({ userId }: { userId: string }) {
+  const { t } = useTranslation();
+  const client = useQueryClient();
+  const { category, q, item } = route.useSearch();
+  const navigate = route.useNavigate();
+  const { loop, state } = useLoop(userId);
+  const { marks, mark } = useMarks(userId);
+  const [clicked, setClicked] = useState<Shown | null>(null);
+
+  const browse = useInfiniteQuery({ ...productsQuery({ category }), enabled: !q });
+  const found = useQuery(searchQuery({ q: q ?? "", category, limit: SEARCH_LIMIT, userId }));
+  const opened = useQuery({ ...productQuery(item ?? ""), enabled: item !== undefined });
+  const products: readonly Shown[] | undefined = useMemo(() => (q ? found.data?.items : browse.data?.pages.flatMap((page) => page.items)), [q, found.data, browse.data]);
+  const total = q ? (found.data?.items.length ?? 0) : (browse.data?.pages[0]?.total ?? 0);
+
+  const onAct = useCallback(
+    (product: Shown, actionType: ActionType) => {
+      const act = { actionType, productId: product.productId };
+      void loop.act({ ...act, productName: product.name }).then((sent) => sent && mark(act));
+      if (actionType === "CLICK") {
+        setClicked(product);
+        void navigate({ search: (before) => ({ ...before, item: product.productId }), replace: true, resetScroll: false });
+      }
+      void client.invalidateQueries({ queryKey: ["preference", userId] });
+    },
+    [loop, mark, navigate, client, userId],
+  );
+
+  const onSearch = (text: string) => {
+    void navigate({ search: (before) => ({ ...before, q: text || undefined, item: undefined }) });
+    if (text) void loop.act({ actionType: "SEARCH", productName: text, searchQuery: text });
+  };
+
+  const looking = item === undefined ? null : (opened.data ?? (clicked?.productId === item ? clicked : null));
+
+  return (
+    <div className={css.page}>
+      <h1 className="sr-only">{t("shop.title")}</h1>
+      <div className={css.shop}>
+        <ShopBar
+          userId={userId}
+          actionCount={state.answer?.preference?.actionCount ?? 0}
+          category={category}
+          query={q ?? ""}
+          recommended={state.answer?.items ?? null}
+          acts={state.journeys.length}
+          onSearch={onSearch}
+          onCategory={(next) => void navigate({ search: (before) => ({ ...before, category: next, item: undefined }) })}
+        />
+        <ProductGrid
+          products={products}
+          total={total}
+          query={q}
+          selected={item}
+          marks={marks}
+          error={q ? found.error : browse.error}
+          onRetry={() => void (q ? found.refetch() : browse.refetch())}
+          onMore={!q && browse.hasNextPage ? () => void browse.fetchNextPage() : undefined}
+          loadingMore={browse.isFetchingNextPage}
+          onAct={onAct}
+        />
+        {looking && (
+          <LookingAt
+            product={looking}
+            inCart={marks.cart.has(looking.productId)}
+            liked={marks.liked.has(looking.productId)}
+            onAct={onAct}
+            onClose={() => void navigate({ search: (before) => ({ ...before, item: undefined }), replace: true, resetScroll: false })}
+          />
+        )}
+      </div>
+      <aside className={css.aside}>
+        <ForYou state={state} onRetry={loop.retry} onOpen={(recommended) => onAct(recommended, "CLICK")} />
+        <EventWay journeys={state.journeys} />
+      </aside>
+    </div>
+  );
+}

@@ -1,0 +1,64 @@
+export const en = {
+  nav: { label: "Main", shop: "Shop", recommendations: "Recommendations", live: "Live", simulator: "Simulator", notifications: "Notifications", skip: "Skip to content" },
+  bar: {
+    data: "Data", embedded: "Embedded", cluster: "Cluster", model: "Model", simulator: "Simulator", running: "running", stopped: "stopped", start: "Start simulator", stop: "Stop simulator",
+    health: "Health", ok: "All well", degraded: "Degraded", down: "Down", unknown: "Unknown", theme: "Theme", toDark: "Use the dark theme", toLight: "Use the light theme", language: "Language", keys: "Keyboard shortcuts",
+    bell_one: "Notifications, {{count}} unread", bell_other: "Notifications, {{count}} unread", connecting: "Connecting…", perSecond: "{{rate}}/s",
+    checks: "Checks", process: "Process", memory: "Memory", uptime: "Up for", products: "Products embedded", vector: "{{dimensions}} dimensions",
+  },
+  common: {
+    close: "Close", cancel: "Cancel", retry: "Try again", copy: "Copy", copied: "Copied", copyJson: "Copy as JSON", copyCurl: "Copy as curl", traceId: "Trace id", copyTrace: "Copy trace id {{id}}", dismiss: "Dismiss", more: "Load more", loading: "Loading",
+    all: "All", any: "Any", none: "None", inStock: "In stock only", category: "Category", price: "Price", stock: "Stock", product: "Product", shopper: "Shopper", apply: "Apply", now: "now", columns: "Columns", sortBy: "Sort by {{name}}", rows_one: "{{count}} row", rows_other: "{{count}} rows", details: "Details",
+    last: "last {{seconds}} s", ofTotal: "{{n}} of {{total}}", target: "target",
+  },
+  error: {
+    unreachable: "The server does not answer", unreachableHint: "Is REP running? Start it with `rep up`. This page reconnects by itself.", failed: "This could not be loaded", action: "That did not work", stale: "Connection lost", staleSince: "Connection lost {{ago}}. What you see is from then; reconnecting…", back: "Connected again", notFound: "There is no such page", notFoundHint: "The address may be mistyped.", home: "Go to the shop", crashed: "Something broke on this page",
+  },
+  keys: { title: "Keyboard shortcuts", help: "Show this help", search: "Search", go: "Go to {{page}}", theme: "Switch theme", pause: "Pause the charts (Live)", close: "Close what is open" },
+  stock: { out: "Sold out", low_one: "{{count}} left", low_other: "{{count}} left", many: "In stock" },
+  act: { VIEW: "saw", CLICK: "looked at", SEARCH: "searched for", ADD_TO_CART: "put in the cart", REMOVE_FROM_CART: "took out of the cart", WISHLIST: "liked", PURCHASE: "bought", DISLIKE: "did not want" },
+  actNoun: { VIEW: "View", CLICK: "Click", SEARCH: "Search", ADD_TO_CART: "Add to cart", REMOVE_FROM_CART: "Remove from cart", WISHLIST: "Like", PURCHASE: "Purchase", DISLIKE: "Dislike" },
+  strategy: { personalized: "Personalised", popular: "Popular", hybrid: "Hybrid", lexical: "Lexical", semantic: "Semantic" },
+  reason: {
+    because: "Because you {{act}} {{product}}", popular: "Popular now", taste: "Near to your taste", category: "You like {{category}}", similar: "Like {{product}}", short: "like {{product}}", new: "New here", query: "Matches your search", fresh: "New in the shop",
+  },
+  shop: {
+    title: "Shop", search: "Search the shop", searchPlaceholder: "Search, in English or Korean", clear: "Clear search", results_one: "{{count}} product", results_other: "{{count}} products", resultsFor: "for “{{query}}”",
+    you: "You are", newShopper: "New shopper", pickShopper: "Be someone else", recentShoppers: "Recently active shoppers", actions_one: "{{count}} action", actions_other: "{{count}} actions", youNew: "Yourself, new here",
+    open: "Look at {{name}}", addCart: "Add to cart", inCart: "In the cart", removeCart: "Remove from cart", like: "Like", liked: "Liked", buy: "Buy", bought: "Bought", dislike: "Not for me", looked: "looked at", similar: "Similar",
+    hintTitle: "Start here.", hint: "Click two or three products in {{category}} and watch “For you” follow.", hintGo: "Show {{category}}", hintDone: "That is it: each click moved your taste vector.", emptyGrid: "No products here", emptyGridHint: "Try another category or clear the search.",
+    noProducts: "The catalogue is empty", noProductsHint: "Import one with `rep import products.jsonl`.", looking: "Product you look at",
+  },
+  forYou: {
+    title: "For you", updated: "updated {{ago}}", waiting: "Waiting for your first click", waitingHint: "Until then you see what is popular now.", because: "because you {{act}} {{product}}", becauseSearch: "because you searched for “{{query}}”",
+    entered_one: "{{count}} new", entered_other: "{{count}} new", rose_one: "{{count}} up", rose_other: "{{count}} up", same: "Same items, same order", rowNew: "new", up: "up {{count}}", down: "down {{count}}", rank: "Rank {{rank}}", empty: "Nothing to recommend yet", emptyHint: "Products appear here once the catalogue is embedded.", matching: "match",
+  },
+  way: {
+    title: "This event's way", idle: "Act on a product: its way from click to screen is drawn here, in milliseconds.", accepted: "Accepted", logged: "Logged", vector: "Vector", visible: "Visible", acceptedHint: "the API has it", loggedHint: "durable in the log", vectorHint: "taste vector moved", visibleHint: "new items on screen",
+    total: "click to screen", running: "on its way…", failed: "did not arrive", history_one: "last action", history_other: "last {{count}} actions", target: "target {{ms}}", noChange: "no change within {{ms}}", median: "median",
+  },
+  rec: {
+    title: "Recommendations", by: "Recommend by", byUser: "Shopper", byQuery: "Query", user: "Shopper id", query: "Query", queryPlaceholder: "warm things for a cold night", min: "Price from", max: "Price to", limit: "Items", compare: "Compare with", compareOff: "Stop comparing", compareStart: "Compare two shoppers", excluded: "Excluded",
+    rank: "#", score: "Score", reasons: "Why", parts: "Score made of", similarity: "Similarity", popularity: "Popularity", freshness: "Freshness", business: "Business", final: "Final", took: "took {{ms}}", overlap: "{{n}} of {{total}} in common", shared: "in both lists", empty: "Nothing matches", emptyHint: "Loosen the filters.", emptyStart: "Whose recommendations?", emptyStartHint: "Pick a shopper above, or switch to a query.", emptyQuery: "What are you looking for?", emptyQueryHint: "Type a few words: names match, and so does meaning.", similarTo: "Similar products", taste: "Taste", tasteNone: "No history: popular items are shown", list: "Recommended items", pickCompare: "Choose a second shopper", useMe: "Me",
+  },
+  live: {
+    title: "Live", window: "Window", pause: "Pause", resume: "Resume", paused: "Paused", minutes: "{{n}} min", throughput: "Events", throughputUnit: "per second", accepted: "Accepted", processed: "Processed", indexed: "Indexed", freshness: "Freshness", freshnessHint: "from action to changed recommendation", stages: "Stage latency, p99", lag: "Consumer lag", lagUnit: "events behind", serving: "Serving", notifications: "Notifications", recommendations: "Recommendations", searches: "Searches", deadLetters: "Dead letters", deadLettersNone: "No dead letters", deadLettersNoneHint: "What cannot be processed is kept here with its reason.",
+    append: "Log append", vector: "Vector", recommend: "Recommend", notify: "Notify", histogram: "How long", histogramOf: "{{name}}: distribution", stage: "Stage", count: "count", empty: "Nothing flows yet", emptyHint: "Start the simulator and watch it come alive.", startSim: "Start the simulator", partitions: "Lag by partition", topic: "Topic", group: "Group", partition: "Partition", end: "End", committed: "Committed", behind: "Lag", reason: "Reason", offset: "Offset", when: "When", tail: "Actions as they come", tailHint: "a sample of at most 20 per second", tailEmpty: "No actions yet", waiting: "Waiting for the first second…", total: "total {{n}}", caughtUp: "caught up", zoom: "Drag to zoom, double-click to reset", barTarget: "100 ms bar",
+  },
+  sim: {
+    title: "Simulator", intro: "Virtual shoppers who look, search, carry and buy.", state: "State", running: "Running", stopped: "Stopped", starting: "Starting…", start: "Start", stop: "Stop", rate: "Rate", rateUnit: "events per second", users: "Shoppers", seed: "Seed", seedHint: "The same seed replays the same crowd.", scenario: "Scenario", actual: "Actual", target: "Target", chart: "Actual and target rate", totals: "Since start", since: "since {{time}}", confirmStop: "Stop the simulator?", confirmStopHint: "The shoppers go home; counters stay. You can start it again at any time.", liveHint: "Rate and scenario change at once, without a restart. Shoppers and seed take effect at the next start.", stoppedHint: "The simulator is stopped.", restart: "Restart with these", unavailable: "The simulator is not part of this run", unavailableHint: "Start REP without `--no-simulator`.", ofTarget: "{{percent}} of target", setup: "Crowd",
+    total: { events: "Events", sessions: "Sessions", purchases: "Purchases", carts: "Carts", searches: "Searches", errors: "Errors", clicks: "Clicks", views: "Views" },
+  },
+  notif: {
+    title: "Notifications", inbox: "Inbox", unread_one: "{{count}} unread", unread_other: "{{count}} unread", live: "live", empty: "Nothing yet", emptyHint: "Put a product in your cart, then drop its price on the right.", markRead: "Mark as read", markAll: "Mark all as read", settings: "Settings", channels: "Channels", kinds: "Tell me about", inApp: "In the app", push: "Push (simulated)", sms: "SMS (simulated)", priceDrop: "Price drops", backInStock: "Back in stock", lowStock: "Last few", saved: "Saved",
+    change: "Change a product", changeHint: "Drop a price and watch the people who care hear of it.", pick: "Product", mine: "Yours", search: "Find a product", newPrice: "New price", newStock: "New stock", apply: "Change it", applied: "Changed. Waiting for the notification…", arrivedIn: "Arrived {{ms}} after the change", noArrival: "Changed. No notification for you: you have not shown interest in it, the change is too small, or it is switched off.", cartFirst: "Put this product in my cart first", carted: "In your cart", toRestore: "Put it back to {{price}}", mineEmpty: "Nothing of yours yet: look at or carry products in the shop first.", gap: "Some notifications were missed while away; the inbox is complete.",
+    kind: { PRICE_DROP: "Price drop", BACK_IN_STOCK: "Back in stock", LOW_STOCK: "Last few" },
+    reason: { CARTED: "in your cart", WISHLISTED: "you liked it", VIEWED: "you looked at it", SIMILAR: "near to your taste" },
+    was: "was {{price}}", nowPrice: "now {{price}}", nowStock_one: "{{count}} piece", nowStock_other: "{{count}} pieces", arrived: "New notification", restored: "Price restored",
+  },
+};
+
+type Texts<T> = { [K in keyof T]: T[K] extends string ? string : Texts<T[K]> };
+
+/** What every language must say. */
+export type Messages = Texts<typeof en>;

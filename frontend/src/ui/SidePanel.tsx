@@ -1,0 +1,47 @@
+import { type ReactNode, useEffect, useRef } from "react";
+import { useTranslation } from "react-i18next";
+
+import { IconButton } from "./Button";
+import css from "./ui.module.css";
+
+interface SidePanelProps {
+  title: string;
+  onClose: () => void;
+  children: ReactNode;
+  foot?: ReactNode;
+}
+
+/** The details of one row, beside the table. Takes the focus when it opens and gives it back. */
+export function SidePanel({ title, onClose, children, foot }: SidePanelProps) {
+  const { t } = useTranslation();
+  const ref = useRef<HTMLElement>(null);
+  const close = useRef(onClose);
+
+  useEffect(() => {
+    close.current = onClose;
+  }, [onClose]);
+
+  useEffect(() => {
+    const before = document.activeElement;
+    ref.current?.focus();
+    const onKey = (event: KeyboardEvent) => {
+      if (event.key === "Escape" && !event.defaultPrevented) close.current();
+    };
+    document.addEventListener("keydown", onKey);
+    return () => {
+      document.removeEventListener("keydown", onKey);
+      if (before instanceof HTMLElement && before.isConnected) before.focus();
+    };
+  }, []);
+
+  return (
+    <aside ref={ref} className={css.side} aria-label={title} tabIndex={-1}>
+      <div className={css.sideHead}>
+        <h2 className="clip">{title}</h2>
+        <IconButton icon="x" label={t("common.close")} onClick={onClose} />
+      </div>
+      <div className={css.sideBody}>{children}</div>
+      {foot && <div className={css.sideFoot}>{foot}</div>}
+    </aside>
+  );
+}
