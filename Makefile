@@ -1,0 +1,33 @@
+# Two commands matter: `make run` and `make test`. The rest is for those who change the code.
+.DEFAULT_GOAL := help
+.PHONY: help run test build bench fmt lint deny clean
+
+help: ## List these targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: ## Fetch, build and start everything; dashboard on http://localhost:3001
+	@scripts/run.sh $(ARGS)
+
+test: ## Run every test, browser included; closes with `N passed, N failed`
+	@scripts/test.sh
+
+build: ## Fetch what is missing and build the release binary with the dashboard in it
+	@scripts/build.sh
+
+bench: build ## Run the benchmarks of docs/benchmarks.md
+	@target/release/rep bench all
+
+fmt: ## Format the Rust code
+	@cargo fmt --all
+
+lint: ## Format check and clippy, as the tests run them
+	@cargo fmt --all --check
+	@cargo clippy --workspace --all-targets --all-features -- -D warnings
+
+deny: ## Check licences and advisories of the dependencies
+	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
+	@cargo deny check licenses bans sources
+
+clean: ## Remove what was built and fetched; data stays
+	@cargo clean
+	@rm -rf frontend/node_modules frontend/dist .rep/cache

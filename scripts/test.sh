@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# `make test`: every test. Fetches and installs what it needs, starts and stops what it tests, goes on after a
+# failure, and closes with `N passed, N failed`. Exit status 1 if something failed.
+source "$(dirname "$0")/lib.sh"
+
+reports=$repo/target/test-reports
+rm -rf "$reports" && mkdir -p "$reports"
+passed=0 failed=0 skipped=0
+
+count() { passed=$((passed + $1)); failed=$((failed + $2)); skipped=$((skipped + ${3:-0})); }
+
+# check NAME COMMAND…: a check that passes or fails as a whole.
+check() {
+    local name=$1; shift
+    step "$name"
+    local begin=$SECONDS
+    if "$@"; then count 1 0; say "passed ($((SECONDS - begin)) s)"; else count 0 1; say "FAILED: $name"; fi
+}
+
+# json_counts FILE JAVASCRIPT: adds `passed failed skipped` that the expression gives of the report `r`.
+json_counts() {
+    local counts
+    if ! counts=$(node -e "const r = JSON.parse(require('fs').readFileSync(process.argv[1])); console.log($2)" "$1"); then
+        say "FAILED: no report in $1"; count 0 1; return
+    fi
+    # shellcheck disable=SC2086 # three words
+    count $counts
+}
+
+install_chromium() {
+    local chromium=${CHROMIUM_PATH:-/usr/bin/chromium}
+    [[ -x $chromium ]] && return
+    command -v apt-get >/dev/null || fail "no browser at $chromium; set CHROMIUM_PATH"
+    local sudo=''
+    [[ $EUID -eq 0 ]] || sudo=sudo
+    $sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends \
+        chromium fonts-noto-cjk >/dev/null
+}
+
+rust_tests() {
+    local log=$reports/cargo-test.log
+    step "Rust tests"
+    cargo test --workspace --all-features --locked --no-fail-fast 2>&1 | tee "$log" || true
+    local counts
+    counts=$(awk '/^test result:/ {p += $4; f += $6; s += $8} END {print p + 0, f + 0, s + 0}' "$log")
+    # shellcheck disable=SC2086 # three words
+    count $counts
+    # A test program that does not build or dies prints no result of its own.
+    if grep -qE '^error(\[|:)' "$log" && [[ $(cut -d' ' -f2 <<<"$counts") == 0 ]]; then count 0 1; fi
+}
+
+browser_tests() {
+    step "Browser tests against a running rep"
+    local data log=$reports/rep-up.log pid
+    data=$(mktemp -d)
+    cargo build --locked --bin rep
+    target/debug/rep up --data-dir "$data" --products 600 --users 500 --rate 20 --port-offset 21000 >"$log" 2>&1 &
+    pid=$!
+    local base=http://127.0.0.1:24001
+    for _ in $(seq 240); do
+        curl -fsS "$base/api/readyz" >/dev/null 2>&1 && break
+        kill -0 "$pid" 2>/dev/null || break
+        sleep 0.5
+    done
+    if curl -fsS "$base/api/readyz" >/dev/null; then
+        (cd frontend && BASE_URL=$base PLAYWRIGHT_JSON_OUTPUT_NAME=$reports/e2e.json npm run --silent e2e -- --reporter=list,json) || true
+        json_counts "$reports/e2e.json" '`${r.stats.expected} ${r.stats.unexpected + r.stats.flaky} ${r.stats.skipped}`'
+    else
+        say "FAILED: rep did not become ready; its log:"
+        tail -n 30 "$log" >&2
+        count 0 1
+    fi
+    kill -TERM "$pid" 2>/dev/null || true
+    if wait "$pid"; then count 1 0; else say "FAILED: rep did not stop cleanly"; count 0 1; fi
+    rm -rf "$data"
+}
+
+need_toolchains
+step "Fetching ONNX Runtime, model, packages, browser"
+fetch_model
+npm_packages
+install_chromium
+
+check "rustfmt" cargo fmt --all --check
+check "frontend: lint" npm --prefix frontend run --silent lint
+check "frontend: build" build_frontend
+step "frontend: unit tests"
+(cd frontend && npm run --silent test -- --reporter=default --reporter=json --outputFile="$reports/vitest.json") || true
+json_counts "$reports/vitest.json" '`${r.numPassedTests} ${r.numFailedTests} ${r.numPendingTests}`'
+check "clippy" cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
+rust_tests
+browser_tests
+
+step "Done in $((SECONDS / 60)) min $((SECONDS % 60)) s; reports in target/test-reports"
+if [[ $skipped -gt 0 ]]; then
+    echo "$passed passed, $failed failed, $skipped skipped"
+else
+    echo "$passed passed, $failed failed"
+fi
+[[ $failed -eq 0 ]]
