@@ -10,7 +10,7 @@
 //! session → pool → reply.
 
 mod batch;
-//pub mod bench;
+pub mod bench;
 mod cached;
 mod error;
 pub mod http;

@@ -21,7 +21,7 @@ pub enum Precision {
     /// 32-bit floats.
     Fp32,
     /// 8-bit integers, activations quantised per batch: such a model is run one text at a time unless
-    /// [`EmbedderOptions::mix_int8`](crate::EmbedderOptions) allows neighbours to move a vector.
+    /// [`SessionOptions::mix_int8`](crate::SessionOptions) allows neighbours to move a vector.
     Int8,
 }
 

@@ -1,7 +1,6 @@
 //! A loaded model that embeds on the calling thread: tokenizer, session and manifest together.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use ndarray::Array2;
 use rep_core::ports::embedder::{EmbedError, TextKind};
@@ -10,10 +9,10 @@ use crate::batch::{BatchBudget, plan};
 use crate::runtime::{environment, locate_runtime};
 use crate::session::OnnxSession;
 use crate::tokenize::{TextTokenizer, Tokens};
-use crate::{LoadError, Manifest, ModelDir, SessionOptions};
+use crate::{LoadError, Manifest, ModelDir, Precision, SessionOptions};
 
 /// Rows of a batch are bounded by tokens first; this bounds many very short ones.
-pub(crate) const BATCH_ROWS_MAX: usize = 64;
+const BATCH_ROWS_MAX: usize = 64;
 
 /// A model ready to run, one batch at a time, on the thread that calls it.
 ///
@@ -21,8 +20,9 @@ pub(crate) const BATCH_ROWS_MAX: usize = 64;
 /// one-off commands.
 pub struct TextModel {
     manifest: Manifest,
-    tokenizer: Arc<TextTokenizer>,
+    tokenizer: TextTokenizer,
     session: OnnxSession,
+    rows_max: usize,
 }
 
 impl TextModel {
@@ -33,10 +33,13 @@ impl TextModel {
             let reason = format!("must be 1 to 64, got {}", options.intra_threads);
             return Err(LoadError::BadOption { option: "intra_threads", reason });
         }
-        let tokenizer = Arc::new(TextTokenizer::load(dir.tokenizer(), dir.manifest().max_tokens)?);
+        let tokenizer = TextTokenizer::load(dir.tokenizer(), dir.manifest().max_tokens)?;
         let environment = environment(&locate_runtime(runtime)?)?;
         let session = OnnxSession::load(environment, dir, tokenizer.pad_id(), options)?;
-        let mut model = Self { manifest: dir.manifest().clone(), tokenizer, session };
+        let manifest = dir.manifest().clone();
+        let mixes = manifest.precision == Precision::Fp32 || options.mix_int8;
+        let rows_max = if mixes { BATCH_ROWS_MAX } else { 1 };
+        let mut model = Self { manifest, tokenizer, session, rows_max };
         model.try_out().map_err(|reason| LoadError::bad_file(dir.onnx(), reason))?;
         Ok(model)
     }
@@ -56,9 +59,8 @@ impl TextModel {
         let tokens: Result<Vec<Tokens>, String> = texts.iter().map(|text| self.encode(text, kind)).collect();
         let tokens = tokens.map_err(EmbedError::Failed)?;
         let lengths: Vec<usize> = tokens.iter().map(|tokens| tokens.ids.len()).collect();
-        let budget = BatchBudget { tokens_max: batch_tokens_max, rows_max: BATCH_ROWS_MAX };
         let mut vectors = Array2::zeros((texts.len(), self.manifest.dimensions));
-        for rows in plan(&lengths, budget) {
+        for rows in plan(&lengths, self.budget(batch_tokens_max)) {
             let batch: Vec<&Tokens> = rows.iter().map(|&row| &tokens[row]).collect();
             let part = self.run(&batch).map_err(EmbedError::Failed)?;
             for (&row, vector) in rows.iter().zip(part.outer_iter()) {
@@ -66,6 +68,11 @@ impl TextModel {
             }
         }
         Ok(vectors)
+    }
+
+    /// Bounds of a batch that keep this model's vectors independent of their neighbours.
+    pub(crate) fn budget(&self, tokens_max: usize) -> BatchBudget {
+        BatchBudget { tokens_max, rows_max: self.rows_max }
     }
 
     pub(crate) fn encode(&self, text: &str, kind: TextKind) -> Result<Tokens, String> {

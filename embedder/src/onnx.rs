@@ -12,13 +12,11 @@ use parking_lot::Mutex;
 use rep_core::ModelId;
 use rep_core::ports::embedder::{EmbedError, Embedder, TextKind};
 
-use crate::batch::BatchBudget;
 use crate::job::{Job, Reply};
 use crate::metrics;
-use crate::model::BATCH_ROWS_MAX;
 use crate::queue::{Queue, stopped};
 use crate::worker::Worker;
-use crate::{LoadError, Manifest, ModelDir, Precision, SessionOptions, TextModel};
+use crate::{LoadError, Manifest, ModelDir, SessionOptions, TextModel};
 
 /// Texts that one call has in the queue at a time: two chunks, so that a worker never idles between them.
 const CHUNK_TEXTS: usize = 32;
@@ -43,9 +41,6 @@ pub struct EmbedderOptions {
     pub query_wait_max: Duration,
     /// Longest wait for up to 32 passages; default 60 s.
     pub passage_wait_max: Duration,
-    /// Lets int8 models run many texts at once. They quantise activations per batch, so a vector then depends
-    /// on its neighbours (cosine about 0.99), against the port's promise; default `false`: one text a batch.
-    pub mix_int8: bool,
 }
 
 impl Default for EmbedderOptions {
@@ -58,7 +53,6 @@ impl Default for EmbedderOptions {
             queue_texts_max: 1024,
             query_wait_max: Duration::from_secs(2),
             passage_wait_max: Duration::from_secs(60),
-            mix_int8: false,
         }
     }
 }
@@ -75,11 +69,6 @@ impl EmbedderOptions {
         within("workers", self.workers, 1..=16)?;
         within("batch_tokens_max", self.batch_tokens_max, 16..=65_536)?;
         within("queue_texts_max", self.queue_texts_max, CHUNK_TEXTS * CHUNKS_IN_FLIGHT..=65_536)
-    }
-
-    fn budget(&self, precision: Precision) -> BatchBudget {
-        let mixes = precision == Precision::Fp32 || self.mix_int8;
-        BatchBudget { tokens_max: self.batch_tokens_max, rows_max: if mixes { BATCH_ROWS_MAX } else { 1 } }
     }
 
     fn wait_max(&self, kind: TextKind) -> Duration {
@@ -108,12 +97,12 @@ impl OnnxEmbedder {
     pub fn load(dir: &ModelDir, options: EmbedderOptions) -> Result<Self, LoadError> {
         options.check()?;
         let manifest = dir.manifest().clone();
-        let budget = options.budget(manifest.precision);
         let queue = Arc::new(Queue::new(options.queue_texts_max));
         // Made before its threads, so that they end with it if a later one cannot start.
         let embedder = Self { manifest, queue, workers: Mutex::default(), options };
         for number in 0..embedder.options.workers {
             let model = TextModel::load(dir, embedder.options.runtime.as_deref(), embedder.options.session)?;
+            let budget = model.budget(embedder.options.batch_tokens_max);
             let worker = Worker::new(model, embedder.queue.clone(), budget);
             let thread = std::thread::Builder::new().name(format!("embed-{number}"));
             let handle = thread.spawn(move || worker.run()).map_err(LoadError::Thread)?;
