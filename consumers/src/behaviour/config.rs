@@ -1,0 +1,58 @@
+//! Tunables of the behaviour role.
+
+use std::time::Duration;
+
+use rep_core::{EmaRules, EventTimeLimits};
+
+use crate::{ConfigError, ConsumeConfig};
+
+/// Tunables of the behaviour role.
+#[derive(Clone, Copy, Debug)]
+pub struct BehaviourConfig {
+    /// How records are taken and committed.
+    pub consume: ConsumeConfig,
+    /// How far an action's time may be from now. Default one year back, five minutes ahead.
+    pub time_limits: EventTimeLimits,
+    /// How fast taste moves.
+    pub ema: EmaRules,
+    /// Documents of one bulk. 1 to 10,000, default 500 (source: the specification).
+    pub bulk_documents: usize,
+    /// Longest wait of a document for its bulk. 10 ms to 60 s, default 1 s (source: the specification).
+    pub bulk_interval: Duration,
+    /// Bulks on their way at once. 1 to 32, default 2.
+    pub bulks_in_flight: usize,
+    /// Longest wait for the vectors of a micro-batch's search queries. 1 ms to 5 s, default 250 ms.
+    pub search_wait: Duration,
+    /// How long queries are not even asked for after that wait ran out or the model failed, so that a model
+    /// that hangs costs the stream one wait in this time. 0 to 60 s, default 2 s.
+    pub search_cooldown: Duration,
+}
+
+impl Default for BehaviourConfig {
+    fn default() -> Self {
+        Self {
+            consume: ConsumeConfig::default(),
+            time_limits: EventTimeLimits::default(),
+            ema: EmaRules::default(),
+            bulk_documents: 500,
+            bulk_interval: Duration::from_secs(1),
+            bulks_in_flight: 2,
+            search_wait: Duration::from_millis(250),
+            search_cooldown: Duration::from_secs(2),
+        }
+    }
+}
+
+impl BehaviourConfig {
+    /// Refuses what is out of range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let ms = Duration::from_millis;
+        ConfigError::unless_in("bulk_documents", self.bulk_documents, 1, 10_000)?;
+        ConfigError::unless_in("bulk_interval", self.bulk_interval, ms(10), ms(60_000))?;
+        ConfigError::unless_in("bulks_in_flight", self.bulks_in_flight, 1, 32)?;
+        ConfigError::unless_in("search_wait", self.search_wait, ms(1), ms(5_000))?;
+        ConfigError::unless_in("search_cooldown", self.search_cooldown, Duration::ZERO, ms(60_000))?;
+        ConfigError::unless_in("ema.base_rate", self.ema.base_rate, 1e-4, 0.9999)?;
+        self.consume.validate()
+    }
+}

@@ -1,0 +1,82 @@
+//! The catalogue embedder: products without a vector get one, in the background.
+//!
+//! Reads no topic: the catalogue itself says what is left. A product whose text the model refuses is set
+//! aside for a while and blocks no other.
+
+mod config;
+mod progress;
+mod work;
+
+use std::sync::Arc;
+
+use rep_core::Clock;
+use rep_core::ports::catalog::Catalog;
+use rep_core::ports::embedder::Embedder;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+pub use self::config::CatalogEmbedderConfig;
+pub use self::progress::{EmbedProgress, LiveProgress};
+use self::work::Worker;
+use crate::{LiveStats, RoleContext, RoleError, RoleStats};
+
+/// The role's name in metrics.
+pub const ROLE: &str = "catalog-embedder";
+
+/// What the role works with.
+#[derive(Clone)]
+pub struct CatalogEmbedderDeps {
+    /// Products and their vectors.
+    pub catalog: Arc<dyn Catalog>,
+    /// The model.
+    pub embedder: Arc<dyn Embedder>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The one worker that embeds products.
+pub struct CatalogEmbedderRole {
+    deps: CatalogEmbedderDeps,
+    config: CatalogEmbedderConfig,
+    stats: Arc<LiveStats>,
+    progress: Arc<LiveProgress>,
+    nudge: Arc<Notify>,
+}
+
+impl CatalogEmbedderRole {
+    /// A role that is not running yet.
+    pub fn new(deps: CatalogEmbedderDeps, config: CatalogEmbedderConfig) -> Self {
+        Self { deps, config, stats: Arc::default(), progress: Arc::default(), nudge: Arc::default() }
+    }
+
+    /// Its live counts: received and processed are products taken and embedded, skipped those refused.
+    pub fn stats(&self) -> Arc<LiveStats> {
+        Arc::clone(&self.stats)
+    }
+
+    /// How far it is.
+    pub fn progress(&self) -> Arc<LiveProgress> {
+        Arc::clone(&self.progress)
+    }
+
+    /// Wakes the role from its sleep: for whoever just wrote products.
+    pub fn nudge(&self) -> Arc<Notify> {
+        Arc::clone(&self.nudge)
+    }
+
+    /// Runs until `shutdown`. What is not set by then is found again by the next run.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<RoleStats, RoleError> {
+        let Self { deps, config, stats, progress, nudge } = self;
+        config.validate()?;
+        let context = RoleContext::new(ROLE, Arc::clone(&deps.clock), Arc::clone(&stats), config.retry);
+        let mut worker = Worker::new(context, deps, config, progress);
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => {}
+            failed = worker.run(&nudge) => {
+                return Err(RoleError::Store { stage: "embed catalogue", source: failed });
+            }
+        }
+        Ok(stats.snapshot())
+    }
+}

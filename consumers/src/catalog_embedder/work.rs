@@ -1,0 +1,245 @@
+//! Taking, embedding, setting.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use ahash::AHashMap;
+use rep_core::ports::StoreError;
+use rep_core::ports::catalog::{Catalog, VectorWrite};
+use rep_core::ports::embedder::{EmbedError, Embedder, TextKind};
+use rep_core::{Product, ProductId, UnitVector, stable_hash128};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::{CatalogEmbedderConfig, CatalogEmbedderDeps, LiveProgress};
+use crate::context::one_each;
+use crate::{RoleContext, Tally};
+
+/// A product and the text that stands for it.
+#[derive(Clone)]
+struct Passage {
+    product_id: ProductId,
+    text: String,
+    hash: u128,
+}
+
+pub(super) struct Worker {
+    context: RoleContext,
+    catalog: Arc<dyn Catalog>,
+    embedder: Arc<dyn Embedder>,
+    config: CatalogEmbedderConfig,
+    progress: Arc<LiveProgress>,
+    refused: Refused,
+    counted_at: Option<Instant>,
+    done_since: u64,
+}
+
+/// Texts the model refuses, until when, oldest first.
+#[derive(Default)]
+struct Refused {
+    hashes: AHashMap<ProductId, u128>,
+    order: VecDeque<(Instant, ProductId)>,
+}
+
+impl Refused {
+    fn add(&mut self, passage: &Passage, until: Instant, max: usize) {
+        self.hashes.insert(passage.product_id.clone(), passage.hash);
+        self.order.push_back((until, passage.product_id.clone()));
+        while self.order.len() > max {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some((_, product_id)) = self.order.pop_front() {
+            self.hashes.remove(&product_id);
+        }
+    }
+
+    fn expire(&mut self, now: Instant) {
+        while self.order.front().is_some_and(|(until, _)| *until <= now) {
+            self.forget_oldest();
+        }
+    }
+
+    /// Whether this very text was refused; a changed one is tried.
+    fn holds(&self, passage: &Passage) -> bool {
+        self.hashes.get(&passage.product_id) == Some(&passage.hash)
+    }
+}
+
+impl Worker {
+    pub(super) fn new(
+        context: RoleContext,
+        deps: CatalogEmbedderDeps,
+        config: CatalogEmbedderConfig,
+        progress: Arc<LiveProgress>,
+    ) -> Self {
+        Self {
+            context,
+            catalog: deps.catalog,
+            embedder: deps.embedder,
+            config,
+            progress,
+            refused: Refused::default(),
+            counted_at: None,
+            done_since: 0,
+        }
+    }
+
+    /// Works until a store refuses for good; gives its error.
+    pub(super) async fn run(&mut self, nudge: &Notify) -> StoreError {
+        loop {
+            match self.round().await {
+                Err(error) => return error,
+                Ok(0) => {
+                    // A nudge while we worked is kept by `Notify`, so none is missed.
+                    tokio::select! {
+                        () = nudge.notified() => {}
+                        () = tokio::time::sleep(self.config.idle_wait) => {}
+                    }
+                }
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// Works off one page; gives how many products are settled: embedded or set aside.
+    async fn round(&mut self) -> Result<u64, StoreError> {
+        self.refused.expire(Instant::now());
+        let passages = self.page().await?;
+        let mut settled = 0;
+        for batch in passages.chunks(self.config.batch) {
+            self.context.stats().received.fetch_add(batch.len() as u64, Ordering::Relaxed);
+            let (writes, refused) = self.embed(batch).await;
+            settled += refused + self.set(writes).await?;
+            self.count(false).await?;
+        }
+        self.count(passages.is_empty()).await?;
+        Ok(settled)
+    }
+
+    /// Products without a vector that are not set aside. Those set aside stand first in the catalogue's
+    /// answer as often as not, so that many more are asked for.
+    async fn page(&self) -> Result<Vec<Passage>, StoreError> {
+        let limit = self.config.page + self.refused.order.len();
+        let mut retry = self.context.retry("unembedded");
+        let products = loop {
+            match self.context.bounded(self.catalog.unembedded(limit)).await {
+                Ok(products) => break products,
+                Err(error) => retry.after(error).await?,
+            }
+        };
+        let passage = |product: &Arc<Product>| {
+            let text = product.passage();
+            let hash = stable_hash128(text.as_bytes());
+            Passage { product_id: product.product_id.clone(), text, hash }
+        };
+        let mut passages: Vec<Passage> = products.iter().map(passage).collect();
+        passages.retain(|passage| !self.refused.holds(passage));
+        passages.truncate(self.config.page);
+        Ok(passages)
+    }
+
+    /// Embeds `batch`; halves what the model refuses until the texts at fault stand alone. Gives the vectors
+    /// and how many texts were set aside.
+    async fn embed(&mut self, batch: &[Passage]) -> (Vec<VectorWrite>, u64) {
+        let begun = Instant::now();
+        let mut writes = Vec::with_capacity(batch.len());
+        let mut refused = 0;
+        let mut waiting = vec![batch];
+        while let Some(part) = waiting.pop() {
+            match self.vectors(part).await {
+                Ok(vectors) => {
+                    let write = |(passage, vector): (&Passage, UnitVector)| VectorWrite {
+                        product_id: passage.product_id.clone(),
+                        passage_hash: passage.hash,
+                        vector,
+                    };
+                    writes.extend(part.iter().zip(vectors).map(write));
+                }
+                Err(_) if part.len() > 1 => {
+                    let (first, second) = part.split_at(part.len() / 2);
+                    waiting.extend([second, first]);
+                }
+                Err(error) => {
+                    part.iter().for_each(|passage| self.refuse(passage, &error));
+                    refused += part.len() as u64;
+                }
+            }
+        }
+        self.context.observe("embed", begun);
+        (writes, refused)
+    }
+
+    /// Vectors of `part`, however long the model is away or busy; an error is final for this part.
+    async fn vectors(&self, part: &[Passage]) -> Result<Vec<UnitVector>, String> {
+        let texts: Vec<String> = part.iter().map(|passage| passage.text.clone()).collect();
+        let mut retry = self.context.retry("embed");
+        let rows = loop {
+            let call = self.embedder.embed(&texts, TextKind::Passage);
+            match tokio::time::timeout(self.config.retry.attempt_max, call).await {
+                Ok(Ok(rows)) => break rows,
+                Ok(Err(error)) if error.is_retryable() => retry.wait(&error).await,
+                Ok(Err(error)) => return Err(error.to_string()),
+                Err(_) => retry.wait(&EmbedError::Overloaded("no answer in time".to_owned())).await,
+            }
+        };
+        if rows.nrows() != part.len() {
+            return Err(format!("model gave {} vectors for {} texts", rows.nrows(), part.len()));
+        }
+        rows.rows()
+            .into_iter()
+            .map(|row| UnitVector::checked(row.to_vec()).map_err(|error| error.to_string()))
+            .collect()
+    }
+
+    fn refuse(&mut self, passage: &Passage, error: &str) {
+        tracing::warn!(role = self.context.role(), product = %passage.product_id, error, "product is set aside");
+        metrics::counter!("rep_catalog_embed_refused_total").increment(1);
+        self.context.stats().add(Tally { skipped: 1, ..Tally::default() });
+        let until = Instant::now() + self.config.refused_for;
+        self.refused.add(passage, until, self.config.refused_max);
+    }
+
+    /// Sets vectors; gives how many stand. Those whose product changed meanwhile come again.
+    async fn set(&mut self, writes: Vec<VectorWrite>) -> Result<u64, StoreError> {
+        if writes.is_empty() {
+            return Ok(0);
+        }
+        let mut retry = self.context.retry("set-vectors");
+        let outcomes = loop {
+            let call = self.context.bounded(self.catalog.set_vectors(writes.clone())).await;
+            match call.and_then(|outcomes| one_each(writes.len(), outcomes)) {
+                Ok(outcomes) => break outcomes,
+                Err(error) => retry.after(error).await?,
+            }
+        };
+        let set = outcomes.into_iter().filter(|set| *set).count() as u64;
+        self.done_since += set;
+        self.context.stats().processed.fetch_add(set, Ordering::Relaxed);
+        metrics::counter!("rep_consumer_processed_total", "role" => self.context.role()).increment(set);
+        Ok(set)
+    }
+
+    /// Counts progress, once an interval or if `now`.
+    async fn count(&mut self, now: bool) -> Result<(), StoreError> {
+        let span = self.counted_at.map(|at| at.elapsed());
+        if !now && span.is_some_and(|span| span < self.config.progress_interval) {
+            return Ok(());
+        }
+        let mut retry = self.context.retry("summary");
+        let summary = loop {
+            match self.context.bounded(self.catalog.summary()).await {
+                Ok(summary) => break summary,
+                Err(error) => retry.after(error).await?,
+            }
+        };
+        let done = std::mem::take(&mut self.done_since);
+        let refused = self.refused.order.len();
+        self.progress.update(summary.total, summary.embedded, refused, done, span.unwrap_or_default());
+        self.counted_at = Some(Instant::now());
+        Ok(())
+    }
+}

@@ -1,0 +1,274 @@
+//! The steps of the loop.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use rep_core::ports::log::{GroupReader, Record};
+use rep_core::ports::{StoreError, StoreErrorKind};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::gather::{Gathered, gather};
+use super::{Source, unless_stopped};
+use crate::dead_letters::DeadLetters;
+use crate::handler::reason;
+use crate::panics::caught;
+use crate::{ConsumeConfig, Frontier, Handler, Rejected, RoleContext, RoleError, Verdicts};
+
+pub(super) struct Drive<H> {
+    context: RoleContext,
+    config: ConsumeConfig,
+    handler: H,
+    dead_letters: DeadLetters,
+    frontier: Frontier,
+    verdicts: Verdicts,
+    last_commit: Instant,
+}
+
+/// Why a batch was not taken, and after how many attempts.
+struct Failure {
+    reason: &'static str,
+    error: String,
+    attempts: u32,
+}
+
+impl<H: Handler> Drive<H> {
+    pub(super) fn new(
+        context: RoleContext,
+        config: ConsumeConfig,
+        handler: H,
+        dead_letters: DeadLetters,
+    ) -> Self {
+        Self {
+            context,
+            config,
+            handler,
+            dead_letters,
+            frontier: Frontier::default(),
+            verdicts: Verdicts::default(),
+            last_commit: Instant::now(),
+        }
+    }
+
+    pub(super) fn in_flight(&self) -> u64 {
+        self.frontier.in_flight()
+    }
+
+    pub(super) async fn run(
+        &mut self,
+        source: &Source,
+        shutdown: &CancellationToken,
+    ) -> Result<(), RoleError> {
+        let Some(joined) = unless_stopped(shutdown, self.subscribe(source)).await else { return Ok(()) };
+        let mut reader = joined?;
+        loop {
+            let wait = self.poll_wait();
+            let gathering = gather(&mut *reader, &self.context, &self.config, wait);
+            let Some(gathered) = unless_stopped(shutdown, gathering).await else { break };
+            let Gathered { records, revoking } = gathered?;
+            let idle = records.is_empty();
+            self.process(records).await?;
+            self.tick().await?;
+            if !revoking.is_empty() {
+                self.hand_on(&mut *reader, &revoking).await?;
+            }
+            if self.frontier.has_progress() && (idle || self.commit_wait().is_zero()) {
+                self.commit(&mut *reader).await?;
+            }
+        }
+        self.flush().await?;
+        self.commit(&mut *reader).await
+    }
+
+    async fn subscribe(&self, source: &Source) -> Result<Box<dyn GroupReader>, RoleError> {
+        let mut retry = self.context.retry("subscribe");
+        loop {
+            match self.context.bounded(source.log.subscribe(source.group, source.topic)).await {
+                Ok(reader) => return Ok(reader),
+                Err(error) => retry.after(error).await.map_err(at("subscribe"))?,
+            }
+        }
+    }
+
+    /// Until there is something else to do than to wait for records.
+    fn poll_wait(&self) -> Duration {
+        let mut wait = self.config.poll_wait;
+        if let Some(due) = self.handler.due() {
+            wait = wait.min(due.saturating_duration_since(Instant::now()));
+        }
+        if self.frontier.has_progress() {
+            wait = wait.min(self.commit_wait());
+        }
+        wait
+    }
+
+    fn commit_wait(&self) -> Duration {
+        self.config.commit_interval.saturating_sub(self.last_commit.elapsed())
+    }
+
+    /// Hands `records` over; halves what is refused until the records at fault stand alone, and parks those.
+    async fn process(&mut self, records: Vec<Record>) -> Result<(), RoleError> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        // A flush that a revocation's bound cut off may have left verdicts behind.
+        self.settle().await;
+        let role = self.context.role();
+        let count = records.len() as u64;
+        records.iter().for_each(|record| self.frontier.deliver(record.position));
+        self.context.stats().received.fetch_add(count, Ordering::Relaxed);
+        metrics::counter!("rep_consumer_received_total", "role" => role).increment(count);
+        metrics::histogram!("rep_consumer_batch_size", "role" => role).record(count as f64);
+        let begun = Instant::now();
+        let mut waiting = vec![&records[..]];
+        while let Some(batch) = waiting.pop() {
+            match self.attempt(batch).await {
+                Ok(()) => {}
+                Err(_) if batch.len() > 1 => {
+                    let (first, second) = batch.split_at(batch.len() / 2);
+                    waiting.extend([second, first]);
+                    continue;
+                }
+                Err(Failure { reason, error, attempts }) => {
+                    let rejected = batch.iter().map(|r| Rejected::new(r, reason, &error, attempts));
+                    self.verdicts.rejected.extend(rejected);
+                }
+            }
+            self.settle().await;
+        }
+        self.context.observe("handle", begun);
+        Ok(())
+    }
+
+    /// Tries one batch until it is taken or refused.
+    async fn attempt(&mut self, batch: &[Record]) -> Result<(), Failure> {
+        let mut retry = self.context.retry("handle");
+        loop {
+            self.verdicts.clear();
+            let attempts = retry.attempts();
+            match caught(self.handler.handle(batch, &mut self.verdicts)).await {
+                Ok(Ok(())) => {
+                    self.verdicts.rejected.iter_mut().for_each(|r| r.attempts = r.attempts.max(attempts));
+                    return Ok(());
+                }
+                Ok(Err(error)) => {
+                    if let Err(error) = retry.after(error).await {
+                        self.verdicts.clear();
+                        return Err(Failure {
+                            reason: reason_of(&error),
+                            error: error.to_string(),
+                            attempts,
+                        });
+                    }
+                }
+                Err(error) => {
+                    self.verdicts.clear();
+                    return Err(Failure { reason: reason::PANIC, error, attempts });
+                }
+            }
+        }
+    }
+
+    /// Parks what was rejected, and only then lets the frontier pass.
+    ///
+    /// Cancelled while parking, it parks the same records again.
+    async fn settle(&mut self) {
+        if !self.verdicts.rejected.is_empty() {
+            self.dead_letters.park(&self.verdicts.rejected).await;
+        }
+        let verdicts = std::mem::take(&mut self.verdicts);
+        let parked = verdicts.rejected.iter().map(|rejected| &rejected.record.position);
+        verdicts.done.iter().chain(parked).for_each(|position| self.frontier.done(*position));
+        let stats = self.context.stats();
+        stats.add(verdicts.tally);
+        let done = verdicts.done.len() as u64;
+        stats.processed.fetch_add(done, Ordering::Relaxed);
+        metrics::counter!("rep_consumer_processed_total", "role" => self.context.role()).increment(done);
+    }
+
+    async fn tick(&mut self) -> Result<(), RoleError> {
+        self.handler.tick(&mut self.verdicts).await.map_err(at("tick"))?;
+        self.settle().await;
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), RoleError> {
+        self.handler.flush(&mut self.verdicts).await.map_err(at("flush"))?;
+        self.settle().await;
+        Ok(())
+    }
+
+    async fn commit(&mut self, reader: &mut dyn GroupReader) -> Result<(), RoleError> {
+        let begun = Instant::now();
+        let mut retry = self.context.retry("commit");
+        let mut pruned = false;
+        loop {
+            let offsets = self.frontier.committable();
+            self.last_commit = Instant::now();
+            if offsets.is_empty() {
+                return Ok(());
+            }
+            match self.context.bounded(reader.commit(&offsets)).await {
+                Ok(()) => {
+                    self.frontier.committed(&offsets);
+                    self.context.observe("commit", begun);
+                    return Ok(());
+                }
+                Err(error) if error.kind() == StoreErrorKind::Invalid && !pruned => {
+                    pruned = true;
+                    self.forget_lost(reader, &error);
+                }
+                Err(error) => retry.after(error).await.map_err(at("commit"))?,
+            }
+        }
+    }
+
+    /// Partitions that were taken from us unasked (we were away too long) are another member's work now.
+    fn forget_lost(&mut self, reader: &dyn GroupReader, error: &StoreError) {
+        let assigned: BTreeSet<u32> = reader.assignment().into_iter().collect();
+        let mut lost = self.frontier.partitions();
+        lost.retain(|partition| !assigned.contains(partition));
+        tracing::warn!(role = self.context.role(), ?lost, %error, "commit is refused; partitions were lost");
+        metrics::counter!("rep_consumer_partitions_lost_total", "role" => self.context.role())
+            .increment(lost.len() as u64);
+        self.frontier.forget(&lost);
+        self.handler.revoked(&lost);
+    }
+
+    /// Finishes and commits what was read from `partitions`, and lets them go; unfinished if that takes too
+    /// long: the next member reads it again.
+    async fn hand_on(&mut self, reader: &mut dyn GroupReader, partitions: &[u32]) -> Result<(), RoleError> {
+        let role = self.context.role();
+        let bound = self.config.revoke_max;
+        let finish = async {
+            self.flush().await?;
+            self.commit(reader).await
+        };
+        match tokio::time::timeout(bound, finish).await {
+            Ok(finished) => finished?,
+            Err(_) => {
+                tracing::warn!(role, ?partitions, ?bound, "partitions go on unfinished");
+                metrics::counter!("rep_consumer_revocations_unfinished_total", "role" => role).increment(1);
+            }
+        }
+        self.handler.revoked(partitions);
+        self.frontier.forget(partitions);
+        let mut retry = self.context.retry("release");
+        while let Err(error) = self.context.bounded(reader.release(partitions)).await {
+            retry.after(error).await.map_err(at("release"))?;
+        }
+        Ok(())
+    }
+}
+
+fn at(stage: &'static str) -> impl Fn(StoreError) -> RoleError {
+    move |source| RoleError::Store { stage, source }
+}
+
+fn reason_of(error: &StoreError) -> &'static str {
+    match error.kind() {
+        StoreErrorKind::Corrupt => reason::CORRUPT,
+        _ => reason::REFUSED,
+    }
+}

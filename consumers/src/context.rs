@@ -1,0 +1,79 @@
+//! What every part of a role is handed: its name, its clock, its counts, its patience.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use rep_core::ports::{StoreError, StoreErrorKind};
+use rep_core::{Clock, Timestamp};
+
+use crate::retry::Retry;
+use crate::{LiveStats, RetryConfig};
+
+/// Shared by the parts of one role; cheap to clone.
+#[derive(Clone)]
+pub struct RoleContext {
+    role: &'static str,
+    clock: Arc<dyn Clock>,
+    stats: Arc<LiveStats>,
+    retry: RetryConfig,
+}
+
+impl RoleContext {
+    /// A context of `role`, which is also the label of its metrics.
+    pub fn new(role: &'static str, clock: Arc<dyn Clock>, stats: Arc<LiveStats>, retry: RetryConfig) -> Self {
+        Self { role, clock, stats, retry }
+    }
+
+    /// The role's name.
+    pub fn role(&self) -> &'static str {
+        self.role
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The role's counts.
+    pub fn stats(&self) -> &Arc<LiveStats> {
+        &self.stats
+    }
+
+    /// Patience for one call of `stage`.
+    pub fn retry(&self, stage: &'static str) -> Retry {
+        Retry::new(self.clone(), stage, self.retry)
+    }
+
+    /// Gives `call` at most one attempt's time; after that it counts as unavailable. What it did by then may
+    /// stand.
+    pub async fn bounded<T>(
+        &self,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        match tokio::time::timeout(self.retry.attempt_max, call).await {
+            Ok(result) => result,
+            Err(_) => Err(StoreError::new(
+                StoreErrorKind::Unavailable,
+                format!("no answer within {:?}", self.retry.attempt_max),
+            )),
+        }
+    }
+
+    /// Records how long `stage` took.
+    pub(crate) fn observe(&self, stage: &'static str, since: tokio::time::Instant) {
+        metrics::histogram!("rep_consumer_stage_seconds", "role" => self.role, "stage" => stage)
+            .record(since.elapsed());
+    }
+}
+
+/// Checks that a store gave one answer for each of `expected` questions: fewer would lose records in silence.
+/// Taken for a passing fault, so that the role pauses and is seen.
+pub(crate) fn one_each<T>(expected: usize, answers: Vec<T>) -> Result<Vec<T>, StoreError> {
+    if answers.len() == expected {
+        return Ok(answers);
+    }
+    Err(StoreError::new(
+        StoreErrorKind::Unavailable,
+        format!("store gave {} answers to {expected} questions", answers.len()),
+    ))
+}
