@@ -69,6 +69,34 @@ fn head(text: &str, bytes_max: usize) -> &str {
 mod tests {
     use super::*;
 
+    /// Like XLM-RoBERTa's: Unigram, `<pad>` is 1; its file has limits of its own, which must not count.
+    fn tokenizer(max_tokens: usize) -> TextTokenizer {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tiny-e5/tokenizer.json");
+        TextTokenizer::load(Path::new(path), max_tokens).unwrap()
+    }
+
+    #[test]
+    fn puts_the_prefix_first_and_ignores_the_files_own_limits() {
+        let tokenizer = tokenizer(8);
+        let query = tokenizer.encode("query: ", "red boots").unwrap();
+        assert_eq!(query, Tokens { ids: vec![0, 4, 7, 6, 2], cut: false });
+        assert_eq!(tokenizer.encode("passage: ", "boots").unwrap().ids, [0, 5, 6, 2]);
+        assert_eq!(tokenizer.encode("", "").unwrap().ids, [0, 2]);
+        assert_eq!(tokenizer.pad_id(), 1);
+    }
+
+    #[test]
+    fn cuts_at_the_maximum_and_says_so() {
+        let tokenizer = tokenizer(5);
+        let full = tokenizer.encode("query: ", "red boots").unwrap();
+        assert!(!full.cut);
+        let cut = tokenizer.encode("query: ", "red boots red").unwrap();
+        assert_eq!((cut.ids, cut.cut), (full.ids, true));
+        let huge = "red ".repeat(1 << 18);
+        let cut = tokenizer.encode("", &huge).unwrap();
+        assert_eq!((cut.ids.len(), cut.cut), (5, true));
+    }
+
     #[test]
     fn cuts_on_a_character_boundary() {
         assert_eq!(head("한국어", 4), "한");

@@ -1,6 +1,6 @@
 //! What a worker thread does: take queries first, else go on with passages, one batch at a time.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -115,14 +115,14 @@ impl Worker {
             return;
         }
         let started = Instant::now();
-        let rows: Vec<&Tokens> = batch.iter().map(|ready| &ready.tokens).collect();
+        let (rows, places) = distinct(&batch);
         let longest = rows.iter().map(|tokens| tokens.ids.len()).max().unwrap_or(0);
         let answer = self.model.run(&rows);
-        metrics::batch(kind, batch.len(), batch.len() * longest, started.elapsed());
+        metrics::batch(kind, batch.len(), rows.len() * longest, started.elapsed());
         match answer {
             Ok(vectors) => {
-                for (ready, vector) in batch.iter().zip(vectors.outer_iter()) {
-                    ready.item.job.finish(ready.item.row, vector);
+                for (ready, place) in batch.iter().zip(places) {
+                    ready.item.job.finish(ready.item.row, vectors.row(place));
                 }
             }
             Err(reason) => {
@@ -134,10 +134,44 @@ impl Worker {
     }
 }
 
+/// The distinct token rows of a batch, and for each text its place among them: a query that many ask at once is
+/// computed once.
+fn distinct(batch: &[Ready]) -> (Vec<&Tokens>, Vec<usize>) {
+    let mut seen: HashMap<&[u32], usize> = HashMap::new();
+    let mut rows = Vec::new();
+    let places = batch.iter().map(|ready| {
+        *seen.entry(&ready.tokens.ids).or_insert_with(|| {
+            rows.push(&ready.tokens);
+            rows.len() - 1
+        })
+    });
+    let places = places.collect();
+    (rows, places)
+}
+
 struct CloseAtEnd(Arc<Queue>);
 
 impl Drop for CloseAtEnd {
     fn drop(&mut self) {
         self.0.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::Job;
+
+    #[test]
+    fn equal_texts_share_a_row() {
+        let (items, _reply) = Job::split(&["a".into(), "b".into(), "a".into()], 2);
+        let ready = |item: Item| {
+            let ids = item.text.bytes().map(u32::from).collect();
+            Ready { item, tokens: Tokens { ids, cut: false } }
+        };
+        let batch: Vec<Ready> = items.into_iter().map(ready).collect();
+        let (rows, places) = distinct(&batch);
+        assert_eq!(rows.iter().map(|tokens| tokens.ids[0]).collect::<Vec<_>>(), [97, 98]);
+        assert_eq!(places, [0, 1, 0]);
     }
 }

@@ -1,16 +1,26 @@
-//! What the tests of this crate share: the model that `scripts/fetch-model.sh` brought.
+//! What the tests of this crate share: the model and the library that the scripts brought. Tests fetch
+//! nothing themselves, and fail, rather than skip, where something is missing.
+#![allow(dead_code, reason = "each test takes what it needs")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use rep_embedder::{ModelDir, cache_dir, locate_runtime};
+use rep_embedder::{ModelDir, locate_runtime};
 
-/// The fetched model; fails, rather than skips, when it is not there.
+/// `REP_CACHE`, else `.rep/cache` of this repository, wherever the test's executable lies.
+fn cache() -> PathBuf {
+    let of_repository = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../.rep/cache");
+    std::env::var_os("REP_CACHE").filter(|dir| !dir.is_empty()).map_or_else(of_repository, PathBuf::from)
+}
+
+/// The fetched model.
 pub(crate) fn model() -> ModelDir {
-    let path = cache_dir().join("models/all-MiniLM-L6-v2");
+    let path = cache().join("models/all-MiniLM-L6-v2");
     ModelDir::open(&path).unwrap_or_else(|error| panic!("{error}; run `scripts/fetch-model.sh` first"))
 }
 
-/// The fetched library; fails, rather than skips, when it is not there.
+/// The fetched library, or the one that `ORT_DYLIB_PATH` names.
 pub(crate) fn runtime() -> PathBuf {
-    locate_runtime(None).unwrap_or_else(|error| panic!("{error}"))
+    let fetched = cache().join("onnxruntime/libonnxruntime.so");
+    let explicit = std::env::var_os("ORT_DYLIB_PATH").is_none().then_some(fetched);
+    locate_runtime(explicit.as_deref()).unwrap_or_else(|error| panic!("{error}"))
 }
