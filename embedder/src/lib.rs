@@ -6,8 +6,10 @@
 //!
 //! Start at [`OnnxEmbedder::load`], which turns a [`ModelDir`] into an
 //! [`Embedder`](rep_core::ports::embedder::Embedder); wrap it in a [`CachedEmbedder`]; serve it with
-//! [`http::router`]. One text's way: [`worker`](OnnxEmbedder) queue → tokenizer → batch by token budget →
+//! [`http::router`]. One text's way: bounded queue → tokenizer → batch by token budget →
 //! session → pool → reply.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
 mod batch;
 pub mod bench;
