@@ -125,7 +125,7 @@ export class World {
           : near?.product
             ? [{ kind: "SIMILAR_TO_ACTION", text: `Like ${near.product.name}`, productId: near.product.productId, productName: near.product.name, actionType: near.act.actionType }]
             : [{ kind: "TASTE", text: "Near to your taste" }];
-        return { product, explain: { similarity, popularity, freshness, final }, score: final, reasons };
+        return { product, explain: personal ? { similarity: 0.82 * similarity, popularity: 0.12 * popularity, freshness: 0.06 * freshness, final } : { similarity: 0, popularity: 0.9 * popularity, freshness: 0.1 * freshness, final }, score: final, reasons };
       })
       .sort((a, b) => b.score - a.score);
   }

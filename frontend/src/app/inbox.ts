@@ -42,7 +42,8 @@ export function useInboxStream(userId: string): void {
           if (!data) return;
           const notification = data as Notification;
           inbox.set((before) => ({ ...before, arrivals: [{ notification, at: Date.now() }, ...before.arrivals.filter((known) => known.notification.notificationId !== notification.notificationId)].slice(0, ARRIVALS_MAX) }));
-          showToast({ tone: "plain", title: t("notif.arrived"), text: notification.title });
+          // On its own page it is seen to arrive.
+          if (location.pathname !== "/notifications") showToast({ tone: "plain", title: t("notif.arrived"), text: notification.title });
           refresh();
         },
         gap: () => {

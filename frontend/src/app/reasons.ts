@@ -19,9 +19,18 @@ export function reasonText(reason: Reason, t: TFunction): string {
   const product = reason.productName ?? undefined;
   if (product && isAct(reason.actionType)) return t("reason.because", { act: t(`act.${reason.actionType}`), product });
   if (product) return t("reason.similar", { product });
-  const kind = reason.kind.toLowerCase();
-  if (kind.includes("popular")) return t("reason.popular");
-  if (kind.includes("taste") || kind === "personalized" || kind === "personalised") return t("reason.taste");
-  if (kind.includes("fresh") || kind.includes("new")) return t("reason.fresh");
-  return reason.text;
+  switch (reason.kind) {
+    case "TASTE":
+      return t("reason.taste");
+    case "POPULAR":
+      return t("reason.popular");
+    case "SEARCH_WORDS":
+      return t("reason.words");
+    case "SEARCH_MEANING":
+      return t("reason.meaning");
+    case "CATALOGUE":
+      return t("reason.catalogue");
+    default:
+      return reason.text;
+  }
 }

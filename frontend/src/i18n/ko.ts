@@ -22,7 +22,7 @@ export const ko: Messages = {
   actNoun: { VIEW: "노출", CLICK: "클릭", SEARCH: "검색", ADD_TO_CART: "장바구니 담기", REMOVE_FROM_CART: "장바구니 빼기", WISHLIST: "찜", PURCHASE: "구매", DISLIKE: "관심 없음" },
   strategy: { personalized: "개인화", popular: "인기", hybrid: "하이브리드", lexical: "어휘", semantic: "의미" },
   reason: {
-    because: "{{act}} {{product}} 때문에", popular: "지금 인기", taste: "취향에 가까움", category: "{{category}} 분야를 좋아해서", similar: "{{product}}와(과) 비슷함", short: "{{product}}와(과) 비슷함", new: "새로 나온 상품", query: "검색어와 일치", fresh: "신상품",
+    because: "{{act}} {{product}} 때문에", popular: "지금 인기", taste: "취향에 가까움", similar: "{{product}}와(과) 비슷함", short: "{{product}}와(과) 비슷함", words: "검색어의 단어와 일치", meaning: "검색어와 의미가 일치", catalogue: "상점의 다른 상품",
   },
   shop: {
     title: "상점", search: "상점 검색", searchPlaceholder: "한국어나 영어로 검색", clear: "검색 지우기", results_one: "상품 {{count}}개", results_other: "상품 {{count}}개", resultsFor: "“{{query}}” 결과",
@@ -45,7 +45,7 @@ export const ko: Messages = {
   },
   live: {
     title: "실시간", window: "기간", pause: "일시정지", resume: "계속", paused: "일시정지됨", minutes: "{{n}}분", throughput: "이벤트", throughputUnit: "초당", accepted: "접수", processed: "처리", indexed: "색인", freshness: "신선도", freshnessHint: "행동에서 바뀐 추천까지", stages: "단계별 지연, p99", lag: "컨슈머 지연", lagUnit: "밀린 이벤트", serving: "제공", notifications: "알림", recommendations: "추천", searches: "검색", deadLetters: "데드 레터", deadLettersNone: "데드 레터 없음", deadLettersNoneHint: "처리할 수 없는 이벤트는 이유와 함께 여기에 보관됩니다.",
-    append: "로그 추가", vector: "벡터", recommend: "추천", notify: "알림", histogram: "소요 시간", histogramOf: "{{name}} 분포", stage: "단계", count: "건수", empty: "아직 흐르는 것이 없습니다", emptyHint: "시뮬레이터를 시작하고 살아나는 모습을 보세요.", startSim: "시뮬레이터 시작", partitions: "파티션별 지연", topic: "토픽", group: "그룹", partition: "파티션", end: "끝", committed: "커밋", behind: "지연", reason: "이유", offset: "오프셋", when: "시각", tail: "들어오는 행동", tailHint: "초당 최대 20개의 표본", tailEmpty: "아직 행동이 없습니다", waiting: "첫 1초를 기다리는 중…", total: "누적 {{n}}", caughtUp: "따라잡음", zoom: "끌어서 확대, 두 번 클릭해 초기화", barTarget: "100 ms 기준",
+    append: "로그 추가", vector: "벡터", recommend: "추천", notify: "알림", histogram: "소요 시간", histogramOf: "{{name}} 분포", stage: "단계", count: "건수", empty: "아직 흐르는 것이 없습니다", emptyHint: "시뮬레이터를 시작하고 살아나는 모습을 보세요.", startSim: "시뮬레이터 시작", partitions: "파티션별 지연", topic: "토픽", group: "그룹", partition: "파티션", end: "끝", committed: "커밋", behind: "지연", reason: "이유", offset: "오프셋", when: "시각", tail: "들어오는 행동", tailHint: "초당 최대 20개의 표본", tailEmpty: "아직 행동이 없습니다", waiting: "첫 1초를 기다리는 중…", total: "누적 {{n}}", caughtUp: "따라잡음", zoom: "끌어서 확대, 두 번 클릭해 초기화", barTarget: "목표 100 ms",
   },
   sim: {
     title: "시뮬레이터", intro: "보고, 찾고, 담고, 사는 가상의 고객들.", state: "상태", running: "실행 중", stopped: "정지", starting: "시작하는 중…", start: "시작", stop: "정지", rate: "속도", rateUnit: "초당 이벤트", users: "고객 수", seed: "시드", seedHint: "같은 시드는 같은 군중을 재현합니다.", scenario: "시나리오", actual: "실제", target: "목표", chart: "실제 속도와 목표 속도", totals: "시작 이후", since: "{{time}}부터", confirmStop: "시뮬레이터를 정지할까요?", confirmStopHint: "고객들은 돌아가고 집계는 남습니다. 언제든 다시 시작할 수 있습니다.", liveHint: "속도와 시나리오는 재시작 없이 바로 바뀝니다. 고객 수와 시드는 다음 시작부터 적용됩니다.", stoppedHint: "시뮬레이터가 정지되어 있습니다.", restart: "이 설정으로 다시 시작", unavailable: "이번 실행에는 시뮬레이터가 없습니다", unavailableHint: "`--no-simulator` 없이 REP를 시작하세요.", ofTarget: "목표의 {{percent}}", setup: "군중",

@@ -1,0 +1,26 @@
+// From the history of messages to what the charts draw. Pure.
+import type { LiveStatus } from "~/api/types";
+
+export type Columns = [number[], ...number[][]];
+
+/** The messages of the last `windowS` seconds before `endMs`. */
+export function within(history: readonly LiveStatus[], windowS: number, endMs: number): readonly LiveStatus[] {
+  const from = endMs - windowS * 1000;
+  let start = history.length;
+  while (start > 0 && Date.parse(history[start - 1]?.at ?? "") >= from) start -= 1;
+  return history.slice(start);
+}
+
+/** Times in seconds, then one column a getter. */
+export function columnsOf(history: readonly LiveStatus[], getters: readonly ((message: LiveStatus) => number)[]): Columns {
+  return [history.map((message) => Date.parse(message.at) / 1000), ...getters.map((get) => history.map(get))];
+}
+
+export function totalLag(message: LiveStatus, group?: string): number {
+  return message.lag.reduce((sum, one) => (group === undefined || one.group === group ? sum + one.lag : sum), 0);
+}
+
+/** The consumer groups, in the order in which they are first named. */
+export function groupsOf(message: LiveStatus | null): string[] {
+  return [...new Set(message?.lag.map((one) => one.group))];
+}
