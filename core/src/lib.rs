@@ -2,9 +2,12 @@
 //!
 //! This crate knows no network, no clock and no randomness of its own; time comes in as an argument. Start
 //! at [`UserAction`] (what shoppers do), [`Preference`] (what is left of it) and [`ports`] (what keeps it).
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
 mod action;
 pub mod avro;
+#[cfg(feature = "contract")]
+pub mod contract;
 mod hash;
 mod ids;
 mod inventory;

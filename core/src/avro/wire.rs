@@ -272,7 +272,6 @@ mod optional_bytes {
         }
     }
 
-    #[expect(clippy::ref_option, reason = "the signature serde's `with` asks for")]
     pub(super) fn serialize<S: Serializer>(bytes: &Option<&[u8]>, serializer: S) -> Result<S::Ok, S::Error> {
         bytes.map(Bytes).serialize(serializer)
     }

@@ -59,7 +59,10 @@ pub struct HistoryPage {
 ///
 /// - `index` is idempotent by trace id and takes each document alone: one that fails does not fail others.
 ///   Taken documents are durable no later than the next commit of the group whose records they are.
-/// - History is ordered by the action's time, newest first, then by trace id.
+/// - Outcomes and `positions` follow each document that was taken at once; history, interest and count may
+///   be a second behind.
+/// - History is ordered by the action's time, newest first, then by trace id. Interest follows the order in
+///   which documents were taken.
 #[async_trait]
 pub trait BehaviourStore: Send + Sync {
     /// Keeps `documents`; gives an outcome for each, in their order.

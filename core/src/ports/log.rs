@@ -95,6 +95,7 @@ pub trait EventLog: Send + Sync {
 #[async_trait]
 pub trait GroupReader: Send {
     /// Waits up to `wait` for a first record, then returns what is there at once, at most `max` records.
+    /// Neither an error nor dropping the future before it is done passes over a record.
     async fn poll(&mut self, max: usize, wait: Duration) -> Result<Polled, StoreError>;
 
     /// Says that all before these offsets is done: `(partition, next offset)`. Durable when it returns, in

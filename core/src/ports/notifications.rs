@@ -35,6 +35,7 @@ pub struct Delivery {
 
 /// What became of a delivery.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "nearly every outcome is the large one")]
 pub enum DeliveryOutcome {
     /// It is in the inbox, and live streams were told.
     Delivered(InboxItem),
@@ -75,7 +76,8 @@ pub trait Notifications: Send + Sync {
     /// Up to `limit` items with a sequence below `before`.
     async fn inbox(&self, user: &UserId, before: Option<u64>, limit: usize) -> Result<InboxPage, StoreError>;
 
-    /// Up to `limit` items with a sequence above `after`.
+    /// Up to `limit` items with a sequence above `after`, the newest if not all fit. A number that this inbox
+    /// has not given yet is a gap: it belongs to one that was erased.
     async fn replay(&self, user: &UserId, after: u64, limit: usize) -> Result<Replay, StoreError>;
 
     /// Marks an item of this shopper as read; `None` if they have no such item. Idempotent: the first time
@@ -93,7 +95,8 @@ pub trait Notifications: Send + Sync {
     /// Keeps what the shopper wants.
     async fn put_settings(&self, user: &UserId, settings: NotificationSettings) -> Result<(), StoreError>;
 
-    /// Forgets inbox and settings of a shopper; gives how many items went.
+    /// Forgets inbox and settings of a shopper; gives how many items went. What was delivered stays known, as
+    /// bare hashes, so that a repeat is not told again; numbers begin at 1 again.
     async fn erase(&self, user: &UserId) -> Result<u64, StoreError>;
 
     /// Deliveries to one shopper from now on. A receiver that falls behind its bound loses the oldest and

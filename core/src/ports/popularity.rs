@@ -27,7 +27,8 @@ pub trait Popularity: Send + Sync {
     /// Adds `events`.
     async fn record(&self, events: Vec<PopularityEvent>) -> Result<(), StoreError>;
 
-    /// Up to `k` products with their sums at `now`, greatest first; equals in order of their ids.
+    /// Up to `k` products with their sums at `now`, greatest first; equals in order of their ids. It may be
+    /// made of one ranking for a second: up to that behind `now` and behind what was recorded.
     async fn top(&self, k: usize, now: Timestamp) -> Result<Vec<(ProductId, f64)>, StoreError>;
 
     /// The sums of `ids` at `now`, in their order; 0 for what nobody acted on.

@@ -1,0 +1,384 @@
+//! The suite of [`BehaviourStore`].
+#![expect(clippy::unwrap_used, reason = "a suite is test code: what fails here fails the test")]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::support::{
+    Subject, action, at, commit_something, eventually, new_product, new_trace, new_user, position,
+};
+use crate::ports::StoreErrorKind;
+use crate::ports::behaviour::{BehaviourDocument, BehaviourStore, IndexOutcome, Interest};
+use crate::{ActionType, InterestReason, ProductId, SessionId, Timestamp, TraceId, UserAction, UserId};
+
+/// Makes every sentence of the suite a test; `$make` gives a [`Subject`].
+#[macro_export]
+macro_rules! behaviour_contract {
+    ($make:expr) => {
+        $crate::contract_tests!(
+            behaviour,
+            $make,
+            [
+                a_document_comes_back_as_it_was,
+                a_redelivery_and_a_repeat_are_told_apart_and_the_first_stands,
+                one_call_follows_the_same_rules_as_many,
+                of_concurrent_repeats_one_is_taken,
+                positions_are_those_of_the_first_record_or_none,
+                history_is_newest_first_then_by_trace_id,
+                pages_of_history_neither_skip_nor_repeat,
+                history_shows_one_shopper_only,
+                a_cursor_that_is_not_ours_is_refused,
+                interest_is_ordered_by_reason_then_newest,
+                interest_before_a_moment_is_left_out,
+                bought_taken_out_or_disliked_is_no_interest,
+                interest_within_one_call_follows_its_order,
+                erasure_forgets_the_shopper_but_not_the_trace_ids,
+                the_count_is_at_least_what_was_taken,
+                what_was_taken_is_there_after_the_next_commit,
+            ]
+        );
+    };
+}
+
+fn document(action: UserAction, offset: u64) -> BehaviourDocument {
+    BehaviourDocument { action, position: position(3, offset), appended_at: at(0) }
+}
+
+async fn index_all(store: &dyn BehaviourStore, actions: Vec<UserAction>) {
+    let documents: Vec<_> = actions.into_iter().zip(0..).map(|(a, offset)| document(a, offset)).collect();
+    let count = documents.len();
+    assert_eq!(store.index(documents).await.unwrap(), vec![IndexOutcome::Created; count]);
+}
+
+async fn history(store: &dyn BehaviourStore, user: &UserId, page: usize) -> Vec<BehaviourDocument> {
+    let mut items = Vec::new();
+    let mut cursor: Option<String> = None;
+    loop {
+        let found = store.history(user, cursor.as_deref(), page).await.unwrap();
+        assert!(found.items.len() <= page);
+        items.extend(found.items);
+        cursor = found.next;
+        if cursor.is_none() {
+            return items;
+        }
+    }
+}
+
+/// The whole history, once it holds `count` documents.
+async fn history_of(store: &dyn BehaviourStore, user: &UserId, count: usize) -> Vec<BehaviourDocument> {
+    eventually("history shows what was taken", async || {
+        let items = history(store, user, 100).await;
+        (items.len() == count).then_some(items)
+    })
+    .await
+}
+
+/// Those interested in `product`, once they are `expected`.
+async fn expect_interest(
+    store: &dyn BehaviourStore,
+    product: &ProductId,
+    since: Timestamp,
+    expected: &[(&UserId, InterestReason, Timestamp)],
+) {
+    let expected: Vec<Interest> = expected
+        .iter()
+        .map(|(user, reason, at)| Interest { user_id: (*user).clone(), reason: *reason, at: *at })
+        .collect();
+    eventually(&format!("interest is {expected:?}"), async || {
+        let found = store.interested(product, since, 100).await.unwrap();
+        (found == expected).then_some(())
+    })
+    .await;
+}
+
+/// A document comes back as it was, whatever its fields hold.
+pub async fn a_document_comes_back_as_it_was(subject: &mut impl Subject) {
+    let store = &subject.ports().behaviour;
+    let user = UserId::new(format!("{}-쇼핑객", new_user())).unwrap();
+    let search = UserAction {
+        trace_id: new_trace(),
+        user_id: user.clone(),
+        action_type: ActionType::Search,
+        product_id: None,
+        search_query: Some("빨간 신발 \"42\" \n\u{1F45F}".to_owned()),
+        session_id: Some(SessionId::new("visit-1").unwrap()),
+        timestamp: at(7),
+        metadata: BTreeMap::from([("page".to_owned(), String::new()), ("a b".to_owned(), "ü".to_owned())]),
+    };
+    let kept = document(search, 11);
+    store.index(vec![kept.clone()]).await.unwrap();
+    assert_eq!(history_of(&**store, &user, 1).await, [kept]);
+}
+
+/// The same record again is a redelivery; the same trace id from another record is a repeat, and the first
+/// stands.
+pub async fn a_redelivery_and_a_repeat_are_told_apart_and_the_first_stands(subject: &mut impl Subject) {
+    let store = &subject.ports().behaviour;
+    let (user, product) = (new_user(), new_product());
+    let first = document(action(&user, ActionType::Click, &product, at(1)), 5);
+    let mut repeat = document(first.action.clone(), 6);
+    repeat.action.timestamp = at(2);
+    assert_eq!(store.index(vec![first.clone()]).await.unwrap(), [IndexOutcome::Created]);
+    for _ in 0..2 {
+        assert_eq!(store.index(vec![first.clone()]).await.unwrap(), [IndexOutcome::Redelivered]);
+        assert_eq!(store.index(vec![repeat.clone()]).await.unwrap(), [IndexOutcome::Duplicate]);
+    }
+    assert_eq!(history_of(&**store, &user, 1).await, [first]);
+}
+
+/// Repeats within one call are told apart as those of many calls are.
+pub async fn one_call_follows_the_same_rules_as_many(subject: &mut impl Subject) {
+    let store = &subject.ports().behaviour;
+    let (user, product) = (new_user(), new_product());
+    let a = document(action(&user, ActionType::Click, &product, at(1)), 1);
+    let b = document(action(&user, ActionType::Click, &product, at(2)), 2);
+    let again = document(a.action.clone(), 3);
+    let outcomes = store.index(vec![a.clone(), again, b.clone(), a.clone()]).await.unwrap();
+    use IndexOutcome::{Created, Duplicate, Redelivered};
+    assert_eq!(outcomes, [Created, Duplicate, Created, Redelivered]);
+    assert_eq!(history_of(&**store, &user, 2).await, [b, a]);
+}
+
+/// Of repeats that come at one time, one is taken.
+pub async fn of_concurrent_repeats_one_is_taken(subject: &mut impl Subject) {
+    let store = &subject.ports().behaviour;
+    for _ in 0..20 {
+        let trace = new_trace();
+        let product = new_product();
+        let calls: Vec<_> = (0..8)
+            .map(|offset| {
+                let store = store.clone();
+                let act = UserAction {
+                    trace_id: trace.clone(),
+                    ..action(&new_user(), ActionType::Click, &product, at(1))
+                };
+                tokio::spawn(async move { store.index(vec![document(act, offset)]).await.unwrap().remove(0) })
+            })
+            .collect();
+        let mut created = 0;
+        for call in calls {
+            match call.await.unwrap() {
+                IndexOutcome::Created => created += 1,
+                outcome => assert_eq!(outcome, IndexOutcome::Duplicate),
+            }
+        }
+        assert_eq!(created, 1);
+    }
+}
+
+/// `positions` tells from which record each trace id was taken, and `None` for what was never seen.
+pub async fn positions_are_those_of_the_first_record_or_none(subject: &mut impl Subject) {
+    let store = &subject.ports().behaviour;
+    let (user, product) = (new_user(), new_product());
+    let actions: Vec<UserAction> =
+        (0..200).map(|i| action(&user, ActionType::View, &product, at(i))).collect();
+    index_all(&**store, actions.clone()).await;
+    store.index(vec![document(actions[4].clone(), 999)]).await.unwrap();
+    let mut ids: Vec<TraceId> = actions.iter().map(|a| a.trace_id.clone()).collect();
+    ids.insert(100, new_trace());
+    let found = store.positions(&ids).await.unwrap();
+    let mut expected: Vec<_> = (0..200).map(|offset| Some(position(3, offset))).collect();
+    expected.insert(100, None);
+    assert_eq!(found, expected);
+    assert_eq!(store.positions(&ids[98..102]).await.unwrap(), expected[98..102]);
+    assert!(store.positions(&[]).await.unwrap().is_empty());
+}
+
+/// History is ordered by the action's time, newest first, then by trace id.
+pub async fn history_is_newest_first_then_by_trace_id(subject: &mut impl Subject) {
+    let store = &subject.ports().behaviour;
+    let (user, product) = (new_user(), new_product());
+    let times = [5, 1, 9, 5, -2_000_000_000_000, 9, 5, 0];
+    let mut actions: Vec<_> = times.map(|ms| action(&user, ActionType::View, &product, at(ms))).into();
+    index_all(&**store, actions.clone()).await;
+    actions.sort_by(|a, b| b.timestamp.cmp(&a.timestamp).then_with(|| a.trace_id.cmp(&b.trace_id)));
+    let found = history_of(&**store, &user, times.len()).await;
+    assert!(found.iter().map(|d| &d.action).eq(actions.iter()));
+}
+
+/// Pages of history follow on each other without a gap or a repeat, also while newer actions come in.
+pub async fn pages_of_history_neither_skip_nor_repeat(subject: &mut impl Subject) {
+    let store = &subject.ports().behaviour;
+    let (user, product) = (new_user(), new_product());
+    let actions = (0..25).map(|i| action(&user, ActionType::View, &product, at(i / 3))).collect();
+    index_all(&**store, actions).await;
+    let whole = history_of(&**store, &user, 25).await;
+    for page in [1, 2, 5, 24, 25, 26] {
+        assert_eq!(history(&**store, &user, page).await, whole);
+    }
+    let first = store.history(&user, None, 10).await.unwrap();
+    index_all(&**store, vec![action(&user, ActionType::View, &product, at(100))]).await;
+    let second = store.history(&user, first.next.as_deref(), 15).await.unwrap();
+    assert!(first.items.iter().chain(&second.items).eq(whole.iter()));
+    assert_eq!(second.next, None);
+}
+
+/// An unknown shopper has an empty history, and nobody sees what belongs to another.
+pub async fn history_shows_one_shopper_only(subject: &mut impl Subject) {
+    let store = &subject.ports().behaviour;
+    let (one, product) = (new_user(), new_product());
+    let longer = UserId::new(format!("{one}1")).unwrap();
+    let act = |user: &UserId| action(user, ActionType::View, &product, at(0));
+    index_all(&**store, vec![act(&one), act(&longer), act(&longer)]).await;
+    assert_eq!(history_of(&**store, &longer, 2).await.len(), 2);
+    assert!(history_of(&**store, &one, 1).await.iter().all(|d| d.action.user_id == one));
+    let unknown = store.history(&new_user(), None, 10).await.unwrap();
+    assert!(unknown.items.is_empty() && unknown.next.is_none());
+}
+
+/// A cursor that is not ours is refused as invalid.
+pub async fn a_cursor_that_is_not_ours_is_refused(subject: &mut impl Subject) {
+    let store = &subject.ports().behaviour;
+    let signs = "+f".repeat(10);
+    for cursor in
+        ["", "x", "zz".repeat(20).as_str(), "00", "日本語".repeat(6).as_str(), &"0".repeat(5000), &signs]
+    {
+        let error = store.history(&new_user(), Some(cursor), 10).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Invalid, "{cursor}");
+    }
+}
+
+/// Interest: strongest reason first, then newest; a shopper with several reasons stands once.
+pub async fn interest_is_ordered_by_reason_then_newest(subject: &mut impl Subject) {
+    use ActionType::{AddToCart, Click, Search, View, Wishlist};
+    let store = &subject.ports().behaviour;
+    let (product, other) = (new_product(), new_product());
+    let users: Vec<UserId> = (0..6).map(|_| new_user()).collect();
+    let act = |user: usize, kind, ms| action(&users[user], kind, &product, at(ms));
+    index_all(
+        &**store,
+        vec![
+            act(0, View, 50),
+            act(1, Wishlist, 10),
+            act(1, View, 60),
+            act(2, AddToCart, 5),
+            act(3, Click, 70),
+            act(4, AddToCart, 6),
+            act(4, AddToCart, 8),
+            UserAction { search_query: Some("q".to_owned()), ..act(5, Search, 90) },
+            action(&users[5], AddToCart, &other, at(0)),
+        ],
+    )
+    .await;
+    use InterestReason::{Carted, Viewed, Wishlisted};
+    let expected = [
+        (&users[4], Carted, at(8)),
+        (&users[2], Carted, at(5)),
+        (&users[1], Wishlisted, at(60)),
+        (&users[3], Viewed, at(70)),
+        (&users[0], Viewed, at(50)),
+    ];
+    expect_interest(&**store, &product, at(-1), &expected).await;
+    let strongest = store.interested(&product, at(-1), 2).await.unwrap();
+    assert!(strongest.iter().map(|i| &i.user_id).eq([&users[4], &users[2]]), "{strongest:?}");
+    assert!(store.interested(&new_product(), at(-1), 10).await.unwrap().is_empty());
+}
+
+/// Only interest shown at or after a moment counts.
+pub async fn interest_before_a_moment_is_left_out(subject: &mut impl Subject) {
+    let store = &subject.ports().behaviour;
+    let (product, old, new) = (new_product(), new_user(), new_user());
+    let act = |user: &UserId, kind, ms| action(user, kind, &product, at(ms));
+    let acts = vec![
+        act(&old, ActionType::View, 10),
+        act(&new, ActionType::AddToCart, 5),
+        act(&new, ActionType::View, 20),
+    ];
+    index_all(&**store, acts).await;
+    expect_interest(&**store, &product, at(11), &[(&new, InterestReason::Viewed, at(20))]).await;
+    expect_interest(&**store, &product, at(20), &[(&new, InterestReason::Viewed, at(20))]).await;
+    expect_interest(&**store, &product, at(21), &[]).await;
+}
+
+/// What was bought, taken out of the cart or disliked later is no interest, until it is shown anew.
+pub async fn bought_taken_out_or_disliked_is_no_interest(subject: &mut impl Subject) {
+    let store = &subject.ports().behaviour;
+    let product = new_product();
+    let ends = [ActionType::Purchase, ActionType::RemoveFromCart, ActionType::Dislike];
+    let users: Vec<UserId> = ends.iter().map(|_| new_user()).collect();
+    let others = new_user();
+    for kind in [ActionType::View, ActionType::AddToCart, ActionType::Wishlist] {
+        index_all(&**store, users.iter().map(|u| action(u, kind, &product, at(1))).collect()).await;
+    }
+    index_all(&**store, vec![action(&others, ActionType::View, &product, at(1))]).await;
+    index_all(&**store, users.iter().zip(ends).map(|(u, end)| action(u, end, &product, at(2))).collect())
+        .await;
+    expect_interest(&**store, &product, at(0), &[(&others, InterestReason::Viewed, at(1))]).await;
+    index_all(&**store, vec![action(&users[0], ActionType::AddToCart, &product, at(3))]).await;
+    let expected = [(&users[0], InterestReason::Carted, at(3)), (&others, InterestReason::Viewed, at(1))];
+    expect_interest(&**store, &product, at(0), &expected).await;
+}
+
+/// Within one call the later document decides, and so it stays after reopening.
+pub async fn interest_within_one_call_follows_its_order(subject: &mut impl Subject) {
+    use ActionType::{AddToCart, Dislike, Purchase, View};
+    let (product, gone, back) = (new_product(), new_user(), new_user());
+    let acts = [
+        (&gone, View),
+        (&gone, AddToCart),
+        (&back, AddToCart),
+        (&gone, Purchase),
+        (&back, Dislike),
+        (&back, View),
+    ];
+    let acts =
+        acts.into_iter().zip(0..).map(|((user, kind), ms)| action(user, kind, &product, at(ms))).collect();
+    index_all(&*subject.ports().behaviour, acts).await;
+    let expected = [(&back, InterestReason::Viewed, at(5))];
+    expect_interest(&*subject.ports().behaviour, &product, at(0), &expected).await;
+    commit_something(&*subject.ports().log).await;
+    subject.reopen().await;
+    expect_interest(&*subject.ports().behaviour, &product, at(0), &expected).await;
+}
+
+/// Erasure forgets documents and interest of one shopper; a repeat of theirs still has no effect.
+pub async fn erasure_forgets_the_shopper_but_not_the_trace_ids(subject: &mut impl Subject) {
+    let store = &subject.ports().behaviour;
+    let (gone, product) = (new_user(), new_product());
+    let stays = UserId::new(format!("{gone}1")).unwrap();
+    let first = document(action(&gone, ActionType::AddToCart, &product, at(1)), 1);
+    store.index(vec![first.clone()]).await.unwrap();
+    index_all(
+        &**store,
+        vec![
+            action(&gone, ActionType::View, &product, at(2)),
+            action(&stays, ActionType::View, &product, at(3)),
+        ],
+    )
+    .await;
+    history_of(&**store, &gone, 2).await;
+    assert_eq!(store.erase(&gone).await.unwrap(), 2);
+    history_of(&**store, &gone, 0).await;
+    expect_interest(&**store, &product, at(0), &[(&stays, InterestReason::Viewed, at(3))]).await;
+    assert_eq!(history_of(&**store, &stays, 1).await.len(), 1);
+    assert_eq!(store.erase(&gone).await.unwrap(), 0);
+    let repeat = document(first.action.clone(), 9);
+    let outcomes = store.index(vec![first, repeat]).await.unwrap();
+    assert_eq!(outcomes, [IndexOutcome::Redelivered, IndexOutcome::Duplicate]);
+    history_of(&**store, &gone, 0).await;
+}
+
+/// `count` counts the documents kept.
+pub async fn the_count_is_at_least_what_was_taken(subject: &mut impl Subject) {
+    let store = &subject.ports().behaviour;
+    let (user, product) = (new_user(), new_product());
+    index_all(&**store, (0..50).map(|i| action(&user, ActionType::View, &product, at(i))).collect()).await;
+    // Others may add and erase meanwhile: no more can be said here.
+    eventually("documents are counted", async || (store.count().await.unwrap() >= 50).then_some(())).await;
+}
+
+/// Taken documents are durable no later than the next commit of the group whose records they are.
+pub async fn what_was_taken_is_there_after_the_next_commit(subject: &mut impl Subject) {
+    let (user, product) = (new_user(), new_product());
+    let act = action(&user, ActionType::AddToCart, &product, at(1));
+    let kept = document(act.clone(), 4);
+    subject.ports().behaviour.index(vec![kept.clone()]).await.unwrap();
+    commit_something(&*subject.ports().log).await;
+    subject.reopen().await;
+    let store = &subject.ports().behaviour;
+    assert_eq!(store.index(vec![kept.clone()]).await.unwrap(), [IndexOutcome::Redelivered]);
+    assert_eq!(store.positions(&[act.trace_id]).await.unwrap(), [Some(kept.position)]);
+    assert_eq!(history_of(&**store, &user, 1).await, [kept]);
+    let since = at(1).minus(Duration::from_millis(1));
+    expect_interest(&**store, &product, since, &[(&user, InterestReason::Carted, at(1))]).await;
+}

@@ -1,0 +1,321 @@
+//! The suite of [`PreferenceStore`].
+#![expect(clippy::unwrap_used, reason = "a suite is test code: what fails here fails the test")]
+
+use std::collections::VecDeque;
+
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+
+use super::support::{
+    Subject, at, commit_something, epoch, eventually, new_product, new_trace, new_user, position,
+};
+use crate::ports::preferences::{PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome};
+use crate::{ActionType, ModelId, Position, Preference, RecentAction, UnitVector, UserId};
+
+/// Makes every sentence of the suite a test; `$make` gives a [`Subject`].
+#[macro_export]
+macro_rules! preferences_contract {
+    ($make:expr) => {
+        $crate::contract_tests!(
+            preferences,
+            $make,
+            [
+                a_state_comes_back_as_it_was_and_absence_is_none,
+                a_state_is_taken_only_if_its_position_is_not_covered,
+                writes_of_one_call_are_compared_in_their_order,
+                of_concurrent_writes_the_latest_position_stands,
+                taken_states_are_announced_to_their_shopper_in_order,
+                a_receiver_that_falls_behind_is_told_so,
+                the_nearest_shoppers_come_first,
+                the_last_changed_shoppers_come_first,
+                erasure_forgets_the_state_and_its_fence,
+                a_taken_state_is_there_after_the_next_commit,
+                an_erased_state_stays_away_after_reopening,
+            ]
+        );
+    };
+}
+
+/// Width of the suite's vectors.
+const WIDTH: usize = 16;
+
+/// A direction that no other test uses, turned a little by `turn`.
+fn direction(of: &UserId, turn: f32) -> UnitVector {
+    let mut state = crate::stable_hash128(of.as_str().as_bytes());
+    let mut numbers = Vec::with_capacity(WIDTH);
+    for _ in 0..WIDTH {
+        state = state.wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b).rotate_left(29) ^ 0x9e37;
+        numbers.push(((state >> 64) as u32) as f32 / u32::MAX as f32 - 0.5);
+    }
+    numbers[0] += turn;
+    UnitVector::normalised(numbers).unwrap()
+}
+
+fn state(user: &UserId, position: Position) -> Preference {
+    let model = ModelId::new("contract-model").unwrap();
+    Preference {
+        vector: Some(direction(user, 0.0)),
+        action_count: position.offset + 1,
+        updated_at: at(i64::try_from(position.offset).unwrap()),
+        position: Some(position),
+        ..Preference::new(user.clone(), model)
+    }
+}
+
+fn write(preference: Preference) -> PreferenceWrite {
+    PreferenceWrite { preference, changes: Vec::new() }
+}
+
+fn announced(preference: Preference) -> PreferenceWrite {
+    let change = PreferenceChange {
+        trace_id: new_trace(),
+        user_id: preference.user_id.clone(),
+        action_type: ActionType::Click,
+        product_id: Some(new_product()),
+        event_at: at(0),
+        logged_at: at(1),
+        applied_at: at(2),
+        action_count: preference.action_count,
+    };
+    PreferenceWrite { preference, changes: vec![change] }
+}
+
+async fn store_one(store: &dyn PreferenceStore, preference: Preference) -> StoreOutcome {
+    store.store(vec![write(preference)]).await.unwrap()[0]
+}
+
+async fn load_one(store: &dyn PreferenceStore, user: &UserId) -> Option<Preference> {
+    store.load(std::slice::from_ref(user)).await.unwrap().remove(0)
+}
+
+/// `load` gives states as they were stored, in the order asked for, and `None` for what was never stored.
+pub async fn a_state_comes_back_as_it_was_and_absence_is_none(subject: &mut impl Subject) {
+    let store = &subject.ports().preferences;
+    let (full, bare, unknown) = (new_user(), new_user(), new_user());
+    let recent =
+        |ms| RecentAction { product_id: new_product(), action_type: ActionType::Wishlist, at: at(ms) };
+    let full_state = Preference {
+        recent: VecDeque::from([recent(9), recent(3)]),
+        purchased: VecDeque::from([new_product(), new_product()]),
+        ..state(&full, position(4, 17))
+    };
+    let bare_state = Preference { vector: None, ..state(&bare, position(4, 18)) };
+    let writes = vec![write(full_state.clone()), write(bare_state.clone())];
+    assert_eq!(store.store(writes).await.unwrap(), [StoreOutcome::Stored; 2]);
+    let asked = [unknown, bare, full.clone(), full];
+    let found = store.load(&asked).await.unwrap();
+    assert_eq!(found, [None, Some(bare_state), Some(full_state.clone()), Some(full_state)]);
+    assert!(store.load(&[]).await.unwrap().is_empty());
+}
+
+/// A state is taken only if its position is not covered by that of the state that is there.
+pub async fn a_state_is_taken_only_if_its_position_is_not_covered(subject: &mut impl Subject) {
+    use StoreOutcome::{Stale, Stored};
+    let store = &subject.ports().preferences;
+    let user = new_user();
+    let place = |epoch, partition, offset| Position { epoch, partition, offset };
+    let now = epoch();
+    let steps = [
+        (place(now, 3, 10), Stored),
+        (place(now, 3, 10), Stale),
+        (place(now, 3, 9), Stale),
+        (place(now - 1, 3, 1000), Stale),
+        (place(now - 1, 4, 1000), Stale),
+        (place(now, 3, 11), Stored),
+        (place(now, 4, 0), Stored),
+        (place(now + 1, 3, 0), Stored),
+        (place(now, 3, u64::MAX >> 2), Stale),
+    ];
+    let mut standing = None;
+    for (place, expected) in steps {
+        let new = Preference { updated_at: at(place.partition.into()), ..state(&user, place) };
+        assert_eq!(store_one(&**store, new.clone()).await, expected, "{place} over {standing:?}");
+        if expected == Stored {
+            standing = Some(new);
+        }
+        assert_eq!(load_one(&**store, &user).await, standing);
+    }
+}
+
+/// Writes of one call are compared one after the other.
+pub async fn writes_of_one_call_are_compared_in_their_order(subject: &mut impl Subject) {
+    use StoreOutcome::{Stale, Stored};
+    let store = &subject.ports().preferences;
+    let (a, b) = (new_user(), new_user());
+    let writes = [(&a, 1), (&b, 2), (&a, 3), (&a, 2), (&b, 2), (&a, 4)];
+    let writes = writes.map(|(user, offset)| write(state(user, position(5, offset)))).into();
+    assert_eq!(store.store(writes).await.unwrap(), [Stored, Stored, Stored, Stale, Stale, Stored]);
+    assert_eq!(load_one(&**store, &a).await, Some(state(&a, position(5, 4))));
+    assert_eq!(load_one(&**store, &b).await, Some(state(&b, position(5, 2))));
+}
+
+/// Whatever the order in which they come, of concurrent writes the latest position stands.
+pub async fn of_concurrent_writes_the_latest_position_stands(subject: &mut impl Subject) {
+    let store = &subject.ports().preferences;
+    for _ in 0..10 {
+        let user = new_user();
+        let writes: Vec<_> = (0..32)
+            .map(|i| {
+                let (store, user) = (store.clone(), user.clone());
+                tokio::spawn(
+                    async move { store_one(&*store, state(&user, position(6, (i * 13) % 32))).await },
+                )
+            })
+            .collect();
+        for write in writes {
+            write.await.unwrap();
+        }
+        assert_eq!(load_one(&**store, &user).await, Some(state(&user, position(6, 31))));
+    }
+}
+
+async fn next(receiver: &mut Receiver<PreferenceChange>) -> PreferenceChange {
+    eventually("a change is announced", async || match receiver.try_recv() {
+        Ok(change) => Some(change),
+        Err(TryRecvError::Empty) => None,
+        Err(error) => panic!("{error}"),
+    })
+    .await
+}
+
+/// Changes of taken states are announced in order, to those who listen to that shopper; refused ones are not.
+pub async fn taken_states_are_announced_to_their_shopper_in_order(subject: &mut impl Subject) {
+    let store = &subject.ports().preferences;
+    let (a, b) = (new_user(), new_user());
+    store.store(vec![announced(state(&a, position(7, 0)))]).await.unwrap();
+    let (mut of_a, mut also_of_a, mut of_b) = (store.changes(&a), store.changes(&a), store.changes(&b));
+    let writes: Vec<PreferenceWrite> = vec![
+        announced(state(&a, position(7, 1))),
+        announced(state(&b, position(7, 2))),
+        announced(state(&a, position(7, 1))),
+        announced(state(&a, position(7, 3))),
+    ];
+    let change = |i: usize| writes[i].changes[0].clone();
+    store.store(writes.clone()).await.unwrap();
+    for receiver in [&mut of_a, &mut also_of_a] {
+        assert_eq!([next(receiver).await, next(receiver).await], [change(0), change(3)]);
+    }
+    assert_eq!(next(&mut of_b).await, change(1));
+    for receiver in [&mut of_a, &mut of_b] {
+        assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+    }
+}
+
+/// A receiver that falls behind its bound loses the oldest and is told so.
+pub async fn a_receiver_that_falls_behind_is_told_so(subject: &mut impl Subject) {
+    let store = &subject.ports().preferences;
+    let user = new_user();
+    let mut receiver = store.changes(&user);
+    let writes: Vec<_> = (0..20_000).map(|offset| announced(state(&user, position(8, offset)))).collect();
+    let last = writes[writes.len() - 1].changes[0].clone();
+    store.store(writes).await.unwrap();
+    let mut lost = 0;
+    let mut kept = 0_u64;
+    loop {
+        match receiver.recv().await {
+            Ok(change) => {
+                kept += 1;
+                if change == last {
+                    break;
+                }
+            }
+            Err(RecvError::Lagged(count)) => lost += count,
+            Err(RecvError::Closed) => panic!("the store is still there"),
+        }
+    }
+    assert!(lost > 0, "a bound of 20,000 changes a receiver is no bound");
+    assert_eq!(lost + kept, 20_000);
+}
+
+/// `nearest` gives at most `k` shoppers, near enough, who acted lately, nearest first.
+pub async fn the_nearest_shoppers_come_first(subject: &mut impl Subject) {
+    let store = &subject.ports().preferences;
+    let centre = new_user();
+    let turns = [0.3, 0.0, 0.6, 0.1, -0.2];
+    let users: Vec<UserId> = turns.iter().map(|_| new_user()).collect();
+    let mut writes = Vec::new();
+    for (i, (user, turn)) in users.iter().zip(turns).enumerate() {
+        let vector = Some(direction(&centre, turn));
+        let updated_at = at(i64::try_from(i).unwrap() * 1000);
+        writes.push(write(Preference { vector, updated_at, ..state(user, position(9, 0)) }));
+    }
+    let blank = new_user();
+    writes.push(write(Preference { vector: None, ..state(&blank, position(9, 0)) }));
+    store.store(writes).await.unwrap();
+    let target = direction(&centre, 0.0);
+    let cosines: Vec<f32> = turns.iter().map(|turn| direction(&centre, *turn).cosine(&target)).collect();
+    let mut order = [1, 3, 4, 0, 2];
+    order.sort_by(|a, b| cosines[*b].total_cmp(&cosines[*a]));
+    let names = |found: &[(UserId, f32)]| found.iter().map(|(user, _)| user.clone()).collect::<Vec<_>>();
+    let named = |places: &[usize]| places.iter().map(|i| users[*i].clone()).collect::<Vec<_>>();
+
+    let all = store.nearest(&target, 5, 0.8, at(0)).await.unwrap();
+    assert_eq!(names(&all), named(&order));
+    for (i, (_, cosine)) in order.iter().zip(&all) {
+        assert!((cosine - cosines[*i]).abs() < 1e-4);
+    }
+    assert_eq!(names(&store.nearest(&target, 2, 0.8, at(0)).await.unwrap()), named(&order[..2]));
+    let bound = (cosines[order[2]] + cosines[order[3]]) / 2.0;
+    assert_eq!(names(&store.nearest(&target, 5, bound, at(0)).await.unwrap()), named(&order[..3]));
+    let late: Vec<usize> = order.into_iter().filter(|i| *i >= 3).collect();
+    assert_eq!(names(&store.nearest(&target, 5, 0.8, at(3000)).await.unwrap()), named(&late));
+}
+
+/// `recent` gives at most `limit` shoppers, last changed first.
+pub async fn the_last_changed_shoppers_come_first(subject: &mut impl Subject) {
+    let store = &subject.ports().preferences;
+    // Later than what any other test stores.
+    let far = |i: i64| at(1_000_000_000_000 + i64::from(epoch()) * 1000 + i);
+    let users: Vec<UserId> = (0..5).map(|_| new_user()).collect();
+    for (i, user) in (0..).zip(&users) {
+        let new = Preference { updated_at: far(i), ..state(user, position(10, 0)) };
+        store_one(&**store, new).await;
+    }
+    let found = store.recent(3).await.unwrap();
+    let names: Vec<&UserId> = found.iter().map(|state| &state.user_id).collect();
+    assert_eq!(names, [&users[4], &users[3], &users[2]]);
+}
+
+/// Erasure forgets a shopper with their fence; afterwards they are as new.
+pub async fn erasure_forgets_the_state_and_its_fence(subject: &mut impl Subject) {
+    let store = &subject.ports().preferences;
+    let (gone, stays) = (new_user(), new_user());
+    for user in [&gone, &stays] {
+        store_one(&**store, state(user, position(11, 100))).await;
+    }
+    assert!(store.erase(&gone).await.unwrap());
+    assert_eq!(load_one(&**store, &gone).await, None);
+    assert!(load_one(&**store, &stays).await.is_some());
+    let near = store.nearest(&direction(&gone, 0.0), 1000, 0.99, at(0)).await.unwrap();
+    assert!(near.iter().all(|(user, _)| *user != gone));
+    assert!(!store.erase(&gone).await.unwrap());
+    assert_eq!(store_one(&**store, state(&gone, position(11, 5))).await, StoreOutcome::Stored);
+}
+
+/// A taken state is durable no later than the next commit of the group whose records it folds, and its
+/// fence with it.
+pub async fn a_taken_state_is_there_after_the_next_commit(subject: &mut impl Subject) {
+    let users: Vec<UserId> = (0..100).map(|_| new_user()).collect();
+    let states: Vec<Preference> = users.iter().map(|user| state(user, position(2, 50))).collect();
+    subject.ports().preferences.store(states.iter().cloned().map(write).collect()).await.unwrap();
+    commit_something(&*subject.ports().log).await;
+    subject.reopen().await;
+    let store = &subject.ports().preferences;
+    assert_eq!(store.load(&users).await.unwrap(), states.into_iter().map(Some).collect::<Vec<_>>());
+    assert_eq!(store_one(&**store, state(&users[7], position(2, 50))).await, StoreOutcome::Stale);
+    assert_eq!(store_one(&**store, state(&users[7], position(2, 51))).await, StoreOutcome::Stored);
+}
+
+/// What was erased stays away after reopening, be it committed before or not.
+pub async fn an_erased_state_stays_away_after_reopening(subject: &mut impl Subject) {
+    let (committed, fresh) = (new_user(), new_user());
+    let store = &subject.ports().preferences;
+    store_one(&**store, state(&committed, position(1, 1))).await;
+    commit_something(&*subject.ports().log).await;
+    store_one(&**store, state(&fresh, position(1, 2))).await;
+    assert!(store.erase(&committed).await.unwrap());
+    assert!(store.erase(&fresh).await.unwrap());
+    commit_something(&*subject.ports().log).await;
+    subject.reopen().await;
+    assert_eq!(subject.ports().preferences.load(&[committed, fresh]).await.unwrap(), [None, None]);
+}
