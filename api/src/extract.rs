@@ -1,0 +1,150 @@
+//! What handlers take out of requests, refused as problems.
+
+use std::str::FromStr;
+
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{FromRequestParts, Path, Query, Request};
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::problem::Problem;
+use crate::state::ApiState;
+
+/// Query parameters.
+pub(crate) struct Params<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequestParts<ApiState> for Params<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
+        match Query::<T>::from_request_parts(parts, state).await {
+            Ok(Query(params)) => Ok(Self(params)),
+            Err(rejection) => Err(of_query(&rejection)),
+        }
+    }
+}
+
+/// The framework's words are `…: field: what`, or name the field in backticks.
+fn of_query(rejection: &QueryRejection) -> Problem {
+    let text = rejection.body_text();
+    let text = text.rsplit_once("query string: ").map_or(text.as_str(), |(_, what)| what);
+    if let Some((_, rest)) = text.split_once('`')
+        && let Some((field, _)) = rest.split_once('`')
+        && text.starts_with("missing field")
+    {
+        return Problem::field(field, "is required");
+    }
+    match text.split_once(": ") {
+        Some((field, what)) if !field.contains(' ') => Problem::field(field, what),
+        _ => Problem::invalid(format!("the query is not valid: {text}")),
+    }
+}
+
+/// The identifier in the path.
+pub(crate) struct PathId<T>(pub(crate) T);
+
+impl<T> FromRequestParts<ApiState> for PathId<T>
+where
+    T: FromStr,
+    T::Err: std::fmt::Display,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
+        let Path(text) = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|_: PathRejection| Problem::field("id", "is not valid UTF-8"))?;
+        text.parse().map(Self).map_err(|error: T::Err| Problem::field("id", error))
+    }
+}
+
+/// How a body is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BodyKind {
+    Json,
+    Ndjson,
+}
+
+/// The kind that the headers say; `None` said is JSON.
+pub(crate) fn body_kind(headers: &HeaderMap) -> Result<BodyKind, Problem> {
+    let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(BodyKind::Json) };
+    let text = value.to_str().unwrap_or_default();
+    let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match essence.as_str() {
+        "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines" => {
+            Ok(BodyKind::Ndjson)
+        }
+        json if json == "application/json"
+            || (json.starts_with("application/") && json.ends_with("+json")) =>
+        {
+            Ok(BodyKind::Json)
+        }
+        _ => Err(Problem::unsupported_media_type(
+            "send `application/json`, or `application/x-ndjson` where several items are taken",
+        )),
+    }
+}
+
+/// The whole body, up to `bytes_max`.
+pub(crate) async fn bytes(request: Request, bytes_max: usize) -> Result<Bytes, Problem> {
+    axum::body::to_bytes(request.into_body(), bytes_max).await.map_err(|error| body_problem(error, bytes_max))
+}
+
+/// Why a body could not be read.
+pub(crate) fn body_problem(error: axum::Error, bytes_max: usize) -> Problem {
+    use std::error::Error;
+    let mut source: Option<&(dyn Error + 'static)> = Some(&error);
+    while let Some(cause) = source {
+        // The limit's error type is private to http-body-util; its words are stable.
+        if cause.to_string().contains("length limit exceeded") {
+            return Problem::too_large(format!("the body must be at most {bytes_max} bytes"));
+        }
+        source = cause.source();
+    }
+    Problem::invalid("the body could not be read to its end")
+}
+
+/// One JSON document.
+pub(crate) fn json(bytes: &[u8]) -> Result<Value, Problem> {
+    if bytes.is_empty() {
+        return Err(Problem::invalid("a JSON body is required"));
+    }
+    serde_json::from_slice(bytes).map_err(|error| Problem::invalid(format!("the body is no JSON: {error}")))
+}
+
+/// `limit` from 1 to `max`.
+pub(crate) fn limit(given: Option<u32>, default: usize, max: usize) -> Result<usize, Problem> {
+    match given.map(|limit| limit as usize) {
+        None => Ok(default),
+        Some(limit) if (1..=max).contains(&limit) => Ok(limit),
+        Some(_) => Err(Problem::field("limit", format!("must be from 1 to {max}"))),
+    }
+}
+
+/// An empty parameter says the same as none.
+pub(crate) fn given(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn kinds_of_bodies() {
+        let kind = |text: &str| {
+            body_kind(&HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_str(text).unwrap())])).ok()
+        };
+        assert_eq!(kind("application/json; charset=utf-8"), Some(BodyKind::Json));
+        assert_eq!(kind("application/merge-patch+json"), Some(BodyKind::Json));
+        assert_eq!(kind("Application/X-NDJSON"), Some(BodyKind::Ndjson));
+        assert_eq!(kind("text/plain"), None);
+        assert_eq!(body_kind(&HeaderMap::new()).ok(), Some(BodyKind::Json));
+    }
+}

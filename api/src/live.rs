@@ -1,0 +1,114 @@
+//! One sampler of the system's state for however many who watch it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::problem::Problem;
+use crate::status::{LiveStatus, StatusSource};
+
+/// Time between two samples.
+const EVERY: Duration = Duration::from_secs(1);
+/// How old a sample may be for a single question.
+const REUSE: Duration = Duration::from_millis(250);
+/// Longest wait for a sample.
+const WAIT: Duration = Duration::from_secs(5);
+
+/// A sample, written out once.
+#[derive(Debug)]
+pub(crate) struct Sample {
+    pub(crate) status: LiveStatus,
+    pub(crate) json: String,
+    taken: Instant,
+}
+
+/// The sampler: it runs while somebody watches.
+#[derive(Clone)]
+pub(crate) struct Live {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    source: Arc<dyn StatusSource>,
+    shutdown: CancellationToken,
+    samples: watch::Sender<Option<Arc<Sample>>>,
+    /// Whether the sampler runs. Held while somebody begins to watch and while the sampler decides to end,
+    /// so that nobody watches a sampler that is gone; never across an await.
+    running: Mutex<bool>,
+    /// Held while a single question samples, so that others wait for its answer instead of asking.
+    asking: tokio::sync::Mutex<()>,
+}
+
+impl Live {
+    pub(crate) fn new(source: Arc<dyn StatusSource>, shutdown: CancellationToken) -> Self {
+        let samples = watch::Sender::new(None);
+        let shared =
+            Shared { source, shutdown, samples, running: Mutex::new(false), asking: Default::default() };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Samples from now on, one a second, the first at once.
+    pub(crate) fn watch(&self) -> watch::Receiver<Option<Arc<Sample>>> {
+        let mut running = self.shared.running.lock();
+        let mut samples = self.shared.samples.subscribe();
+        if *running {
+            samples.mark_changed();
+        } else {
+            *running = true;
+            tokio::spawn(Arc::clone(&self.shared).run());
+        }
+        samples
+    }
+
+    /// The state of this moment.
+    pub(crate) async fn now(&self) -> Result<Arc<Sample>, Problem> {
+        let _asking = self.shared.asking.lock().await;
+        let recent = self.shared.samples.borrow().clone();
+        if let Some(sample) = recent
+            && sample.taken.elapsed() < REUSE
+        {
+            return Ok(sample);
+        }
+        let sample = self.shared.sample().await;
+        sample.ok_or_else(|| Problem::unavailable("the state could not be measured in time"))
+    }
+}
+
+impl Shared {
+    async fn sample(&self) -> Option<Arc<Sample>> {
+        let status = match timeout(WAIT, self.source.snapshot()).await {
+            Ok(status) => status,
+            Err(_) => {
+                tracing::warn!(wait_s = WAIT.as_secs(), "status took too long");
+                return None;
+            }
+        };
+        // Numbers and strings alone: NaN is written as null.
+        let json = serde_json::to_string(&status).unwrap_or_default();
+        let sample = Arc::new(Sample { status, json, taken: Instant::now() });
+        self.samples.send_replace(Some(Arc::clone(&sample)));
+        Some(sample)
+    }
+
+    async fn run(self: Arc<Self>) {
+        let mut ticks = interval(EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = self.shutdown.cancelled() => {}
+            }
+            let mut running = self.running.lock();
+            if self.samples.receiver_count() == 0 || self.shutdown.is_cancelled() {
+                *running = false;
+                return;
+            }
+            drop(running);
+            self.sample().await;
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Recommendations: hydrate the query → sources → hydrate candidates → score and select → reasons.
+
+use std::collections::HashSet;
+
+use futures::future::try_join;
+use rep_core::ports::StoreError;
+use rep_core::ports::catalog::CatalogEntry;
+use rep_core::ranking::{Asked, Candidates, Eligibility, Ranked, Sources, Trace, Weights, reasons, select};
+use rep_core::{Preference, ProductFilter, ProductId, Timestamp, UnitVector, UserId};
+
+use crate::dto::recommendation::{KnownPreference, RecommendedItem, Strategy};
+use crate::popular::POPULAR_MAX;
+use crate::stages::Stages;
+use crate::state::ApiState;
+
+/// Traces that reasons look at, the newest: more would cost more than they tell.
+const TRACES_MAX: usize = 16;
+
+/// What is asked.
+pub(crate) struct Ask {
+    pub(crate) user: UserId,
+    pub(crate) limit: usize,
+    pub(crate) filter: ProductFilter,
+    pub(crate) explain: bool,
+}
+
+/// What is served.
+pub(crate) struct Served {
+    pub(crate) strategy: Strategy,
+    pub(crate) items: Vec<RecommendedItem>,
+    pub(crate) preference: Option<KnownPreference>,
+}
+
+/// Items for a shopper; as many as were asked for while there are eligible ones.
+pub(crate) async fn recommend(
+    state: &ApiState,
+    ask: Ask,
+    now: Timestamp,
+    stages: &mut Stages,
+) -> Result<Served, StoreError> {
+    let preference = state.preferences.load(std::slice::from_ref(&ask.user)).await?.pop().flatten();
+    let taste = preference.as_ref().and_then(|preference| usable(state, preference)).cloned();
+    let eligibility = Eligibility::new(ask.filter, preference.as_ref(), state.config.just_seen, now);
+    stages.done("hydrate");
+
+    let mut candidates = sources(state, taste.as_ref(), &eligibility, ask.limit, now).await?;
+    stages.done("sources");
+    if candidates.len() < ask.limit {
+        fill(state, &eligibility, ask.limit, &mut candidates).await?;
+        stages.done("fill");
+    }
+    if let Some(taste) = &taste {
+        candidates.hydrate_similarity(taste);
+    }
+    let weights = state.config.weights;
+    let mut selected = select(candidates.into_items(), ask.limit, weights);
+    stages.done("rank");
+
+    let traces = explain_with(state, preference.as_ref().filter(|_| taste.is_some()), &mut selected).await?;
+    let items = selected
+        .iter()
+        .map(|item| {
+            let reasons = reasons(item, Asked::Recommendations(&traces), weights.popularity);
+            RecommendedItem::new(item, reasons, ask.explain)
+        })
+        .collect();
+    stages.done("reasons");
+    let strategy = if taste.is_some() { Strategy::Personalized } else { Strategy::Popular };
+    let preference =
+        preference.map(|p| KnownPreference { action_count: p.action_count, updated_at: p.updated_at });
+    Ok(Served { strategy, items, preference })
+}
+
+/// The vector of `preference`, if it is of the model in use; vectors of two models do not compare.
+pub(crate) fn usable<'a>(state: &ApiState, preference: &'a Preference) -> Option<&'a UnitVector> {
+    let vector = preference.vector.as_ref()?;
+    if preference.model == *state.embedder.model() && vector.dimensions() == state.embedder.dimensions() {
+        return Some(vector);
+    }
+    metrics::counter!("rep_recommend_other_model_total").increment(1);
+    None
+}
+
+async fn sources(
+    state: &ApiState,
+    taste: Option<&UnitVector>,
+    eligibility: &Eligibility,
+    limit: usize,
+    now: Timestamp,
+) -> Result<Candidates, StoreError> {
+    let near = async {
+        let Some(taste) = taste else { return Ok(Vec::new()) };
+        let hits = state.catalog.nearest(taste, near_max(limit), eligibility.filter()).await?;
+        let ids: Vec<ProductId> = hits.iter().map(|hit| hit.product.product_id.clone()).collect();
+        let sums = state.popularity.scores(&ids, now).await?;
+        Ok(hits.into_iter().zip(sums).collect::<Vec<_>>())
+    };
+    let (near, popular) = try_join(near, popular(state, eligibility, limit, now)).await?;
+    let mut candidates = Candidates::with_capacity(near.len() + popular.len());
+    for (hit, sum) in near {
+        let candidate = candidates.propose(&hit.product, Sources { near: true, ..Sources::default() });
+        candidate.similarity = Some(hit.score);
+        candidate.popularity = sum;
+    }
+    for (entry, sum) in popular {
+        let candidate = candidates.propose(&entry.product, Sources { popular: true, ..Sources::default() });
+        candidate.popularity = sum;
+        candidate.vector = entry.vector;
+    }
+    Ok(candidates)
+}
+
+/// Near products to choose from: enough for categories to take turns.
+fn near_max(limit: usize) -> usize {
+    (4 * limit).clamp(40, 400)
+}
+
+/// Eligible popular products with their sums, greatest first.
+async fn popular(
+    state: &ApiState,
+    eligibility: &Eligibility,
+    limit: usize,
+    now: Timestamp,
+) -> Result<Vec<(CatalogEntry, f64)>, StoreError> {
+    let top = state.popular.top(&*state.popularity, now).await?;
+    let filter = eligibility.filter();
+    let by_field = filter.category.is_some()
+        || filter.min_price_minor.is_some()
+        || filter.max_price_minor.is_some()
+        || filter.in_stock;
+    // Field filters may turn away many: then all of the top is looked at.
+    let looked_at = if by_field { POPULAR_MAX } else { 2 * limit + 10 };
+    let (ids, sums): (Vec<ProductId>, Vec<f64>) =
+        top.iter().filter(|(id, _)| !filter.exclude.contains(id)).take(looked_at).cloned().unzip();
+    let entries = state.catalog.get(&ids).await?;
+    let found = entries.into_iter().zip(sums).filter_map(|(entry, sum)| Some((entry?, sum)));
+    Ok(found.filter(|(entry, _)| eligibility.admits(&entry.product)).collect())
+}
+
+/// Fills up from the catalogue in order of ids, until there are `wanted` candidates or no more products.
+pub(crate) async fn fill(
+    state: &ApiState,
+    eligibility: &Eligibility,
+    wanted: usize,
+    candidates: &mut Candidates,
+) -> Result<(), StoreError> {
+    let mut after: Option<ProductId> = None;
+    while candidates.len() < wanted {
+        let page = state.catalog.list(eligibility.filter(), after.as_ref(), wanted).await?;
+        for product in page.items {
+            if candidates.len() >= wanted {
+                break;
+            }
+            candidates.propose(&product, Sources::default());
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Loads what reasons need: vectors of the selected, and of what the shopper acted on. The selected become
+/// what they are now; one that is gone leaves.
+async fn explain_with(
+    state: &ApiState,
+    preference: Option<&Preference>,
+    selected: &mut Vec<Ranked>,
+) -> Result<Vec<Trace>, StoreError> {
+    let Some(preference) = preference else { return Ok(Vec::new()) };
+    let mut seen = HashSet::new();
+    let recent: Vec<_> = preference
+        .recent
+        .iter()
+        .filter(|action| action.action_type.taste_weight() > 0.0 && seen.insert(&action.product_id))
+        .take(TRACES_MAX)
+        .collect();
+    let mut ids: Vec<ProductId> =
+        selected.iter().map(|item| item.candidate.product.product_id.clone()).collect();
+    ids.extend(recent.iter().map(|action| action.product_id.clone()));
+    let mut entries = state.catalog.get(&ids).await?.into_iter();
+    selected.retain_mut(|item| match entries.next().flatten() {
+        Some(entry) => {
+            item.candidate.product = entry.product;
+            item.candidate.vector = entry.vector;
+            true
+        }
+        None => false,
+    });
+    let trace = |(action, entry): (&rep_core::RecentAction, Option<CatalogEntry>)| {
+        let entry = entry?;
+        Some(Trace {
+            product_id: action.product_id.clone(),
+            product_name: entry.product.name.clone(),
+            action_type: action.action_type,
+            vector: entry.vector?,
+        })
+    };
+    Ok(recent.into_iter().zip(entries).filter_map(trace).collect())
+}
+
+/// Products like `entry`, nearest first; by words where it has no vector.
+pub(crate) async fn similar(
+    state: &ApiState,
+    entry: &CatalogEntry,
+    limit: usize,
+) -> Result<(Strategy, Vec<RecommendedItem>), StoreError> {
+    let product = &entry.product;
+    let mut filter = ProductFilter::default();
+    filter.exclude.insert(product.product_id.clone());
+    let (strategy, hits) = match &entry.vector {
+        Some(vector) => (Strategy::Similar, state.catalog.nearest(vector, limit, &filter).await?),
+        None => (Strategy::Lexical, state.catalog.search_text(&product.name, limit, &filter).await?),
+    };
+    let mut candidates = Candidates::with_capacity(hits.len());
+    for (rank, hit) in hits.iter().enumerate() {
+        let candidate = candidates.propose(&hit.product, Sources { near: true, ..Sources::default() });
+        match strategy {
+            Strategy::Similar => candidate.similarity = Some(hit.score),
+            // BM25 has no scale: places keep the order.
+            _ => candidate.matching = Some(1.0 / (1.0 + rank as f32)),
+        }
+    }
+    let weights = Weights { matching: 1.0, ..Weights::SIMILAR };
+    let asked = Asked::Like(&product.product_id, &product.name);
+    let selected = select(candidates.into_items(), limit, weights);
+    let items =
+        selected.iter().map(|item| RecommendedItem::new(item, reasons(item, asked, 0.0), false)).collect();
+    Ok((strategy, items))
+}

@@ -1,0 +1,56 @@
+//! The routes, one concern a file, and the document that describes them.
+
+mod categories;
+mod changes;
+mod events;
+mod health;
+mod inbox;
+mod products;
+mod recommendations;
+mod settings;
+mod status;
+mod streams;
+mod users;
+
+use axum::middleware::from_fn_with_state;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::idempotency::once;
+use crate::openapi::Document;
+use crate::state::ApiState;
+
+/// All routes but `/openapi.json` and `/docs`.
+pub(crate) fn all(state: Option<&ApiState>) -> OpenApiRouter<ApiState> {
+    let reading = OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(recommendations::recommendations))
+        .routes(routes!(recommendations::search))
+        .routes(routes!(recommendations::similar))
+        .routes(routes!(categories::categories))
+        .routes(routes!(events::recent))
+        .routes(routes!(users::users))
+        .routes(routes!(users::preference))
+        .routes(routes!(users::history))
+        .routes(routes!(changes::changes))
+        .routes(routes!(inbox::inbox))
+        .routes(routes!(streams::ticket))
+        .routes(routes!(streams::sse))
+        .routes(routes!(streams::ws))
+        .routes(routes!(status::live))
+        .routes(routes!(status::status))
+        .routes(routes!(health::livez))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::metrics));
+    let writing = OpenApiRouter::new()
+        .routes(routes!(products::list, products::import))
+        .routes(routes!(products::get, products::put, products::patch, products::delete))
+        .routes(routes!(events::post))
+        .routes(routes!(users::erase))
+        .routes(routes!(inbox::read))
+        .routes(routes!(settings::get, settings::put));
+    match state {
+        Some(state) => reading.merge(writing.layer(from_fn_with_state(state.clone(), once))),
+        None => reading.merge(writing),
+    }
+}

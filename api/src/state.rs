@@ -1,0 +1,124 @@
+//! What handlers share.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use rep_core::Clock;
+use rep_core::avro::Codec;
+use rep_core::ports::behaviour::BehaviourStore;
+use rep_core::ports::catalog::Catalog;
+use rep_core::ports::embedder::Embedder;
+use rep_core::ports::log::EventLog;
+use rep_core::ports::notifications::Notifications;
+use rep_core::ports::popularity::Popularity;
+use rep_core::ports::preferences::PreferenceStore;
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::Tickets;
+use crate::config::ApiConfig;
+use crate::idempotency::Answers;
+use crate::live::Live;
+use crate::popular::PopularNow;
+use crate::rate::RateLimiter;
+use crate::shop::Shop;
+use crate::status::StatusSource;
+use crate::stream::Slots;
+
+/// Renders all metrics in Prometheus' text format.
+pub type MetricsText = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// The ports and settings that the API is built on.
+#[derive(Clone)]
+pub struct ApiDeps {
+    /// Where events and changes go.
+    pub log: Arc<dyn EventLog>,
+    /// Products.
+    pub catalog: Arc<dyn Catalog>,
+    /// History.
+    pub behaviour: Arc<dyn BehaviourStore>,
+    /// Taste.
+    pub preferences: Arc<dyn PreferenceStore>,
+    /// What is popular now.
+    pub popularity: Arc<dyn Popularity>,
+    /// Inboxes.
+    pub notifications: Arc<dyn Notifications>,
+    /// Vectors of search queries.
+    pub embedder: Arc<dyn Embedder>,
+    /// Events on the wire.
+    pub codec: Codec,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// How the system is.
+    pub status: Arc<dyn StatusSource>,
+    /// What `/metrics` answers.
+    pub metrics: MetricsText,
+    /// Settings.
+    pub config: ApiConfig,
+}
+
+/// The state of the API; cheap to clone.
+#[derive(Clone)]
+pub struct ApiState(Arc<Shared>);
+
+/// What [`ApiState`] points to; nothing in it is for other crates.
+pub struct Shared {
+    deps: ApiDeps,
+    pub(crate) shop: Shop,
+    pub(crate) slots: Slots,
+    pub(crate) tickets: Tickets,
+    pub(crate) answers: Answers,
+    pub(crate) popular: PopularNow,
+    pub(crate) live: Live,
+    pub(crate) rate: Option<RateLimiter>,
+    pub(crate) shutdown: CancellationToken,
+}
+
+impl ApiState {
+    /// A state on `deps`, without streams, tickets and kept answers.
+    pub fn new(deps: ApiDeps) -> Self {
+        let shop = Shop::new(
+            Arc::clone(&deps.log),
+            Arc::clone(&deps.catalog),
+            deps.codec.clone(),
+            Arc::clone(&deps.clock),
+        );
+        let shutdown = CancellationToken::new();
+        Self(Arc::new(Shared {
+            shop,
+            slots: Slots::new(deps.config.streams),
+            tickets: Tickets::default(),
+            answers: Answers::new(deps.config.idempotency_ttl),
+            popular: PopularNow::new(deps.config.popular_reuse),
+            live: Live::new(Arc::clone(&deps.status), shutdown.clone()),
+            rate: deps.config.rate.map(RateLimiter::new),
+            shutdown,
+            deps,
+        }))
+    }
+
+    /// The catalogue's one writer: whoever else changes prices or stock in this process shares its locks.
+    pub fn shop(&self) -> Shop {
+        self.shop.clone()
+    }
+
+    /// Cancelled, it ends all streams: a graceful shutdown would wait for them for ever.
+    pub fn shutdown_token(&self) -> CancellationToken {
+        self.shutdown.clone()
+    }
+}
+
+impl Deref for Shared {
+    type Target = ApiDeps;
+
+    fn deref(&self) -> &ApiDeps {
+        &self.deps
+    }
+}
+
+impl Deref for ApiState {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
