@@ -1,0 +1,145 @@
+//! What the command line says.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+
+/// Most items of a batch; the API's own limit.
+pub(super) const BATCH_ITEMS_MAX: u16 = 1_000;
+
+/// What a file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Kind {
+    /// Products of the catalogue.
+    Products,
+    /// What shoppers did.
+    Events,
+}
+
+impl Kind {
+    /// As in the report.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Products => "products",
+            Self::Events => "events",
+        }
+    }
+}
+
+/// How a file is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// Comma-separated values with a header line.
+    Csv,
+    /// One JSON object a line.
+    #[value(alias = "ndjson")]
+    Jsonl,
+    /// Apache Parquet.
+    Parquet,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  rep import products.csv
+      what the columns say: a header with `price` holds products
+  rep import events.jsonl --rejects refused.jsonl
+      keeps every refused line with its reasons
+  rep import orders.parquet --kind events --source-name orders-2026-01
+      names the source, so that a corrected file has no second effect
+  rep import products.csv --dry-run
+      checks the file, sends nothing
+  zcat events.csv.gz | rep import - --format csv
+      from standard input
+
+Exit status: 0 all accepted (or already known), 2 some refused, 1 failed.
+Columns, formats and what a second run does: docs/IMPORT.md";
+
+/// Imports products or events from a CSV, JSONL or Parquet file
+///
+/// Sends them to a running REP in batches, waits for its verdict on each, and reports what was refused and
+/// why. Running the same import twice has no second effect.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct ImportArgs {
+    /// The file; `-` reads standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+
+    /// What the file holds [default: told from its columns]
+    #[arg(long, value_enum)]
+    pub(crate) kind: Option<Kind>,
+
+    /// How the file is written [default: told from its name or first bytes]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+
+    /// Address of the REP API
+    #[arg(long, value_name = "URL", env = "REP_API", default_value = "http://127.0.0.1:8080")]
+    pub(crate) api: String,
+
+    /// Token for the API, where it asks for one
+    #[arg(long, env = "REP_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+
+    /// Name that stands for the content in the trace ids of events that have none
+    ///
+    /// Without it they come from the content up to the line and the line's number.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) source_name: Option<String>,
+
+    /// Writes every refused record here, as JSONL of `line`, `raw` and `errors`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rejects: Option<PathBuf>,
+
+    /// Checks every record here and sends nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Stops after this many records
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) limit: Option<u64>,
+
+    /// Most items sent at once, 1 to 1000
+    #[arg(long, value_name = "N", default_value_t = BATCH_ITEMS_MAX,
+          value_parser = clap::value_parser!(u16).range(1..=i64::from(BATCH_ITEMS_MAX)))]
+    pub(crate) batch: u16,
+
+    /// How long a batch is tried again while the API is away or busy, such as `500ms`, `60s` or `5m`
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_duration)]
+    pub(crate) retry_for: Duration,
+}
+
+/// Reads `500ms`, `60s`, `5m` or `1h`; at most a day.
+fn parse_duration(text: &str) -> anyhow::Result<Duration> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: u64 = digits.parse().context("must be a whole number and `ms`, `s`, `m` or `h`")?;
+    let unit_ms = match &text[digits.len()..] {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "" if number == 0 => 1,
+        _ => bail!("needs a unit: `ms`, `s`, `m` or `h`"),
+    };
+    match number.checked_mul(unit_ms) {
+        Some(ms @ 0..=86_400_000) => Ok(Duration::from_millis(ms)),
+        _ => bail!("must be at most a day"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_units_and_a_bound() {
+        assert_eq!(parse_duration("500ms").unwrap(), Duration::from_millis(500));
+        assert_eq!(parse_duration("2m").unwrap(), Duration::from_secs(120));
+        assert_eq!(parse_duration("0").unwrap(), Duration::ZERO);
+        for bad in ["60", "s", "-1s", "25h", "1d", "", "99999999999999999999s", "18446744073709551615h", "1é"]
+        {
+            assert!(parse_duration(bad).is_err(), "{bad}");
+        }
+    }
+}

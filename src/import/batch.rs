@@ -1,0 +1,102 @@
+//! Items on their way, bounded in number and bytes.
+
+use std::ops::Range;
+
+/// Most bytes of a batch's body, and of the records it was made of.
+pub(super) const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// An item and the record it comes from.
+#[derive(Debug)]
+pub(super) struct Item {
+    /// The record's number.
+    pub(super) line: u64,
+    /// The record's bytes, for the report if the API refuses it.
+    pub(super) raw: Vec<u8>,
+    body: Range<usize>,
+}
+
+/// Items as NDJSON.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    items: Vec<Item>,
+    body: Vec<u8>,
+    raw_bytes: usize,
+}
+
+impl Batch {
+    /// Whether an item can be added; an empty batch takes any.
+    pub(super) fn fits(&self, raw: &[u8], json: &[u8], items_max: usize) -> bool {
+        self.items.is_empty()
+            || (self.items.len() < items_max
+                && self.body.len() + json.len() < BATCH_BYTES_MAX
+                && self.raw_bytes + raw.len() <= BATCH_BYTES_MAX)
+    }
+
+    /// Adds an item.
+    pub(super) fn push(&mut self, line: u64, raw: Vec<u8>, json: &[u8]) {
+        let start = self.body.len();
+        self.body.extend_from_slice(json);
+        self.body.push(b'\n');
+        self.raw_bytes += raw.len();
+        self.items.push(Item { line, raw, body: start..self.body.len() });
+    }
+
+    /// The NDJSON of all items.
+    pub(super) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// How many items there are.
+    pub(super) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// The items in their order.
+    pub(super) fn into_items(self) -> Vec<Item> {
+        self.items
+    }
+
+    /// The first and the last record's number.
+    pub(super) fn lines(&self) -> Option<(u64, u64)> {
+        Some((self.items.first()?.line, self.items.last()?.line))
+    }
+
+    /// Two batches of one half each.
+    pub(super) fn halves(self) -> (Self, Self) {
+        let half = self.items.len() / 2;
+        self.partition(|index| index < half)
+    }
+
+    /// Those items whose index is `chosen`, and the others.
+    pub(super) fn partition(self, chosen: impl Fn(usize) -> bool) -> (Self, Self) {
+        let (mut first, mut second) = (Self::default(), Self::default());
+        for (index, item) in self.items.into_iter().enumerate() {
+            let target = if chosen(index) { &mut first } else { &mut second };
+            let json = &self.body[item.body.start..item.body.end - 1];
+            target.push(item.line, item.raw, json);
+        }
+        (first, second)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_hold_and_halves_are_whole() {
+        let mut batch = Batch::default();
+        for line in 1..=5 {
+            assert!(batch.fits(b"raw", b"{}", 5));
+            batch.push(line, b"raw".to_vec(), format!("{{\"n\":{line}}}").as_bytes());
+        }
+        assert!(!batch.fits(b"raw", b"{}", 5));
+        assert!(!batch.fits(b"raw", &vec![b'x'; BATCH_BYTES_MAX], 9));
+        assert!(!batch.fits(&vec![b'x'; BATCH_BYTES_MAX], b"{}", 9));
+        assert!(Batch::default().fits(b"", &vec![b'x'; BATCH_BYTES_MAX + 1], 1));
+        let whole = batch.body().to_vec();
+        let (first, second) = batch.halves();
+        assert_eq!((first.lines(), second.lines()), (Some((1, 2)), Some((3, 5))));
+        assert_eq!([first.body(), second.body()].concat(), whole);
+    }
+}
