@@ -1,0 +1,124 @@
+//! The catalogue in memory, without vectors: products in order, words, counts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use rep_core::ports::catalog::{CatalogSummary, Hit, ProductPage};
+use rep_core::{Product, ProductFilter, ProductId, UnitVector};
+
+use crate::index::{LexicalIndex, VectorIndex, WidthError};
+
+/// Products, and what is derived of them.
+#[derive(Default)]
+pub(super) struct Memory {
+    products: BTreeMap<ProductId, Kept>,
+    unembedded: BTreeSet<ProductId>,
+    categories: BTreeMap<String, usize>,
+    words: LexicalIndex,
+}
+
+struct Kept {
+    product: Arc<Product>,
+    passage_hash: u128,
+}
+
+impl Memory {
+    pub(super) fn get(&self, id: &ProductId) -> Option<&Arc<Product>> {
+        self.products.get(id).map(|kept| &kept.product)
+    }
+
+    pub(super) fn passage_hash(&self, id: &ProductId) -> Option<u128> {
+        self.products.get(id).map(|kept| kept.passage_hash)
+    }
+
+    /// Takes a product in; gives what stood there. Its vector goes if its passage is another.
+    pub(super) fn put(
+        &mut self,
+        product: Arc<Product>,
+        passage_hash: u128,
+        index: &VectorIndex,
+    ) -> Option<Arc<Product>> {
+        let id = product.product_id.clone();
+        *self.categories.entry(product.category.clone()).or_default() += 1;
+        let kept = Kept { product: Arc::clone(&product), passage_hash };
+        let old = self.products.insert(id.clone(), kept);
+        match &old {
+            Some(old) if LexicalIndex::same_texts(&old.product, &product) => self.words.refresh(&product),
+            _ => self.words.upsert(&product),
+        }
+        if old.as_ref().is_some_and(|old| old.passage_hash == passage_hash) {
+            index.refresh(&product);
+        } else {
+            index.remove(&id);
+            self.unembedded.insert(id);
+        }
+        let old = old?.product;
+        self.uncount(&old);
+        Some(old)
+    }
+
+    /// Sets the vector of a product that is there.
+    pub(super) fn set_vector(
+        &mut self,
+        id: &ProductId,
+        vector: UnitVector,
+        index: &VectorIndex,
+    ) -> Result<(), WidthError> {
+        if let Some(kept) = self.products.get(id) {
+            index.upsert(&kept.product, vector)?;
+            self.unembedded.remove(id);
+        }
+        Ok(())
+    }
+
+    pub(super) fn remove(&mut self, id: &ProductId, index: &VectorIndex) -> Option<Arc<Product>> {
+        let old = self.products.remove(id)?.product;
+        self.uncount(&old);
+        self.unembedded.remove(id);
+        self.words.remove(id);
+        index.remove(id);
+        Some(old)
+    }
+
+    fn uncount(&mut self, product: &Product) {
+        if let Some(count) = self.categories.get_mut(&product.category) {
+            *count -= 1;
+            if *count == 0 {
+                self.categories.remove(&product.category);
+            }
+        }
+    }
+
+    pub(super) fn unembedded(&self, limit: usize) -> Vec<Arc<Product>> {
+        self.unembedded.iter().filter_map(|id| self.get(id)).take(limit).cloned().collect()
+    }
+
+    pub(super) fn search(&self, query: &str, k: usize, filter: &ProductFilter) -> Vec<Hit> {
+        let found = self.words.search(query, k, filter).into_iter();
+        found.filter_map(|(id, score)| Some(Hit { product: Arc::clone(self.get(&id)?), score })).collect()
+    }
+
+    pub(super) fn list(
+        &self,
+        filter: &ProductFilter,
+        after: Option<&ProductId>,
+        limit: usize,
+    ) -> ProductPage {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let passing = self.products.range::<ProductId, _>((start, Bound::Unbounded));
+        let mut passing = passing.map(|(_, kept)| &kept.product).filter(|product| filter.admits(product));
+        let items: Vec<_> = passing.by_ref().take(limit).cloned().collect();
+        // The page ends with its last product; there is a next one only if something follows.
+        let next = passing.next().and(items.last()).map(|product| product.product_id.clone());
+        ProductPage { items, next }
+    }
+
+    pub(super) fn summary(&self) -> CatalogSummary {
+        CatalogSummary {
+            total: self.products.len(),
+            embedded: self.products.len() - self.unembedded.len(),
+            categories: self.categories.iter().map(|(name, count)| (name.clone(), *count)).collect(),
+        }
+    }
+}

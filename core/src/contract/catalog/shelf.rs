@@ -1,0 +1,110 @@
+//! Products of one test, in a category of their own.
+
+use crate::contract::support::unique;
+use crate::ports::catalog::{Catalog, Hit, VectorWrite};
+use crate::{Currency, Money, Product, ProductFilter, ProductId, UnitVector, stable_hash128};
+
+/// A category that no other test uses, and what stands in it.
+pub(super) struct Shelf {
+    /// The category.
+    pub(super) category: String,
+    /// A word in every product's name, and in no other test's.
+    pub(super) word: String,
+    dimensions: usize,
+}
+
+impl Shelf {
+    pub(super) fn new(dimensions: usize) -> Self {
+        Self { category: unique("shelf"), word: word(), dimensions }
+    }
+
+    pub(super) fn id(&self, number: usize) -> ProductId {
+        ProductId::new(format!("{}-{number:03}", self.category)).unwrap()
+    }
+
+    /// The product of that number; prices rise, every third is sold out.
+    pub(super) fn product(&self, number: usize) -> Product {
+        Product {
+            product_id: self.id(number),
+            name: format!("{} number {number}", self.word),
+            description: String::new(),
+            category: self.category.clone(),
+            brand: None,
+            price: price(100 * (number as i64 + 1)),
+            stock: (number % 3) as u32,
+            image_url: None,
+            attributes: Default::default(),
+            name_ko: None,
+            description_ko: None,
+        }
+    }
+
+    /// The vector of the product of that number.
+    pub(super) fn vector(&self, number: u64) -> UnitVector {
+        direction(number, self.dimensions)
+    }
+
+    /// Only this shelf.
+    pub(super) fn filter(&self) -> ProductFilter {
+        ProductFilter { category: Some(self.category.clone()), ..Default::default() }
+    }
+
+    /// Filters of all kinds on `products`, from all to none.
+    pub(super) fn filters(&self, products: &[Product]) -> Vec<ProductFilter> {
+        let all = self.filter();
+        let exclude = products.iter().step_by(2).map(|p| p.product_id.clone()).collect();
+        vec![
+            all.clone(),
+            ProductFilter { in_stock: true, ..all.clone() },
+            ProductFilter { min_price_minor: Some(1000), max_price_minor: Some(5000), ..all.clone() },
+            ProductFilter { max_price_minor: Some(300), in_stock: true, ..all.clone() },
+            ProductFilter { exclude, min_price_minor: Some(1100), in_stock: true, ..all.clone() },
+            ProductFilter { exclude: products.iter().map(|p| p.product_id.clone()).collect(), ..all.clone() },
+            ProductFilter { min_price_minor: Some(10), max_price_minor: Some(9), ..all },
+        ]
+    }
+
+    /// Puts the first `count` products, each with its vector.
+    pub(super) async fn fill(&self, catalog: &dyn Catalog, count: usize) -> Vec<Product> {
+        let products: Vec<Product> = (0..count).map(|number| self.product(number)).collect();
+        catalog.put(products.clone()).await.unwrap();
+        let writes = products.iter().zip(0..).map(|(p, number)| write(p, self.vector(number))).collect();
+        assert_eq!(catalog.set_vectors(writes).await.unwrap(), vec![true; count]);
+        products
+    }
+
+    pub(super) async fn embed(&self, catalog: &dyn Catalog, product: &Product, vector: UnitVector) {
+        assert_eq!(catalog.set_vectors(vec![write(product, vector)]).await.unwrap(), [true]);
+    }
+}
+
+fn write(product: &Product, vector: UnitVector) -> VectorWrite {
+    VectorWrite {
+        product_id: product.product_id.clone(),
+        passage_hash: stable_hash128(product.passage().as_bytes()),
+        vector,
+    }
+}
+
+/// One word that nobody used before and that is the beginning of no other.
+pub(super) fn word() -> String {
+    format!("{}q", unique("w").replace('-', "v"))
+}
+
+/// Euros, in cents.
+pub(super) fn price(minor: i64) -> Money {
+    Money::from_minor(minor, Currency::EUR).unwrap()
+}
+
+/// A direction that follows from `number` and is like no other's.
+pub(super) fn direction(number: u64, dimensions: usize) -> UnitVector {
+    let part = |i: usize| {
+        let hash = stable_hash128(format!("{number}/{i}").as_bytes());
+        ((hash >> 40) as u32 as f32) / (u32::MAX as f32) - 0.5
+    };
+    UnitVector::normalised((0..dimensions).map(part).collect()).unwrap()
+}
+
+pub(super) fn ids(hits: &[Hit]) -> Vec<ProductId> {
+    hits.iter().map(|hit| hit.product.product_id.clone()).collect()
+}
