@@ -17,9 +17,7 @@ export default defineConfig(({ mode }) => ({
   },
   build: { target: "es2022", sourcemap: false, chunkSizeWarningLimit: 600 },
   test: {
-    environment: "jsdom",
     include: ["src/**/*.test.{ts,tsx}"],
-    setupFiles: ["src/test/setup.ts"],
     restoreMocks: true,
   },
 }));

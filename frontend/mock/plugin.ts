@@ -39,9 +39,6 @@ function openStream(world: World, url: URL, response: ServerResponse): boolean {
     send("live", liveStatus(world));
     const timer = setInterval(() => send("live", liveStatus(world)), 1000);
     response.on("close", () => clearInterval(timer));
-  } else if (url.pathname === "/events/tail") {
-    const send = stream(response);
-    listen("act", (act) => send("action", act));
   } else if (url.pathname === "/notifications/stream") {
     const send = stream(response);
     listen(`notification:${url.searchParams.get("userId") ?? ""}`, (item) => send("notification", item, (item as MockNotification).sequence));
@@ -58,8 +55,7 @@ function simulate(world: World): void {
     const userId = pick(world.random, [...world.users.keys()].filter((id) => id.startsWith("u-")));
     const search = world.random() < 0.12;
     const product = pick(world.random, world.products);
-    const act = world.act({ userId, actionType: search ? "SEARCH" : pick(world.random, ["VIEW", "VIEW", "CLICK", "CLICK", "ADD_TO_CART", "WISHLIST", "PURCHASE"]), ...(search ? { searchQuery: product.category.toLowerCase() } : { productId: product.productId }) });
-    world.bus.emit("act", { ...act, at: act.timestamp });
+    world.act({ userId, actionType: search ? "SEARCH" : pick(world.random, ["VIEW", "VIEW", "CLICK", "CLICK", "ADD_TO_CART", "WISHLIST", "PURCHASE"]), ...(search ? { searchQuery: product.category.toLowerCase() } : { productId: product.productId }) });
   }, 160);
   timer.unref();
 }

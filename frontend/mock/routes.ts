@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 
 import { type MockProduct, CATEGORY_NAMES } from "./catalog.ts";
 import { liveStatus } from "./live.ts";
+import type { Scenario, Simulator } from "../src/api/types.ts";
 import { type World, iso } from "./world.ts";
 
 export interface Reply {
@@ -13,12 +14,15 @@ export interface Reply {
 const ok = (body: unknown, status = 200): Reply => ({ status, body });
 const missing = (what: string): Reply => ({ status: 404, body: { type: "about:blank", title: "Not found", status: 404, detail: `there is no ${what}`, traceId: randomUUID().replaceAll("-", "") } });
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-const SCENARIOS = [
+const SCENARIOS: Scenario[] = [
   { id: "steady", name: "Steady", description: "An ordinary day: shoppers come, look and sometimes buy." },
   { id: "flash-sale", name: "Flash sale", description: "One category is suddenly cheap; everyone runs there." },
   { id: "price-war", name: "Price war", description: "Prices fall every few seconds; many notifications." },
   { id: "bot-attack", name: "Bot attack", description: "A few accounts click thousands of times a minute." },
   { id: "cold-start", name: "Cold start", description: "Only new shoppers, without any history." },
+  { id: "viral", name: "Viral", description: "Everybody looks at one product." },
+  { id: "holiday-rush", name: "Holiday rush", description: "Gifts must be bought." },
+  { id: "restock", name: "Restock", description: "Favourites sell out and come back." },
 ];
 
 function shown(product: MockProduct) {
@@ -50,7 +54,7 @@ async function events(world: World, body: unknown): Promise<Reply> {
     setTimeout(() => {
       const act = world.act({ ...input, traceId });
       const user = world.user(act.userId);
-      world.bus.emit(`change:${act.userId}`, { traceId, actionType: act.actionType, productId: act.productId, eventAt: act.timestamp, acceptedAt: iso(acceptedAt), loggedAt: iso(loggedAt), appliedAt: iso(), actionCount: user.actionCount });
+      world.bus.emit(`change:${act.userId}`, { traceId, actionType: act.actionType, productId: act.productId, eventAt: act.timestamp, loggedAt: iso(loggedAt), appliedAt: iso(), actionCount: user.actionCount });
     }, 10 + world.random() * 20);
     return { traceId, status: "accepted" };
   });
@@ -99,11 +103,11 @@ function products(world: World, url: URL): Reply {
 
 function simulator(world: World, method: string, rest: string | undefined, body: unknown): Reply {
   if (rest === "scenarios") return ok({ items: SCENARIOS });
-  const input = (body ?? {}) as { users?: number; rate?: number; scenario?: string; seed?: number };
+  const input = (body ?? {}) as Partial<Pick<Simulator, "users" | "rate" | "scenario" | "seed">>;
   if (rest === "start") world.simulator = { ...world.simulator, state: "running", startedAt: iso() };
   if (rest === "stop") world.simulator = { ...world.simulator, state: "stopped", actualRate: 0 };
-  if (method !== "GET" && rest !== "stop") world.simulator = { ...world.simulator, users: input.users ?? world.simulator.users, targetRate: input.rate ?? world.simulator.targetRate, scenario: input.scenario ?? world.simulator.scenario, seed: input.seed ?? world.simulator.seed };
-  return ok({ ...world.simulator, totals: world.totals });
+  if (method !== "GET" && rest !== "stop") world.simulator = { ...world.simulator, users: input.users ?? world.simulator.users, rate: input.rate ?? world.simulator.rate, targetRate: input.rate ?? world.simulator.rate, scenario: input.scenario ?? world.simulator.scenario, seed: input.seed ?? world.simulator.seed };
+  return ok(world.simulator);
 }
 
 export async function route(world: World, method: string, url: URL, body: unknown): Promise<Reply> {
@@ -121,7 +125,7 @@ export async function route(world: World, method: string, url: URL, body: unknow
   }
   if (root === "categories") return ok({ items: CATEGORY_NAMES.map((category) => ({ category, count: world.products.filter((item) => item.category === category).length })) });
   if (root === "products") return id ? product(world, method, id, rest, url, body) : products(world, url);
-  if (root === "events") return id === "recent" ? ok({ items: world.recent.slice(0, 30).map((act) => ({ ...act, at: act.timestamp })) }) : events(world, body);
+  if (root === "events") return id === "recent" ? ok({ items: world.recent.slice(0, Number(url.searchParams.get("limit") ?? 50)).map((act) => ({ ...act, at: act.timestamp })) }) : events(world, body);
   if (root === "users") return id ? user(world, method, id, rest, body) : ok({ items: [...world.users.values()].sort((a, b) => b.updatedAt.localeCompare(a.updatedAt)).slice(0, Number(url.searchParams.get("limit") ?? 50)).map(({ userId: name, actionCount, updatedAt }) => ({ userId: name, actionCount, updatedAt })) });
   if (root === "notifications" && id) {
     const found = world.notifications.find((item) => item.notificationId === id);

@@ -3,6 +3,8 @@
 import { EventEmitter } from "node:events";
 import { randomUUID } from "node:crypto";
 
+import type { Notification, Simulator } from "../src/api/types.ts";
+
 import { type MockProduct, type Random, CATEGORY_NAMES, VECTOR_LENGTH, makeCatalog, normalise, pick, randomFrom } from "./catalog.ts";
 
 const WEIGHT: Record<string, number> = { VIEW: 0.1, CLICK: 0.35, SEARCH: 0.4, WISHLIST: 0.6, ADD_TO_CART: 0.7, PURCHASE: 1, REMOVE_FROM_CART: -0.2, DISLIKE: -0.6 };
@@ -24,22 +26,7 @@ export interface MockUser {
   history: MockAct[];
 }
 
-export interface MockNotification {
-  notificationId: string;
-  userId: string;
-  productId: string;
-  productName: string;
-  kind: "PRICE_DROP" | "BACK_IN_STOCK" | "LOW_STOCK";
-  title: string;
-  body: string;
-  reason: "CARTED" | "WISHLISTED" | "VIEWED" | "SIMILAR";
-  priceBefore?: string;
-  priceAfter?: string;
-  currency: string;
-  createdAt: string;
-  readAt?: string;
-  sequence: number;
-}
+export type MockNotification = Notification;
 
 export const iso = (ms = Date.now()): string => new Date(ms).toISOString();
 const dot = (a: number[], b: number[]): number => a.reduce((sum, value, at) => sum + value * (b[at] ?? 0), 0);
@@ -53,8 +40,7 @@ export class World {
   readonly settings = new Map<string, unknown>();
   readonly recent: MockAct[] = [];
   readonly popularity = new Map<string, number>();
-  simulator = { state: "running", scenario: "steady", seed: 42, users: 400, targetRate: 250, actualRate: 248, startedAt: iso(Date.now() - 780_000) };
-  totals = { events: 183_204, sessions: 9_120, purchases: 2_211, carts: 8_034, searches: 12_560 };
+  simulator: Simulator = { state: "running", scenario: "steady", seed: 42, users: 20_000, rate: 250, targetRate: 250, actualRate: 248, changeRate: 0.2, startedAt: iso(Date.now() - 780_000), totals: { events: 183_204, sessions: 9_120, byAction: { VIEW: 98_120, CLICK: 51_004, SEARCH: 12_560, ADD_TO_CART: 8_034, WISHLIST: 4_120, PURCHASE: 2_211 }, priceChanges: 120, stockChanges: 80 }, late: 0, inFlight: 2, inFlightMax: 64 };
   private sequence = 0;
 
   constructor() {
@@ -117,15 +103,14 @@ export class World {
       .map((product) => {
         const similarity = personal ? dot(vector, product.vector) : 0;
         const popularity = this.popularity.get(product.productId) ?? 0;
-        const freshness = (product.productId.charCodeAt(5) % 10) / 10;
-        const final = personal ? 0.82 * similarity + 0.12 * popularity + 0.06 * freshness : 0.9 * popularity + 0.1 * freshness;
+        const final = 0.82 * similarity + 0.15 * popularity;
         const near = last.map((act) => ({ act, product: this.product(act.productId) })).find((pair) => pair.product && dot(pair.product.vector, product.vector) > 0.5);
         const reasons = !personal
           ? [{ kind: "POPULAR", text: "Popular right now" }]
           : near?.product
             ? [{ kind: "SIMILAR_TO_ACTION", text: `Like ${near.product.name}`, productId: near.product.productId, productName: near.product.name, actionType: near.act.actionType }]
             : [{ kind: "TASTE", text: "Near to your taste" }];
-        return { product, explain: personal ? { similarity: 0.82 * similarity, popularity: 0.12 * popularity, freshness: 0.06 * freshness, final } : { similarity: 0, popularity: 0.9 * popularity, freshness: 0.1 * freshness, final }, score: final, reasons };
+        return { product, explain: { ...(personal ? { cosine: similarity } : {}), similarity: 0.82 * similarity, popularity: 0.15 * popularity, matching: 0, diversity: 0, final }, score: final, reasons };
       })
       .sort((a, b) => b.score - a.score);
   }
@@ -143,7 +128,7 @@ export class World {
       const notification: MockNotification = {
         notificationId: randomUUID(), userId: user.userId, productId: product.productId, productName: product.name, kind, reason, title: `${title}: ${product.name}`,
         body: kind === "PRICE_DROP" ? `Now ${product.price} ${product.currency}, was ${before.price}.` : `${product.stock} in stock.`,
-        priceBefore: before.price, priceAfter: product.price, currency: product.currency, createdAt: iso(), sequence: this.sequence,
+        priceBefore: before.price, priceAfter: product.price, currency: product.currency, stockAfter: product.stock, channels: ["inApp"], createdAt: iso(), deliveredAt: iso(), sequence: this.sequence,
       };
       this.notifications.unshift(notification);
       this.bus.emit(`notification:${user.userId}`, notification);

@@ -39,7 +39,8 @@ function traceOf(response: Response): string | undefined {
   return response.headers.get("x-trace-id") ?? response.headers.get("traceparent")?.split("-")[1];
 }
 
-function isProblem(value: unknown): value is Problem {
+/** Every problem has a title; the rest is not taken on trust from what may be a proxy. */
+function isProblem(value: unknown): value is Partial<Problem> & Pick<Problem, "title"> {
   return typeof value === "object" && value !== null && "title" in value && typeof value.title === "string";
 }
 
@@ -54,7 +55,7 @@ export async function unwrap<T>(request: Promise<Answer<T>>): Promise<T> {
   }
   const { response, error } = answer;
   if (response.ok) return answer.data as T;
-  if (isProblem(error)) throw new ApiError(response.status, error.title, error.detail ?? undefined, error.errors ?? [], error.traceId ?? traceOf(response));
+  if (isProblem(error)) throw new ApiError(response.status, error.title, error.detail, error.errors ?? [], error.traceId ?? traceOf(response));
   throw new ApiError(response.status, response.statusText || `HTTP ${response.status}`, undefined, [], traceOf(response));
 }
 

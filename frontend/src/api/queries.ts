@@ -21,11 +21,11 @@ export const categoriesQuery = queryOptions({
   staleTime: 60_000,
 });
 
-export const productsQuery = (ask: Filters & { q?: string; limit?: number }) =>
+export const productsQuery = (ask: Filters & { limit?: number }) =>
   infiniteQueryOptions({
     queryKey: ["products", ask],
     queryFn: ({ signal, pageParam }) =>
-      unwrap(api.GET("/products", { signal, params: { query: { ...filters(ask), ...(ask.q ? { q: ask.q } : {}), limit: ask.limit ?? 48, ...(pageParam ? { cursor: pageParam } : {}) } } })),
+      unwrap(api.GET("/products", { signal, params: { query: { ...filters(ask), limit: ask.limit ?? 48, ...(pageParam ? { cursor: pageParam } : {}) } } })),
     initialPageParam: "",
     getNextPageParam: (page) => page.nextCursor ?? undefined,
     staleTime: 30_000,
@@ -110,7 +110,6 @@ export const scenariosQuery = queryOptions({
 
 export const recentEventsQuery = queryOptions({
   queryKey: ["events", "recent"],
-  queryFn: ({ signal }) => unwrap(api.GET("/events/recent", { signal, params: { query: { limit: 30 } } })),
+  queryFn: ({ signal }) => unwrap(api.GET("/events/recent", { signal, params: { query: { limit: 12 } } })),
   retry: false,
-  staleTime: Infinity,
 });

@@ -35,7 +35,7 @@ export function TopBar() {
           <>
             <div className={css.fact}><dt>{t("bar.data")}</dt><dd>{last.mode === "embedded" ? t("bar.embedded") : last.mode === "cluster" ? t("bar.cluster") : last.mode}</dd></div>
             <div className={css.fact}><dt>{t("bar.model")}</dt><dd className={cx(css.model, "clip")} title={`${last.model.id}, ${t("bar.vector", { dimensions: last.model.dimensions })}`}>{shortModel(last.model.id)}</dd></div>
-            <SimulatorFact simulator={last.simulator} />
+            {last.simulator && <SimulatorFact simulator={last.simulator} />}
           </>
         )}
       </dl>
@@ -47,7 +47,7 @@ export function TopBar() {
   );
 }
 
-function SimulatorFact({ simulator }: { simulator: LiveStatus["simulator"] }) {
+function SimulatorFact({ simulator }: { simulator: NonNullable<LiveStatus["simulator"]> }) {
   const { t } = useTranslation();
   const locale = useLocale();
   const client = useQueryClient();
@@ -55,7 +55,7 @@ function SimulatorFact({ simulator }: { simulator: LiveStatus["simulator"] }) {
   const toggle = useMutation({
     mutationFn: async (): Promise<void> => {
       if (running) await unwrap(api.POST("/simulator/stop"));
-      else await unwrap(api.POST("/simulator/start", { body: { users: simulator.users || 200, rate: simulator.targetRate || 100, ...(simulator.scenario ? { scenario: simulator.scenario } : {}) } }));
+      else await unwrap(api.POST("/simulator/start", { body: {} }));
     },
     onSuccess: () => client.invalidateQueries({ queryKey: ["simulator"] }),
     onError: (error) => toastError(error, t),

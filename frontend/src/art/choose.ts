@@ -4,16 +4,21 @@ import type { Motif } from "./motifs";
 
 /** Words of a name and what to draw; where two end at the same place, the first counts. */
 const RULES: readonly (readonly [RegExp, Motif])[] = [
-  [/\btents?\b|tarp|hammock|shelter/, "tent"], [/sleeping bag|duvet|quilt|blanket|pillow|bedding/, "sleeping"], [/back ?pack|rucksack|trekking pack|hydration vest|duffel|luggage|suitcase/, "backpack"],
+  [/\btents?\b|tarp|hammock|shelter/, "tent"], [/pushchair|pram|stroller|buggy/, "pram"], [/baby carrier|backpack/, "backpack"], [/dog bed|cat bed|pet bed/, "petBed"], [/cat tree|scratching/, "catTree"], [/\blead\b|leash|harness|collar/, "lead"], [/pet carrier|litter box|crate/, "carrier"], [/chew|bone\b/, "chew"], [/feeder/, "cooker"], [/feeding set/, "bowls"], [/remote-control car|toy car|racing car/, "car"], [/science kit|experiment/, "flask"], [/play kitchen/, "stove"], [/romper|onesie|bodysuit/, "romper"], [/sleeping bag|duvet|\bquilt\b|blanket|swaddle|bedding/, "sleeping"], [/back ?pack|rucksack|trekking pack|hydration vest/, "backpack"],
+  [/suitcase|luggage|trolley case/, "suitcase"], [/wallet|purse|card holder/, "wallet"], [/necklace|pendant necklace|chain\b/, "necklace"], [/earrings?\b|studs\b/, "earrings"], [/bracelet|bangle/, "bracelet"], [/\bring\b/, "ring"],
+  [/violin|cello|viola/, "violin"], [/guitar|ukulele|banjo|bass\b/, "guitar"], [/piano|synth|organ\b/, "piano"], [/drums?\b|cajon|bongo/, "drum"], [/radio/, "radio"],
+  [/sofa|couch|settee/, "sofa"], [/bed frame|\bbed\b|mattress/, "bed"], [/mirror/, "mirror"], [/clock/, "clock"], [/vase/, "vase"], [/cushion|pillow/, "cushion"], [/chopping board|cutting board/, "board"], [/containers?\b|lunch box|storage box/, "container"], [/cool box|cooler/, "cooler"],
+  [/kettlebell/, "kettlebell"], [/dumbbells?|barbell|weights/, "dumbbell"], [/rope|bands?\b/, "rope"], [/treadmill|rowing machine|elliptical/, "treadmill"], [/poles?\b/, "poles"], [/lock\b/, "lock"], [/exercise bike/, "bike"],
+  [/stand mixer|food processor/, "machine"], [/blender|cold brew|matcha/, "mug"], [/baby monitor|webcam|tripod/, "camera"], [/lip balm/, "jar"],
   [/earbud|earphone|in-ear/, "earbuds"], [/headphone|headset/, "headphones"], [/turntable|record player|vinyl/, "turntable"], [/micro ?phone/, "microphone"], [/speaker|soundbar|subwoofer/, "speaker"],
   [/lantern|candle|torch|headlamp|flashlight/, "lantern"], [/\blamp|light bulb|\blights?\b/, "lamp"], [/espresso|coffee machine|toaster|microwave|oven|washer|printer/, "machine"], [/rice cooker|cooker|air fryer|blender|humidifier/, "cooker"], [/stove|burner|grill|barbecue/, "stove"],
   [/kettle|watering can|teapot|pitcher/, "kettle"], [/dripper|funnel|pour.?over|filter cone/, "dripper"], [/\bmug|tumbler|\bcup\b|flask|thermos|grinder/, "mug"], [/\bpan\b|skillet|wok|griddle/, "pan"], [/\bpot\b.*(stock|dutch)|stock pot|dutch oven|saucepan|casserole/, "pot"], [/knife|cleaver|blade|chopper/, "knife"], [/shears|scissors|pruner|secateur|trimmer/, "shears"], [/bowl|plate|dish|tin\b|tray|dinner/, "bowls"],
   [/terracotta|planter|plant|herb|tree|bonsai|raised bed|flower|succulent/, "plant"], [/beans?\b|seeds?|tea\b|ground coffee|granola|snack|spice|coffee/, "pouch"], [/glove|mitten/, "gloves"], [/\bhoe\b|\brake\b|spade|shovel|hammer|drill|wrench|screwdriver|\btools?\b|\bsaw\b|\baxe\b/, "tool"],
-  [/laptop sleeve|tote|handbag|shopper bag|purse|\bbag\b|sleeve/, "tote"], [/laptop|notebook pc|ultrabook|chromebook|macbook/, "laptop"], [/keyboard/, "keyboard"], [/monitor|display|\btv\b|television|projector/, "monitor"], [/\bmouse\b|trackball/, "mouse"], [/phone|tablet|e-?reader|console|power ?bank|charger|router|dock|hub|\bssd\b/, "phone"], [/camera|lens|binocular|tripod|drone/, "camera"], [/watch|tracker|wristband/, "watch"],
-  [/sandal|sneaker|running shoe|trainers|\bshoes?\b|cleats|loafer/, "shoe"], [/boots?\b/, "boot"], [/coat|parka|jacket|blazer|anorak|windbreaker/, "coat"], [/shorts|trousers|jeans|pants|leggings|skirt|tights/, "shorts"], [/beanie|\bhat\b|\bcap\b|helmet/, "hat"], [/sweater|shirt|hoodie|cardigan|fleece|jersey|dress|blouse|vest|polo|t-shirt|base layer/, "top"],
-  [/chair|sofa|stool|bench|armchair|seat/, "chair"], [/bookcase|shelf|shelving|cabinet|dresser|wardrobe|rack/, "bookcase"], [/\bdesk|\btable\b|nightstand/, "table"], [/\brug\b|carpet|doormat|curtain|towel/, "rug"], [/yoga|\bmat\b|foam roller|sleeping pad/, "mat"],
+  [/laptop sleeve|tote|handbag|shopper bag|weekender|\bbag\b|sleeve/, "tote"], [/laptop|notebook pc|ultrabook|chromebook|macbook/, "laptop"], [/keyboard/, "keyboard"], [/monitor|display|\btv\b|television|projector/, "monitor"], [/\bmouse\b|trackball/, "mouse"], [/phone|tablet|e-?reader|console|power ?bank|charger|router|dock|hub|\bssd\b/, "phone"], [/camera|lens|binocular|tripod|drone/, "camera"], [/watch|tracker|wristband/, "watch"],
+  [/sandal|sneaker|running shoe|trainers|\bshoes?\b|cleats|loafers?|slippers/, "shoe"], [/boots?\b/, "boot"], [/coat|parka|jacket|blazer|anorak|windbreaker/, "coat"], [/shorts/, "shorts"], [/trousers|jeans|pants|leggings|tights|pyjama/, "trousers"], [/skirt/, "skirt"], [/dress\b|gown/, "dress"], [/suit\b/, "coat"], [/beanie|\bhat\b|\bcap\b|helmet/, "hat"], [/sweater|shirt|hoodie|cardigan|fleece|jersey|jumper|blouse|vest|polo|t-shirt|base layer/, "top"],
+  [/chair|stool|bench|armchair|seat/, "chair"], [/bookcase|shelf|shelving|cabinet|dresser|wardrobe|rack/, "bookcase"], [/\bdesk|\btable\b|nightstand/, "table"], [/\brug\b|carpet|doormat|curtain|towel/, "rug"], [/yoga|\bmat\b|foam roller|sleeping pad/, "mat"],
   [/puzzle|jigsaw/, "puzzle"], [/train|toy car|truck|locomotive/, "train"], [/block|brick|lego|construction set|stacking/, "blocks"], [/bear|plush|doll|stuffed|teddy/, "bear"], [/\bkite\b/, "kite"], [/board game|dice|card game|chess|\bgame\b/, "game"], [/ball\b|dumbbell|kettlebell|racket/, "ball"], [/bike|bicycle|cycling|scooter/, "bike"],
-  [/perfume|fragrance|cologne|eau de/, "perfume"], [/soap|bar\b|sponge/, "soap"], [/cream|tube|toothpaste|sunscreen|lotion|cleanser|paste/, "tube"], [/serum|bottle|oil\b|shampoo|toner|wine|juice|spray|sauce|syrup/, "bottle"], [/salts|jar|balm|mask|honey|jam|vitamin|supplement|powder/, "jar"], [/book|novel|atlas|essay|poem|guide|stories|diary|notebook|planner|manga|comic|history of/, "book"],
+  [/perfume|fragrance|cologne|eau de/, "perfume"], [/soap|bar\b|sponge/, "soap"], [/cream|tube|toothpaste|sunscreen|lotion|cleanser|paste/, "tube"], [/serum|bottle|oil\b|shampoo|toner|wine|juice|spray|sauce|syrup/, "bottle"], [/salts|jar|balm|mask|honey|jam|vitamin|supplement|powder/, "jar"], [/book|novel|essay|poem|guide|stories|diary|notebook|planner|manga|comic|history of/, "book"],
 ];
 
 const BY_CATEGORY: readonly (readonly [RegExp, Motif])[] = [
@@ -29,7 +34,7 @@ function endOf(rule: RegExp, words: string): number {
 
 /** Which drawing fits a product. English says what a thing is at the end ("Kettle Lane travel mug"): the last match wins. */
 export function chooseMotif(name: string, category: string): Motif {
-  const words = (name.split(",")[0] ?? name).toLowerCase();
+  const words = (name.split(/,| by /)[0] ?? name).toLowerCase();
   const kind = category.toLowerCase();
   let best: Motif | undefined;
   let bestEnd = 0;
@@ -60,9 +65,11 @@ const hsl = (hue: number, saturation: number, lightness: number) => `hsl(${Math.
 
 /** The colours of a picture: the thing's from its name or id, the ground's from its category. */
 export function choosePalette(name: string, category: string, id: string, colour = ""): Palette {
-  const words = `${colour} ${name}`.toLowerCase();
   const seed = hash32(id);
-  const [h, s, l] = NAMED.find(([rule]) => rule.test(words))?.[1] ?? TINTS[seed % TINTS.length] ?? [214, 52, 50];
+  // "Alder Oak Desk, Olive, L": the last part that is a colour says it; words before the comma may only sound like one.
+  const parts = [colour, ...name.split(",").reverse()].map((part) => part.toLowerCase());
+  const named = parts.map((part) => NAMED.find(([rule]) => rule.test(part))?.[1]).find((found) => found !== undefined);
+  const [h, s, l] = named ?? TINTS[seed % TINTS.length] ?? [214, 52, 50];
   const ground = (hash32(category) % 24) * 15 + (seed % 31) - 15;
   return { a: hsl(h, s, l), b: hsl(h, s, l - 12), c: hsl(h, Math.max(14, s - 6), l + 18), ground: `hsl(${ground} var(--art-ground, 24% 90%))`, glow: `hsl(${ground} var(--art-glow, 30% 96%))` };
 }

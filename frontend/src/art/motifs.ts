@@ -1,7 +1,11 @@
 // What things look like, in a few areas each, on a 120 × 120 field whose floor lies at 92.
+import { ACTIVE } from "./motifsActive";
+import { LIVING } from "./motifsLiving";
 import { box, circle, type Stroke } from "./shapes";
 
 export const MOTIFS = {
+  ...LIVING,
+  ...ACTIVE,
   tent: [["b", "M16 92 60 32l44 60Z"], ["a", "M16 92 60 32 74 92Z"], ["d", "M60 48 48 92h24Z"], ["c", "M60 48 48 92h6Z"], ["w", "M60 32v-8", 2.5]],
   sleeping: [["a", "M36 40c0-16 10-22 24-22s24 6 24 22l-8 46c-1 5-6 8-16 8s-15-3-16-8Z"], ["d", "M46 40c0-10 6-14 14-14s14 4 14 14-6 8-14 8-14 2-14-8Z"], ["c", "M48 44c0-6 5-8 12-8s12 2 12 8-5 6-12 6-12 0-12-6Z"], ["b", "M39 58c8 4 34 4 42 0M41 72c8 4 30 4 38 0M60 50v40", 2.5]],
   backpack: [["b", box(36, 28, 48, 20, 10)], ["a", box(34, 36, 52, 56, 12)], ["c", box(42, 62, 36, 24, 6)], ["d", "M42 70h36M52 30c0-10 16-10 16 0", 2.5], ["b", box(28, 58, 8, 26, 4)], ["b", box(84, 58, 8, 26, 4)]],

@@ -18,7 +18,7 @@ export const en = {
   stock: { out: "Sold out", low_one: "{{count}} left", low_other: "{{count}} left", many: "In stock" },
   act: { VIEW: "saw", CLICK: "looked at", SEARCH: "searched for", ADD_TO_CART: "put in the cart", REMOVE_FROM_CART: "took out of the cart", WISHLIST: "liked", PURCHASE: "bought", DISLIKE: "did not want" },
   actNoun: { VIEW: "View", CLICK: "Click", SEARCH: "Search", ADD_TO_CART: "Add to cart", REMOVE_FROM_CART: "Remove from cart", WISHLIST: "Like", PURCHASE: "Purchase", DISLIKE: "Dislike" },
-  strategy: { personalized: "Personalised", popular: "Popular", hybrid: "Hybrid", lexical: "Lexical", semantic: "Semantic" },
+  strategy: { personalized: "Personalised", popular: "Popular", similar: "Similar", hybrid: "Hybrid", lexical: "Lexical", semantic: "Semantic" },
   reason: {
     because: "Because you {{act}} {{product}}", popular: "Popular now", taste: "Near to your taste", similar: "Like {{product}}", short: "like {{product}}", words: "Matches the words of the search", meaning: "Matches the search in meaning", catalogue: "More from the shop",
   },
@@ -39,21 +39,31 @@ export const en = {
   },
   rec: {
     title: "Recommendations", by: "Recommend by", byUser: "Shopper", byQuery: "Query", user: "Shopper id", query: "Query", queryPlaceholder: "warm things for a cold night", min: "Price from", max: "Price to", limit: "Items", compare: "Compare with", compareOff: "Stop comparing", compareStart: "Compare two shoppers", excluded: "Excluded",
-    rank: "#", score: "Score", reasons: "Why", parts: "Score made of", similarity: "Similarity", popularity: "Popularity", freshness: "Freshness", business: "Business", final: "Final", took: "took {{ms}}", overlap: "{{n}} of {{total}} in common", shared: "in both lists", empty: "Nothing matches", emptyHint: "Loosen the filters.", emptyStart: "Whose recommendations?", emptyStartHint: "Pick a shopper above, or switch to a query.", emptyQuery: "What are you looking for?", emptyQueryHint: "Type a few words: names match, and so does meaning.", similarTo: "Similar products", taste: "Taste", tasteNone: "No history: popular items are shown", list: "Recommended items", pickCompare: "Choose a second shopper", useMe: "Me",
+    rank: "#", score: "Score", reasons: "Why", parts: "Score made of", similarity: "Similarity", popularity: "Popularity", matching: "Match with the search", diversity: "Already shown (minus)", cosine: "Cosine, as measured", final: "Final", took: "took {{ms}}", overlap: "{{n}} of {{total}} in common", shared: "in both lists", empty: "Nothing matches", emptyHint: "Loosen the filters.", emptyStart: "Whose recommendations?", emptyStartHint: "Pick a shopper above, or switch to a query.", emptyQuery: "What are you looking for?", emptyQueryHint: "Type a few words: names match, and so does meaning.", similarTo: "Similar products", taste: "Taste", tasteNone: "No history: popular items are shown", list: "Recommended items", pickCompare: "Choose a second shopper", useMe: "Me",
   },
   live: {
     title: "Live", window: "Window", pause: "Pause", resume: "Resume", paused: "Paused", minutes: "{{n}} min", throughput: "Events", throughputUnit: "per second", accepted: "Accepted", processed: "Processed", indexed: "Indexed", freshness: "Freshness", freshnessHint: "from action to changed recommendation", stages: "Stage latency, p99", lag: "Consumer lag", lagUnit: "events behind", serving: "Serving", notifications: "Notifications", recommendations: "Recommendations", searches: "Searches", deadLetters: "Dead letters", deadLettersNone: "No dead letters", deadLettersNoneHint: "What cannot be processed is kept here with its reason.",
-    append: "Log append", vector: "Vector", recommend: "Recommend", notify: "Notify", histogram: "How long", histogramOf: "{{name}}: distribution", stage: "Stage", count: "count", empty: "Nothing flows yet", emptyHint: "Start the simulator and watch it come alive.", startSim: "Start the simulator", partitions: "Lag by partition", topic: "Topic", group: "Group", partition: "Partition", end: "End", committed: "Committed", behind: "Lag", reason: "Reason", offset: "Offset", when: "When", tail: "Actions as they come", tailHint: "a sample of at most 20 per second", tailEmpty: "No actions yet", waiting: "Waiting for the first second…", total: "total {{n}}", caughtUp: "caught up", zoom: "Drag to zoom, double-click to reset", barTarget: "target 100 ms",
+    append: "Log append", vector: "Vector", recommend: "Recommend", notify: "Notify", histogram: "How long", histogramOf: "{{name}}: distribution", stage: "Stage", count: "count", empty: "Nothing flows yet", emptyHint: "Start the simulator and watch it come alive.", startSim: "Start the simulator", partitions: "Lag by partition", topic: "Topic", group: "Group", partition: "Partition", end: "End", committed: "Committed", behind: "Lag", reason: "Reason", offset: "Offset", when: "When", tail: "Actions as they come", tailHint: "the newest, once a second", tailEmpty: "No actions yet", waiting: "Waiting for the first second…", total: "total {{n}}", caughtUp: "caught up", zoom: "Drag to zoom, double-click to reset", barTarget: "target 100 ms",
   },
   sim: {
     title: "Simulator", intro: "Virtual shoppers who look, search, carry and buy.", state: "State", running: "Running", stopped: "Stopped", starting: "Starting…", start: "Start", stop: "Stop", rate: "Rate", rateUnit: "events per second", users: "Shoppers", seed: "Seed", seedHint: "The same seed replays the same crowd.", scenario: "Scenario", actual: "Actual", target: "Target", chart: "Actual and target rate", totals: "Since start", since: "since {{time}}", confirmStop: "Stop the simulator?", confirmStopHint: "The shoppers go home; counters stay. You can start it again at any time.", liveHint: "Rate and scenario change at once, without a restart. Shoppers and seed take effect at the next start.", stoppedHint: "The simulator is stopped.", restart: "Restart with these", unavailable: "The simulator is not part of this run", unavailableHint: "Start REP without `--no-simulator`.", ofTarget: "{{percent}} of target", setup: "Crowd",
-    total: { events: "Events", sessions: "Sessions", purchases: "Purchases", carts: "Carts", searches: "Searches", errors: "Errors", clicks: "Clicks", views: "Views" },
+    total: { events: "Events", sessions: "Visits", priceChanges: "Price changes", stockChanges: "Stock changes", late: "Late events" },
+    scenarios: {
+      steady: { name: "Steady", text: "An ordinary day." },
+      "flash-sale": { name: "Flash sale", text: "One category at half price; everybody runs there." },
+      "price-war": { name: "Price war", text: "Brands undercut each other: many price drops, many notifications." },
+      "cold-start": { name: "Cold start", text: "Mostly people never seen before." },
+      "bot-attack": { name: "Bot attack", text: "A few machines hammer the shop." },
+      viral: { name: "Viral", text: "Everybody looks at one product." },
+      "holiday-rush": { name: "Holiday rush", text: "Gifts must be bought." },
+      restock: { name: "Restock", text: "Favourites sell out and come back." },
+    },
   },
   notif: {
     title: "Notifications", inbox: "Inbox", unread_one: "{{count}} unread", unread_other: "{{count}} unread", live: "live", empty: "Nothing yet", emptyHint: "Put a product in your cart, then drop its price on the right.", markRead: "Mark as read", markAll: "Mark all as read", settings: "Settings", channels: "Channels", kinds: "Tell me about", inApp: "In the app", push: "Push (simulated)", sms: "SMS (simulated)", priceDrop: "Price drops", backInStock: "Back in stock", lowStock: "Last few", saved: "Saved",
     change: "Change a product", changeHint: "Drop a price and watch the people who care hear of it.", pick: "Product", mine: "Yours", search: "Find a product", newPrice: "New price", newStock: "New stock", apply: "Change it", applied: "Changed. Waiting for the notification…", arrivedIn: "Arrived {{ms}} after the change", noArrival: "Changed. No notification for you: you have not shown interest in it, the change is too small, or it is switched off.", cartFirst: "Put this product in my cart first", carted: "In your cart", toRestore: "Put it back to {{price}}", mineEmpty: "Nothing of yours yet: look at or carry products in the shop first.", gap: "Some notifications were missed while away; the inbox is complete.",
-    kind: { PRICE_DROP: "Price drop", BACK_IN_STOCK: "Back in stock", LOW_STOCK: "Last few" },
-    reason: { CARTED: "in your cart", WISHLISTED: "you liked it", VIEWED: "you looked at it", SIMILAR: "near to your taste" },
+    kind: { PRICE_DROP: "Price drop", BACK_IN_STOCK: "Back in stock", LOW_STOCK: "Last few", UNKNOWN: "News" },
+    reason: { CARTED: "in your cart", WISHLISTED: "you liked it", VIEWED: "you looked at it", SIMILAR: "near to your taste", UNKNOWN: "for you" },
     was: "was {{price}}", nowPrice: "now {{price}}", nowStock_one: "{{count}} piece", nowStock_other: "{{count}} pieces", arrived: "New notification", restored: "Price restored",
   },
 };

@@ -20,7 +20,7 @@ export const ko: Messages = {
   stock: { out: "품절", low_one: "{{count}}개 남음", low_other: "{{count}}개 남음", many: "재고 있음" },
   act: { VIEW: "본", CLICK: "살펴본", SEARCH: "검색한", ADD_TO_CART: "장바구니에 담은", REMOVE_FROM_CART: "장바구니에서 뺀", WISHLIST: "찜한", PURCHASE: "구매한", DISLIKE: "원하지 않은" },
   actNoun: { VIEW: "노출", CLICK: "클릭", SEARCH: "검색", ADD_TO_CART: "장바구니 담기", REMOVE_FROM_CART: "장바구니 빼기", WISHLIST: "찜", PURCHASE: "구매", DISLIKE: "관심 없음" },
-  strategy: { personalized: "개인화", popular: "인기", hybrid: "하이브리드", lexical: "어휘", semantic: "의미" },
+  strategy: { personalized: "개인화", popular: "인기", similar: "유사", hybrid: "하이브리드", lexical: "어휘", semantic: "의미" },
   reason: {
     because: "{{act}} {{product}} 때문에", popular: "지금 인기", taste: "취향에 가까움", similar: "{{product}}와(과) 비슷함", short: "{{product}}와(과) 비슷함", words: "검색어의 단어와 일치", meaning: "검색어와 의미가 일치", catalogue: "상점의 다른 상품",
   },
@@ -41,21 +41,31 @@ export const ko: Messages = {
   },
   rec: {
     title: "추천", by: "추천 기준", byUser: "고객", byQuery: "검색어", user: "고객 ID", query: "검색어", queryPlaceholder: "추운 밤에 따뜻한 것", min: "최저 가격", max: "최고 가격", limit: "개수", compare: "비교 대상", compareOff: "비교 끝내기", compareStart: "두 고객 비교", excluded: "제외됨",
-    rank: "#", score: "점수", reasons: "이유", parts: "점수 구성", similarity: "유사도", popularity: "인기", freshness: "신선도", business: "비즈니스", final: "최종", took: "{{ms}} 소요", overlap: "{{total}}개 중 {{n}}개 공통", shared: "두 목록에 모두 있음", empty: "맞는 상품이 없습니다", emptyHint: "필터를 느슨하게 해 보세요.", emptyStart: "누구의 추천을 볼까요?", emptyStartHint: "위에서 고객을 고르거나 검색어로 바꾸세요.", emptyQuery: "무엇을 찾으세요?", emptyQueryHint: "몇 단어를 입력하세요. 이름은 물론 의미로도 찾습니다.", similarTo: "비슷한 상품", taste: "취향", tasteNone: "이력이 없어 인기 상품을 보여 줍니다", list: "추천된 상품", pickCompare: "두 번째 고객을 고르세요", useMe: "나",
+    rank: "#", score: "점수", reasons: "이유", parts: "점수 구성", similarity: "유사도", popularity: "인기", matching: "검색 일치", diversity: "이미 표시됨 (감점)", cosine: "측정된 코사인", final: "최종", took: "{{ms}} 소요", overlap: "{{total}}개 중 {{n}}개 공통", shared: "두 목록에 모두 있음", empty: "맞는 상품이 없습니다", emptyHint: "필터를 느슨하게 해 보세요.", emptyStart: "누구의 추천을 볼까요?", emptyStartHint: "위에서 고객을 고르거나 검색어로 바꾸세요.", emptyQuery: "무엇을 찾으세요?", emptyQueryHint: "몇 단어를 입력하세요. 이름은 물론 의미로도 찾습니다.", similarTo: "비슷한 상품", taste: "취향", tasteNone: "이력이 없어 인기 상품을 보여 줍니다", list: "추천된 상품", pickCompare: "두 번째 고객을 고르세요", useMe: "나",
   },
   live: {
     title: "실시간", window: "기간", pause: "일시정지", resume: "계속", paused: "일시정지됨", minutes: "{{n}}분", throughput: "이벤트", throughputUnit: "초당", accepted: "접수", processed: "처리", indexed: "색인", freshness: "신선도", freshnessHint: "행동에서 바뀐 추천까지", stages: "단계별 지연, p99", lag: "컨슈머 지연", lagUnit: "밀린 이벤트", serving: "제공", notifications: "알림", recommendations: "추천", searches: "검색", deadLetters: "데드 레터", deadLettersNone: "데드 레터 없음", deadLettersNoneHint: "처리할 수 없는 이벤트는 이유와 함께 여기에 보관됩니다.",
-    append: "로그 추가", vector: "벡터", recommend: "추천", notify: "알림", histogram: "소요 시간", histogramOf: "{{name}} 분포", stage: "단계", count: "건수", empty: "아직 흐르는 것이 없습니다", emptyHint: "시뮬레이터를 시작하고 살아나는 모습을 보세요.", startSim: "시뮬레이터 시작", partitions: "파티션별 지연", topic: "토픽", group: "그룹", partition: "파티션", end: "끝", committed: "커밋", behind: "지연", reason: "이유", offset: "오프셋", when: "시각", tail: "들어오는 행동", tailHint: "초당 최대 20개의 표본", tailEmpty: "아직 행동이 없습니다", waiting: "첫 1초를 기다리는 중…", total: "누적 {{n}}", caughtUp: "따라잡음", zoom: "끌어서 확대, 두 번 클릭해 초기화", barTarget: "목표 100 ms",
+    append: "로그 추가", vector: "벡터", recommend: "추천", notify: "알림", histogram: "소요 시간", histogramOf: "{{name}} 분포", stage: "단계", count: "건수", empty: "아직 흐르는 것이 없습니다", emptyHint: "시뮬레이터를 시작하고 살아나는 모습을 보세요.", startSim: "시뮬레이터 시작", partitions: "파티션별 지연", topic: "토픽", group: "그룹", partition: "파티션", end: "끝", committed: "커밋", behind: "지연", reason: "이유", offset: "오프셋", when: "시각", tail: "들어오는 행동", tailHint: "가장 최근 행동, 1초마다", tailEmpty: "아직 행동이 없습니다", waiting: "첫 1초를 기다리는 중…", total: "누적 {{n}}", caughtUp: "따라잡음", zoom: "끌어서 확대, 두 번 클릭해 초기화", barTarget: "목표 100 ms",
   },
   sim: {
     title: "시뮬레이터", intro: "보고, 찾고, 담고, 사는 가상의 고객들.", state: "상태", running: "실행 중", stopped: "정지", starting: "시작하는 중…", start: "시작", stop: "정지", rate: "속도", rateUnit: "초당 이벤트", users: "고객 수", seed: "시드", seedHint: "같은 시드는 같은 군중을 재현합니다.", scenario: "시나리오", actual: "실제", target: "목표", chart: "실제 속도와 목표 속도", totals: "시작 이후", since: "{{time}}부터", confirmStop: "시뮬레이터를 정지할까요?", confirmStopHint: "고객들은 돌아가고 집계는 남습니다. 언제든 다시 시작할 수 있습니다.", liveHint: "속도와 시나리오는 재시작 없이 바로 바뀝니다. 고객 수와 시드는 다음 시작부터 적용됩니다.", stoppedHint: "시뮬레이터가 정지되어 있습니다.", restart: "이 설정으로 다시 시작", unavailable: "이번 실행에는 시뮬레이터가 없습니다", unavailableHint: "`--no-simulator` 없이 REP를 시작하세요.", ofTarget: "목표의 {{percent}}", setup: "군중",
-    total: { events: "이벤트", sessions: "세션", purchases: "구매", carts: "장바구니", searches: "검색", errors: "오류", clicks: "클릭", views: "노출" },
+    total: { events: "이벤트", sessions: "방문", priceChanges: "가격 변경", stockChanges: "재고 변경", late: "늦은 이벤트" },
+    scenarios: {
+      steady: { name: "평상시", text: "평범한 하루입니다." },
+      "flash-sale": { name: "반짝 세일", text: "한 분류가 반값이 되어 모두가 몰립니다." },
+      "price-war": { name: "가격 전쟁", text: "브랜드들이 가격을 깎아 알림이 쏟아집니다." },
+      "cold-start": { name: "콜드 스타트", text: "대부분 처음 보는 고객입니다." },
+      "bot-attack": { name: "봇 공격", text: "몇 대의 기계가 상점을 두드립니다." },
+      viral: { name: "바이럴", text: "모두가 한 상품을 봅니다." },
+      "holiday-rush": { name: "명절 쇼핑", text: "선물을 사야 합니다." },
+      restock: { name: "재입고", text: "인기 상품이 품절되었다가 돌아옵니다." },
+    },
   },
   notif: {
     title: "알림", inbox: "받은 알림", unread_one: "읽지 않음 {{count}}개", unread_other: "읽지 않음 {{count}}개", live: "실시간", empty: "아직 없습니다", emptyHint: "상품을 장바구니에 담은 뒤 오른쪽에서 가격을 내려 보세요.", markRead: "읽음으로 표시", markAll: "모두 읽음으로 표시", settings: "설정", channels: "채널", kinds: "알림 받을 내용", inApp: "앱 안에서", push: "푸시 (모의)", sms: "문자 (모의)", priceDrop: "가격 인하", backInStock: "재입고", lowStock: "품절 임박", saved: "저장됨",
     change: "상품 바꾸기", changeHint: "가격을 내리고 관심 있는 사람들에게 전해지는 것을 보세요.", pick: "상품", mine: "내 상품", search: "상품 찾기", newPrice: "새 가격", newStock: "새 재고", apply: "바꾸기", applied: "바꿨습니다. 알림을 기다리는 중…", arrivedIn: "변경 후 {{ms}} 만에 도착", noArrival: "바꿨습니다. 회원님께는 알림이 없습니다. 관심을 보인 상품이 아니거나 변화가 작거나 꺼져 있습니다.", cartFirst: "먼저 내 장바구니에 담기", carted: "장바구니에 있음", toRestore: "{{price}}(으)로 되돌리기", mineEmpty: "아직 없습니다. 먼저 상점에서 상품을 보거나 담으세요.", gap: "자리를 비운 사이 놓친 알림이 있습니다. 받은 알림에는 모두 있습니다.",
-    kind: { PRICE_DROP: "가격 인하", BACK_IN_STOCK: "재입고", LOW_STOCK: "품절 임박" },
-    reason: { CARTED: "장바구니에 있음", WISHLISTED: "찜한 상품", VIEWED: "살펴본 상품", SIMILAR: "취향에 가까움" },
+    kind: { PRICE_DROP: "가격 인하", BACK_IN_STOCK: "재입고", LOW_STOCK: "품절 임박", UNKNOWN: "소식" },
+    reason: { CARTED: "장바구니에 있음", WISHLISTED: "찜한 상품", VIEWED: "살펴본 상품", SIMILAR: "취향에 가까움", UNKNOWN: "추천 소식" },
     was: "이전 {{price}}", nowPrice: "현재 {{price}}", nowStock_one: "{{count}}개", nowStock_other: "{{count}}개", arrived: "새 알림", restored: "가격을 되돌렸습니다",
   },
 };

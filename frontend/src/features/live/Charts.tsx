@@ -12,7 +12,7 @@ import { formatCompact, formatMs, formatRate, formatTime } from "~/lib/format";
 import { SelectField } from "~/ui/Field";
 
 import css from "./live.module.css";
-import { columnsOf, groupsOf, totalLag, within } from "./series";
+import { columnsOf, groupsOf, percentile, totalLag, within } from "./series";
 
 /** From action to changed recommendation: what we aim at. */
 export const FRESHNESS_TARGET_MS = 100;
@@ -49,8 +49,8 @@ export function Charts({ history, minutes, endMs, stage, onStage }: ChartsProps)
   const data = useMemo(
     () => ({
       flow: columnsOf(shown, [(one) => one.rates.accepted, (one) => one.rates.processed, (one) => one.rates.indexed]),
-      freshness: columnsOf(shown, [(one) => one.latencyMs.freshness.p50, (one) => one.latencyMs.freshness.p99]),
-      stages: columnsOf(shown, [(one) => one.latencyMs.append.p99, (one) => one.latencyMs.vector.p99, (one) => one.latencyMs.recommend.p99, (one) => one.latencyMs.notify.p99]),
+      freshness: columnsOf(shown, [(one) => percentile(one.latencyMs.freshness, "p50"), (one) => percentile(one.latencyMs.freshness, "p99")]),
+      stages: columnsOf(shown, [(one) => percentile(one.latencyMs.append, "p99"), (one) => percentile(one.latencyMs.vector, "p99"), (one) => percentile(one.latencyMs.recommend, "p99"), (one) => percentile(one.latencyMs.notify, "p99")]),
       lag: columnsOf(shown, groups.split(" ").map((group) => (one: LiveStatus) => totalLag(one, group))),
       serving: columnsOf(shown, [(one) => one.rates.recommendations, (one) => one.rates.searches, (one) => one.rates.notifications]),
     }),
@@ -83,7 +83,10 @@ export function Charts({ history, minutes, endMs, stage, onStage }: ChartsProps)
             buckets={last.latencyMs[stage].buckets}
             formatBound={(le) => formatMs(le, locale).replace(/\.0 /, " ")}
             formatCount={(count) => formatCompact(count, locale)}
-            marks={[{ name: "p50", value: last.latencyMs[stage].p50, text: formatMs(last.latencyMs[stage].p50, locale) }, { name: "p99", value: last.latencyMs[stage].p99, text: formatMs(last.latencyMs[stage].p99, locale) }]}
+            marks={(["p50", "p99"] as const).flatMap((name) => {
+              const value = percentile(last.latencyMs[stage], name);
+              return value === null ? [] : [{ name, value, text: formatMs(value, locale) }];
+            })}
             target={stage === "freshness" ? FRESHNESS_TARGET_MS : undefined}
           />
         </figure>

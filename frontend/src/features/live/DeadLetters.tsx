@@ -16,7 +16,7 @@ export function DeadLetters({ letters }: { letters: LiveStatus["deadLetters"] })
   const now = useNow();
   const columns = useMemo(
     (): Column<Letter>[] => [
-      { id: "reason", name: t("live.reason"), width: "minmax(160px, 1fr)", sort: (row) => row.reason, cell: (row) => <span title={row.reason}>{row.reason}</span> },
+      { id: "reason", name: t("live.reason"), width: "minmax(160px, 1fr)", sort: (row) => row.reason, cell: (row) => <span title={row.error}><span className="mono">{row.reason}</span> <span className="muted">{row.error}</span></span> },
       { id: "where", name: t("live.offset"), width: "116px", end: true, sort: (row) => row.offset, cell: (row) => <span title={row.topic}>{row.partition} / {formatNumber(row.offset, locale)}</span> },
       { id: "at", name: t("live.when"), width: "92px", end: true, sort: (row) => row.at, cell: (row) => formatAgo(Date.parse(row.at), now, locale) },
     ],

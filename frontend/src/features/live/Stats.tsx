@@ -7,7 +7,7 @@ import { cx } from "~/lib/cx";
 import { formatCompact, formatMs, formatNumber, formatRate } from "~/lib/format";
 
 import css from "./live.module.css";
-import { totalLag } from "./series";
+import { percentile, totalLag } from "./series";
 
 const SPARK_S = 60;
 
@@ -22,10 +22,14 @@ export function Stats({ history }: { history: readonly LiveStatus[] }) {
   const spark = (get: (message: LiveStatus) => number) => recent.map(get);
   const total = (value: number) => t("live.total", { n: formatCompact(value, locale) });
   const overWindow = t("common.last", { seconds: last.windowS });
+  const ms = (name: "p50" | "p99") => {
+    const value = percentile(last.latencyMs.freshness, name);
+    return value === null ? "–" : formatMs(value, locale);
+  };
   const stats = [
     { name: t("live.accepted"), value: formatRate(last.rates.accepted, locale), unit: perSecond, sub: total(last.totals.accepted), values: spark((one) => one.rates.accepted) },
     { name: t("live.processed"), value: formatRate(last.rates.processed, locale), unit: perSecond, sub: total(last.totals.processed), values: spark((one) => one.rates.processed) },
-    { name: `${t("live.freshness")} p99`, value: formatMs(last.latencyMs.freshness.p99, locale), unit: "", sub: `p50 ${formatMs(last.latencyMs.freshness.p50, locale)} · ${overWindow}`, values: spark((one) => one.latencyMs.freshness.p99) },
+    { name: `${t("live.freshness")} p99`, value: ms("p99"), unit: "", sub: `p50 ${ms("p50")} · ${overWindow}`, values: spark((one) => percentile(one.latencyMs.freshness, "p99") ?? 0) },
     { name: t("live.lag"), value: formatNumber(totalLag(last), locale), unit: t("live.lagUnit"), sub: totalLag(last) === 0 ? t("live.caughtUp") : t("common.now"), values: spark((one) => totalLag(one)) },
     { name: t("live.notifications"), value: formatRate(last.rates.notifications, locale), unit: perSecond, sub: total(last.totals.notifications), values: spark((one) => one.rates.notifications) },
     { name: t("live.deadLetters"), value: formatNumber(last.deadLetters.total, locale), unit: "", sub: `${formatRate(last.rates.deadLettered, locale)} ${perSecond}`, values: spark((one) => one.rates.deadLettered), bad: last.rates.deadLettered > 0 },

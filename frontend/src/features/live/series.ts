@@ -1,7 +1,7 @@
 // From the history of messages to what the charts draw. Pure.
-import type { LiveStatus } from "~/api/types";
+import type { Latency, LiveStatus } from "~/api/types";
 
-export type Columns = [number[], ...number[][]];
+export type Columns = [number[], ...(number | null)[][]];
 
 /** The messages of the last `windowS` seconds before `endMs`. */
 export function within(history: readonly LiveStatus[], windowS: number, endMs: number): readonly LiveStatus[] {
@@ -12,8 +12,13 @@ export function within(history: readonly LiveStatus[], windowS: number, endMs: n
 }
 
 /** Times in seconds, then one column a getter. */
-export function columnsOf(history: readonly LiveStatus[], getters: readonly ((message: LiveStatus) => number)[]): Columns {
+export function columnsOf(history: readonly LiveStatus[], getters: readonly ((message: LiveStatus) => number | null)[]): Columns {
   return [history.map((message) => Date.parse(message.at) / 1000), ...getters.map((get) => history.map(get))];
+}
+
+/** A percentile; null where nothing was measured, so that a line has a gap and not a zero. */
+export function percentile(latency: Latency, name: "p50" | "p99"): number | null {
+  return latency.count > 0 ? latency[name] : null;
 }
 
 export function totalLag(message: LiveStatus, group?: string): number {

@@ -26,7 +26,7 @@ export function Inbox({ userId }: { userId: string }) {
   const list = useQuery(notificationsQuery(userId));
   const read = useMutation({
     mutationFn: async (ids: readonly string[]): Promise<void> => {
-      for (const id of ids) await unwrap(api.POST("/notifications/{id}/read", { params: { path: { id } } }));
+      for (const id of ids) await unwrap(api.POST("/notifications/{id}/read", { params: { path: { id }, query: { userId } } }));
     },
     onSettled: () => client.invalidateQueries({ queryKey: ["notifications", userId] }),
     onError: (error) => toastError(error, t),
@@ -66,6 +66,7 @@ const KINDS: Record<Notification["kind"], { tone: Tone; icon: IconName }> = {
   PRICE_DROP: { tone: "good", icon: "tag" },
   BACK_IN_STOCK: { tone: "accent", icon: "box" },
   LOW_STOCK: { tone: "warn", icon: "clock" },
+  UNKNOWN: { tone: "plain", icon: "bell" },
 };
 
 function Item({ item, fresh, onRead }: { item: Notification; fresh: boolean; onRead: () => void }) {
@@ -74,7 +75,7 @@ function Item({ item, fresh, onRead }: { item: Notification; fresh: boolean; onR
   const now = useNow();
   const product = useQuery({ ...productQuery(item.productId), retry: false });
   const kind = KINDS[item.kind];
-  const money = (amount: string) => formatMoney(amount, item.currency ?? "EUR", locale);
+  const money = (amount: string) => formatMoney(amount, item.currency, locale);
   return (
     <li className={css.item} data-unread={!item.readAt} data-fresh={fresh}>
       <span className={css.new} />
@@ -83,7 +84,7 @@ function Item({ item, fresh, onRead }: { item: Notification; fresh: boolean; onR
         <span className={`${css.title ?? ""} clip`}>{product.data ? nameOf(product.data, locale) : item.productName}</span>
         <span className={css.what}>
           <Badge tone={kind.tone} icon={kind.icon}>{t(`notif.kind.${item.kind}`)}</Badge>
-          {item.priceAfter && item.kind === "PRICE_DROP" ? <span className="num">{item.priceBefore && <s>{money(item.priceBefore)}</s>} <strong>{money(item.priceAfter)}</strong></span> : <span>{item.body}</span>}
+          {item.kind === "PRICE_DROP" ? <span className="num">{item.priceBefore && <s>{money(item.priceBefore)}</s>} <strong>{money(item.priceAfter)}</strong></span> : <span>{item.body}</span>}
           <span className="muted">{t(`notif.reason.${item.reason}`)}</span>
         </span>
       </div>

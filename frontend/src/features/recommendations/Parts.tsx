@@ -6,16 +6,16 @@ import { formatNumber } from "~/lib/format";
 
 import css from "./rec.module.css";
 
-export const PARTS = ["similarity", "popularity", "freshness", "business"] as const;
+export const PARTS = ["similarity", "popularity", "matching", "diversity"] as const;
 type Part = (typeof PARTS)[number];
 
-const INK: Record<Part, string> = { similarity: "var(--s1)", popularity: "var(--s2)", freshness: "var(--s3)", business: "var(--s4)" };
+const INK: Record<Part, string> = { similarity: "var(--s1)", popularity: "var(--s2)", matching: "var(--s3)", diversity: "var(--s4)" };
 
 /** What a score is made of, as one bar; `top` is the greatest score beside it. */
 export function PartsBar({ explain, top }: { explain: Explain; top: number }) {
   const { t } = useTranslation();
   const locale = useLocale();
-  const parts = PARTS.map((part) => ({ part, value: Math.max(0, explain[part] ?? 0) })).filter(({ value }) => value > 0.0005);
+  const parts = PARTS.map((part) => ({ part, value: Math.max(0, explain[part]) })).filter(({ value }) => value > 0.0005);
   const words = parts.map(({ part, value }) => `${t(`rec.${part}`)} ${formatNumber(value, locale, 2)}`).join(", ");
   const total = parts.reduce((sum, { value }) => sum + value, 0);
   const scale = Math.max(top, total, 1e-9);
@@ -39,14 +39,21 @@ export function PartsLegend({ shown }: { shown: readonly Part[] }) {
 export function PartsTable({ explain }: { explain: Explain }) {
   const { t } = useTranslation();
   const locale = useLocale();
-  const scale = Math.max(explain.final, ...PARTS.map((part) => explain[part] ?? 0), 1e-9);
+  const scale = Math.max(explain.final, ...PARTS.map((part) => Math.abs(explain[part])), 1e-9);
   return (
     <dl>
-      {PARTS.filter((part) => explain[part] !== undefined).map((part) => (
+      {explain.cosine !== undefined && (
+        <div className={css.partRow}>
+          <dt className="muted">{t("rec.cosine")}</dt>
+          <dd />
+          <dd className="num muted">{formatNumber(explain.cosine, locale, 3)}</dd>
+        </div>
+      )}
+      {PARTS.map((part) => (
         <div key={part} className={css.partRow}>
           <dt className="muted">{t(`rec.${part}`)}</dt>
-          <dd className={css.parts}><i style={{ width: `${(Math.max(0, explain[part] ?? 0) / scale) * 100}%`, background: INK[part] }} /></dd>
-          <dd className="num">{formatNumber(explain[part] ?? 0, locale, 3)}</dd>
+          <dd className={css.parts}><i style={{ width: `${(Math.abs(explain[part]) / scale) * 100}%`, opacity: explain[part] < 0 ? 0.5 : 1, background: INK[part] }} /></dd>
+          <dd className="num">{formatNumber(explain[part], locale, 3)}</dd>
         </div>
       ))}
       <div className={css.partRow}>

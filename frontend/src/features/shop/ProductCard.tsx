@@ -12,7 +12,7 @@ import { Badge } from "~/ui/States";
 
 import css from "./shop.module.css";
 
-export type Shown = Pick<Product, "productId" | "name" | "nameKo" | "category" | "brand" | "price" | "currency" | "stock" | "imageUrl" | "attributes">;
+export type Shown = Pick<Product, "productId" | "name" | "nameKo" | "category" | "brand" | "price" | "currency" | "stock" | "imageUrl">;
 
 interface ProductCardProps {
   product: Shown;

@@ -1,5 +1,5 @@
 // Act → 202 → the vector changed → new recommendations → painted. Outside React, so that it can be timed and tested.
-import type { ActionType, EventsAccepted, NewEvent, PreferenceChange, Recommendations } from "~/api/types";
+import type { ActionType, EventResults, NewEvent, PreferenceChange, Recommendations } from "~/api/types";
 import { newTraceId } from "~/lib/id";
 import { Store } from "~/lib/store";
 
@@ -7,7 +7,7 @@ import { compareLists, type Journey, type ListChange } from "./journey";
 
 /** What the loop needs of the world. */
 export interface LoopPorts {
-  post: (event: NewEvent) => Promise<EventsAccepted>;
+  post: (event: NewEvent) => Promise<EventResults>;
   recommend: (signal: AbortSignal) => Promise<Recommendations>;
   /** Calls `on` with each change of the shopper's vector; returns how to stop. */
   watch: (on: (change: PreferenceChange) => void, onOpen: (open: boolean) => void) => () => void;
@@ -85,8 +85,8 @@ export class ShopLoop {
         ...(act.searchQuery ? { searchQuery: act.searchQuery } : {}),
       });
       const [result] = answer.results;
-      if (result?.status === "rejected") throw new Error(result.error ?? "rejected");
-      this.patch(journey.traceId, (known) => ({ answeredMs: this.ports.monotonicMs(), acceptedAt: known.acceptedAt ?? Date.parse(answer.acceptedAt), loggedAt: known.loggedAt ?? Date.parse(answer.durableAt) }));
+      if (result?.status === "rejected") throw new Error(result.errors?.map((one) => `${one.field}: ${one.message}`).join("; ") ?? "rejected");
+      this.patch(journey.traceId, (known) => ({ answeredMs: this.ports.monotonicMs(), acceptedAt: Date.parse(answer.acceptedAt), loggedAt: known.loggedAt ?? Date.parse(answer.durableAt) }));
     } catch (error) {
       this.patch(journey.traceId, () => ({ status: "failed" }));
       this.ports.onError(error);
@@ -107,7 +107,7 @@ export class ShopLoop {
   }
 
   private async onChange(change: PreferenceChange): Promise<void> {
-    this.patch(change.traceId, () => ({ acceptedAt: Date.parse(change.acceptedAt), loggedAt: Date.parse(change.loggedAt), appliedAt: Date.parse(change.appliedAt) }));
+    this.patch(change.traceId, () => ({ loggedAt: Date.parse(change.loggedAt), appliedAt: Date.parse(change.appliedAt) }));
     await this.refresh(change.traceId);
   }
 

@@ -32,11 +32,11 @@ export function Controls({ simulator, busy, onStart, onRate }: ControlsProps) {
   const locale = useLocale();
   const running = simulator.state === "running";
   const [draft, setDraft] = useState<Partial<Crowd>>({});
-  const crowd: Crowd = { users: draft.users ?? (simulator.users || 200), rate: draft.rate ?? (simulator.targetRate || 100), seed: draft.seed ?? simulator.seed };
+  const crowd: Crowd = { users: draft.users ?? simulator.users, rate: draft.rate ?? simulator.rate, seed: draft.seed ?? simulator.seed };
   const changed = crowd.users !== simulator.users || crowd.seed !== simulator.seed;
 
   const commitRate = (rate: number) => {
-    if (running && rate !== simulator.targetRate) onRate(rate);
+    if (running && rate !== simulator.rate) onRate(rate);
   };
   const submit = (event: SyntheticEvent) => {
     event.preventDefault();

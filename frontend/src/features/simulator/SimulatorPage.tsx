@@ -4,9 +4,10 @@ import { useTranslation } from "react-i18next";
 
 import { api, ApiError, unwrap } from "~/api/client";
 import { scenariosQuery, simulatorQuery } from "~/api/queries";
-import type { Simulator } from "~/api/types";
+import type { Scenario, Simulator } from "~/api/types";
 import { ErrorNote } from "~/app/ErrorNote";
 import { toastError } from "~/app/problems";
+import { isAct } from "~/app/reasons";
 import { useLocale } from "~/i18n";
 import { formatCompact, formatNumber, formatRate, formatTime } from "~/lib/format";
 import { Button } from "~/ui/Button";
@@ -18,22 +19,26 @@ import { Controls, type Crowd } from "./Controls";
 import { RateChart } from "./RateChart";
 import css from "./sim.module.css";
 
-type Command = { kind: "start"; crowd: Crowd } | { kind: "stop" } | { kind: "rate"; rate: number } | { kind: "scenario"; scenario: string };
+type Command = { kind: "start"; crowd: Crowd } | { kind: "stop" } | { kind: "rate"; rate: number } | { kind: "scenario"; scenario: Scenario["id"] };
 
 /** Virtual shoppers: who they are, how many, how fast. */
 export function SimulatorPage() {
   const { t } = useTranslation();
   const client = useQueryClient();
   const simulator = useQuery(simulatorQuery);
-  const [picked, setPicked] = useState<string | null>(null);
+  const [picked, setPicked] = useState<Scenario["id"] | null>(null);
 
   const command = useMutation({
     mutationFn: async (one: Command): Promise<void> => {
       const scenario = picked ?? simulator.data?.scenario;
-      if (one.kind === "start") await unwrap(api.POST("/simulator/start", { body: { ...one.crowd, ...(scenario ? { scenario } : {}) } }));
-      else if (one.kind === "stop") await unwrap(api.POST("/simulator/stop"));
-      else if (one.kind === "rate") await unwrap(api.PATCH("/simulator", { body: { rate: one.rate } }));
-      else await unwrap(api.PATCH("/simulator", { body: { scenario: one.scenario } }));
+      if (one.kind === "start") {
+        // A run that is on must end before another begins.
+        if (simulator.data?.state === "running") await unwrap(api.POST("/simulator/stop"));
+        await unwrap(api.POST("/simulator/start", { body: { ...one.crowd, ...(scenario ? { scenario } : {}) } }));
+      }
+      if (one.kind === "stop") await unwrap(api.POST("/simulator/stop"));
+      if (one.kind === "rate") await unwrap(api.PATCH("/simulator", { body: { rate: one.rate } }));
+      if (one.kind === "scenario") await unwrap(api.PATCH("/simulator", { body: { scenario: one.scenario } }));
     },
     onSettled: () => client.invalidateQueries({ queryKey: ["simulator"] }),
     onError: (error) => toastError(error, t),
@@ -49,7 +54,7 @@ export function SimulatorPage() {
   const { data } = simulator;
   if (!data) return <div className={css.page}><Skeleton height={480} radius={8} /><Skeleton height={420} radius={8} /></div>;
 
-  const chooseScenario = (id: string) => {
+  const chooseScenario = (id: Scenario["id"]) => {
     setPicked(id);
     if (data.state === "running") command.mutate({ kind: "scenario", scenario: id });
   };
@@ -112,7 +117,7 @@ function Head({ simulator, onStop }: { simulator: Simulator; onStop: () => void 
   );
 }
 
-function Scenarios({ chosen, onChoose }: { chosen: string; onChoose: (id: string) => void }) {
+function Scenarios({ chosen, onChoose }: { chosen: Scenario["id"]; onChoose: (id: Scenario["id"]) => void }) {
   const { t } = useTranslation();
   const scenarios = useQuery(scenariosQuery);
   if (scenarios.error) return <ErrorNote error={scenarios.error} onRetry={() => void scenarios.refetch()} />;
@@ -123,8 +128,8 @@ function Scenarios({ chosen, onChoose }: { chosen: string; onChoose: (id: string
         {scenarios.data?.items.map((scenario) => (
           <label key={scenario.id} className={css.scenario}>
             <input type="radio" name="scenario" checked={scenario.id === chosen} onChange={() => onChoose(scenario.id)} />
-            <b>{scenario.name} <Icon name="check" /></b>
-            <span className="muted">{scenario.description}</span>
+            <b>{t(`sim.scenarios.${scenario.id}.name`)} <Icon name="check" /></b>
+            <span className="muted">{t(`sim.scenarios.${scenario.id}.text`)}</span>
           </label>
         )) ?? <Skeleton height={76} radius={8} />}
       </div>
@@ -132,25 +137,29 @@ function Scenarios({ chosen, onChoose }: { chosen: string; onChoose: (id: string
   );
 }
 
-const NAMED = ["events", "sessions", "purchases", "carts", "searches", "errors", "clicks", "views"] as const;
-
 function Totals({ simulator }: { simulator: Simulator }) {
   const { t } = useTranslation();
   const locale = useLocale();
-  const known = (name: string) => NAMED.find((one) => one === name);
+  const { events, sessions, byAction, priceChanges, stockChanges } = simulator.totals;
+  const actions = Object.entries(byAction).sort(([, a], [, b]) => b - a);
+  const rows: [string, number][] = [
+    [t("sim.total.events"), events],
+    [t("sim.total.sessions"), sessions],
+    ...actions.map(([name, count]): [string, number] => [isAct(name) ? t(`actNoun.${name}`) : name, count]),
+    [t("sim.total.priceChanges"), priceChanges],
+    [t("sim.total.stockChanges"), stockChanges],
+    [t("sim.total.late"), simulator.late],
+  ];
   return (
     <section>
       <div className={css.sectionHead}><h2>{t("sim.totals")}</h2></div>
       <dl className={css.totals}>
-        {Object.entries(simulator.totals).map(([name, value]) => {
-          const label = known(name);
-          return (
-            <div key={name}>
-              <dt>{label ? t(`sim.total.${label}`) : name}</dt>
-              <dd className="num" title={formatNumber(value, locale)}>{formatCompact(value, locale)}</dd>
-            </div>
-          );
-        })}
+        {rows.map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd className="num" title={formatNumber(value, locale)}>{formatCompact(value, locale)}</dd>
+          </div>
+        ))}
       </dl>
     </section>
   );
