@@ -1,1 +1,43 @@
-fn main() {}
+//! `rep`: everything of REP in one binary. Reads the command line, hands over to the command.
+
+mod bench;
+mod cli;
+mod config;
+mod dashboard;
+mod import;
+mod model;
+mod options;
+mod serve;
+mod status;
+mod telemetry;
+mod up;
+mod vector_cache;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Up(args) => up::run(args),
+        Command::Model(command) => model::run(command),
+        Command::Config(command) => config::run(command),
+        Command::Bench(args) => bench::run(&args),
+        Command::Import(args) => import::run(args).map(|outcome| outcome.exit_code()),
+        Command::Completions { shell } => {
+            cli::completions(shell);
+            Ok(ExitCode::SUCCESS)
+        }
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            // The chain of causes in one line: what failed, then why.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

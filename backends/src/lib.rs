@@ -2,6 +2,7 @@
 //!
 //! This crate is the only user of the storage engine. Nothing outside [`connect`] asks which backend is
 //! there. Start at [`connect`], then [`embedded`].
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
 mod clock;
 mod connect;

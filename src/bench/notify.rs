@@ -1,0 +1,108 @@
+//! `notify`: a price drop that concerns many shoppers, each with an open stream.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use rep_core::avro::Event;
+use rep_core::ports::log::NewRecord;
+use rep_core::{ActionType, Topic};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::Latencies;
+use super::fixture::{Scratch, action, parts, product_id, stock, user_id};
+use super::http::Connection;
+use crate::up::{Running, Servers};
+
+const PRODUCTS: u64 = 1_000;
+const DIMENSIONS: usize = 384;
+/// Longest wait for the last stream.
+const DELIVERED_MAX: Duration = Duration::from_secs(60);
+
+pub(super) fn run(quick: bool) -> anyhow::Result<Value> {
+    let shoppers = if quick { 500 } else { 10_000 };
+    let open_max = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum;
+    let needed = 2 * shoppers + 500;
+    rustix::process::setrlimit(
+        rustix::process::Resource::Nofile,
+        rustix::process::Rlimit { current: Some(open_max.unwrap_or(needed).max(needed)), maximum: open_max.map(|m| m.max(needed)) },
+    )
+    .map_err(|error| anyhow::anyhow!("cannot allow {needed} open files ({error}); raise `ulimit -n`"))?;
+    super::runtime()?.block_on(measure(shoppers))
+}
+
+async fn measure(shoppers: u64) -> anyhow::Result<Value> {
+    let scratch = Scratch::new("notify")?;
+    let mut parts = parts(scratch.path(), DIMENSIONS)?;
+    parts.api.streams.total_max = usize::try_from(shoppers)? + 10;
+    let (backends, clock) = (parts.backends.clone(), Arc::clone(&parts.clock));
+    stock(&backends, PRODUCTS, DIMENSIONS).await?;
+    let servers = Servers::bind(&parts.settings).await?;
+    let running = Running::start(parts, servers).await?;
+    eprintln!("{shoppers} shoppers put the product into their carts");
+    let product = product_id(7);
+    let records = (0..shoppers).map(|n| {
+        let mut action = action(n, 1, PRODUCTS, clock.now());
+        action.user_id = user_id(n);
+        action.action_type = ActionType::AddToCart;
+        action.product_id = Some(product.clone());
+        let value = backends.codec.encode(&action)?;
+        Ok(NewRecord { key: Bytes::copy_from_slice(action.key()), value: value.into() })
+    });
+    backends.log.append(Topic::UserAction, records.collect::<anyhow::Result<_>>()?).await?;
+    while backends.log.offsets(Topic::UserAction, "behaviour").await?.iter().any(|o| o.lag() > 0) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    eprintln!("opening {shoppers} streams");
+    let mut streams = Vec::new();
+    for n in 0..shoppers {
+        streams.push(open_stream(running.api_address, &format!("u-{n:06}")).await?);
+    }
+    let mut connection = Connection::open(running.api_address).await?;
+    let sent = Instant::now();
+    let waiting: Vec<_> = streams.into_iter().map(|stream| tokio::spawn(first_notification(stream))).collect();
+    connection.json("PATCH", &format!("/products/{product}"), Some(&json!({"price": "1.00"}))).await?;
+    let mut latencies = Latencies::new();
+    let mut missing = 0;
+    for stream in waiting {
+        let left = DELIVERED_MAX.saturating_sub(sent.elapsed());
+        match tokio::time::timeout(left, stream).await {
+            Ok(arrived) => latencies.record(arrived??.saturating_duration_since(sent)),
+            Err(_) => missing += 1,
+        }
+    }
+    running.stop().await?;
+    Ok(json!({
+        "bench": "notify", "streams": shoppers, "missing": missing, "price_drop_to_stream": latencies.json(),
+        "goal": "p99_ms <= 500",
+    }))
+}
+
+async fn open_stream(address: SocketAddr, user: &str) -> anyhow::Result<TcpStream> {
+    let mut stream = TcpStream::connect(address).await?;
+    let request = format!(
+        "GET /notifications/stream?userId={user} HTTP/1.1\r\nhost: {address}\r\naccept: text/event-stream\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await?;
+    let mut head = [0; 12];
+    stream.read_exact(&mut head).await?;
+    anyhow::ensure!(head.ends_with(b"200"), "a stream was answered with {}", String::from_utf8_lossy(&head));
+    Ok(stream)
+}
+
+/// When the first notification was there.
+async fn first_notification(mut stream: TcpStream) -> anyhow::Result<Instant> {
+    let (mut seen, mut buffer) = (Vec::new(), [0; 4096]);
+    loop {
+        let read = stream.read(&mut buffer).await?;
+        anyhow::ensure!(read > 0, "a stream ended before its notification");
+        seen.extend_from_slice(&buffer[..read]);
+        if seen.windows(19).any(|window| window == b"event: notification") {
+            return Ok(Instant::now());
+        }
+        anyhow::ensure!(seen.len() < 1 << 20, "a stream says much, but no notification");
+    }
+}

@@ -1,0 +1,117 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::bench::BenchArgs;
+use crate::import::ImportArgs;
+use crate::options::Options;
+
+/// Real-time personalisation and notifications: shoppers act, and at once what they are recommended changes.
+#[derive(Parser)]
+#[command(version, max_term_width = 100, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Start everything in one process: log, consumers, API, simulator, dashboard
+    #[command(after_help = UP_EXAMPLES)]
+    Up(UpArgs),
+    /// Embedding models: list, pull, bench
+    #[command(subcommand)]
+    Model(ModelCommand),
+    /// Show or check the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Load products or events from CSV, JSONL or Parquet into a running REP
+    Import(ImportArgs),
+    /// Measure this machine: the figures of docs/benchmarks.md
+    Bench(BenchArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+const UP_EXAMPLES: &str = "\
+Examples:
+  rep up                                  the dashboard is on http://localhost:3001
+  rep up --rate 2000 --users 100000       more traffic
+  rep up --products 0 --no-simulator      an empty shop of your own: `rep import products.csv`
+  rep up --port-offset 1000               a second one beside the first (with another --data-dir)
+  REP_RATE=500 rep up                     each flag has a variable
+
+Exit status: 0 after a clean stop (Ctrl-C or SIGTERM), 1 if it could not start or a part of it failed.";
+
+/// How the process is set up.
+#[derive(Args)]
+pub(crate) struct UpArgs {
+    /// Configuration file [default: rep.toml, where it exists]
+    #[arg(long, env = "REP_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Log lines as JSON
+    #[arg(long, env = "REP_LOG_JSON")]
+    pub(crate) log_json: bool,
+    #[command(flatten)]
+    pub(crate) options: Options,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ModelCommand {
+    /// List the models that are known and those on this machine
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Fetch a model from the hub; goes on where an earlier pull broke off
+    Pull {
+        /// A name that `rep model list` shows
+        name: String,
+        /// Address of the hub, or of a mirror of it
+        #[arg(long, env = "REP_MODEL_HUB", value_name = "URL")]
+        hub: Option<String>,
+        /// Branch, tag or commit
+        #[arg(long, value_name = "REVISION")]
+        revision: Option<String>,
+    },
+    /// Measure a model on this machine; with two, compare them
+    Bench {
+        /// A name or folder
+        #[arg(default_value = "all-MiniLM-L6-v2")]
+        model: String,
+        /// Another one, such as the int8 version of the same
+        other: Option<String>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print what `rep up` would run with, and nothing secret
+    Show(UpArgs),
+    /// Check the configuration; exit status 1 and the reason if it is wrong
+    Check(UpArgs),
+}
+
+pub(crate) fn completions(shell: Shell) {
+    clap_complete::generate(shell, &mut Cli::command(), "rep", &mut std::io::stdout());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,59 @@
+//! The dashboard's files, carried in the binary, and the API beside them on the same origin.
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode, Uri, header};
+use axum::response::{Html, IntoResponse, Response};
+use rust_embed::RustEmbed;
+use tower::ServiceExt;
+
+/// What the frontend's build made. In a debug build it is read from the folder at each request.
+#[derive(RustEmbed)]
+#[folder = "frontend/dist"]
+#[allow_missing = true]
+struct Files;
+
+/// The dashboard, with the API's and the simulator's routes below `/api`.
+pub(crate) fn router(api: Router, simulator: Router) -> Router {
+    // The simulator's own health routes stand on its own port; here they are the API's.
+    let simulator = simulator.into_service::<Body>().map_request(below_api);
+    Router::new()
+        .nest("/api", api)
+        .route_service("/api/simulator", simulator.clone())
+        .route_service("/api/simulator/{*rest}", simulator)
+        .fallback(|uri: Uri| async move { file(&uri) })
+}
+
+/// The request as it reads without `/api` before its path.
+fn below_api(mut request: Request<Body>) -> Request<Body> {
+    let path = request.uri().path_and_query().and_then(|path| path.as_str().strip_prefix("/api")?.parse().ok());
+    if let Some(uri) = path {
+        *request.uri_mut() = uri;
+    }
+    request
+}
+
+fn file(uri: &Uri) -> Response {
+    let path = uri.path().trim_start_matches('/');
+    if let Some(found) = Files::get(path) {
+        // Names below `assets/` carry a hash of what they hold.
+        let forever = path.starts_with("assets/");
+        let cache = if forever { "public, max-age=31536000, immutable" } else { "no-cache" };
+        let mime = found.metadata.mimetype().to_owned();
+        return ([(header::CONTENT_TYPE, mime), (header::CACHE_CONTROL, cache.to_owned())], found.data).into_response();
+    }
+    if path.starts_with("assets/") {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    // Every other path is a page, which the script routes.
+    match Files::get("index.html") {
+        Some(index) => {
+            let headers = [(header::CACHE_CONTROL, "no-cache"), (header::X_FRAME_OPTIONS, "DENY")];
+            (headers, Html(index.data)).into_response()
+        }
+        None => {
+            let message = "The dashboard is not part of this build. Run `make run`, or `npm ci && npm run build` in frontend/.";
+            (StatusCode::NOT_FOUND, message).into_response()
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! What can be set: flags before environment before file before defaults.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use serde::{Deserialize, Serialize};
+
+/// The file that is read when none is named.
+pub(crate) const FILE_DEFAULT: &str = "rep.toml";
+
+macro_rules! options {
+    ($($(#[$attr:meta])* $name:ident: $kind:ty,)*) => {
+        /// Options of `rep up`; each may also stand in the file, with `-` between words.
+        #[derive(clap::Args, Clone, Debug, Default, Deserialize, Serialize)]
+        #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+        pub(crate) struct Options {
+            $($(#[$attr])* #[serde(default, skip_serializing_if = "Option::is_none")] pub(crate) $name: Option<$kind>,)*
+        }
+
+        impl Options {
+            const KEYS: &'static [&'static str] = &[$(stringify!($name)),*];
+
+            /// What is set here, else what is set in `other`.
+            fn or(self, other: Self) -> Self {
+                Self { $($name: self.$name.or(other.$name),)* }
+            }
+        }
+    };
+}
+
+options! {
+    /// Folder of the embedded stores [default: .rep/data]
+    #[arg(long, env = "REP_DATA_DIR", value_name = "DIR")]
+    data_dir: PathBuf,
+    /// Address to listen on; anything but loopback opens REP to your network [default: 127.0.0.1]
+    #[arg(long, env = "REP_BIND", value_name = "ADDRESS")]
+    bind: IpAddr,
+    /// Products to invent when the catalogue is empty; 0 leaves it empty [default: 10000]
+    #[arg(long, env = "REP_PRODUCTS", value_name = "COUNT")]
+    products: u32,
+    /// Simulated shoppers, 1 to 200000 [default: 20000]
+    #[arg(long, env = "REP_USERS", value_name = "COUNT")]
+    users: u32,
+    /// Simulated actions a second, up to 50000 [default: 100]
+    #[arg(long, env = "REP_RATE", value_name = "EVENTS/S")]
+    rate: f64,
+    /// Seed of catalogue and traffic: the same seed gives the same [default: 42]
+    #[arg(long, env = "REP_SEED", value_name = "NUMBER")]
+    seed: u64,
+    /// Do not start the simulator's traffic; it can still be started by its control routes
+    #[arg(long, env = "REP_NO_SIMULATOR", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    no_simulator: bool,
+    /// Embedding model: a name that `rep model list` shows, or a folder
+    #[arg(long, env = "REP_MODEL", value_name = "NAME|DIR")]
+    model: String,
+    /// ONNX Runtime's library, when it is not where `make run` puts it
+    #[arg(long, env = "REP_ONNXRUNTIME", value_name = "FILE")]
+    onnxruntime: PathBuf,
+    /// Threads that embed, each with its own copy of the model, 1 to 16 [default: 1]
+    #[arg(long, env = "REP_EMBED_WORKERS", value_name = "COUNT")]
+    embed_workers: usize,
+    /// Where events are logged: `embedded:` [default: embedded:]
+    #[arg(long, env = "REP_LOG", value_name = "URL")]
+    log: String,
+    /// Where products and behaviour are kept: `embedded:` [default: embedded:]
+    #[arg(long, env = "REP_SEARCH", value_name = "URL")]
+    search: String,
+    /// Where preference vectors are kept: `embedded:` [default: embedded:]
+    #[arg(long, env = "REP_PREFERENCES", value_name = "URL")]
+    preferences: String,
+    /// Port of the API [default: 8080]
+    #[arg(long, env = "REP_API_PORT", value_name = "PORT")]
+    api_port: u16,
+    /// Port of the simulator's control routes [default: 8084]
+    #[arg(long, env = "REP_SIMULATOR_PORT", value_name = "PORT")]
+    simulator_port: u16,
+    /// Port of the behaviour consumer's metrics [default: 8085]
+    #[arg(long, env = "REP_BEHAVIOUR_PORT", value_name = "PORT")]
+    behaviour_port: u16,
+    /// Port of the notification service [default: 8083]
+    #[arg(long, env = "REP_NOTIFY_PORT", value_name = "PORT")]
+    notify_port: u16,
+    /// Port of the embedding service [default: 8000]
+    #[arg(long, env = "REP_EMBEDDER_PORT", value_name = "PORT")]
+    embedder_port: u16,
+    /// Port of the dashboard [default: 3001]
+    #[arg(long, env = "REP_DASHBOARD_PORT", value_name = "PORT")]
+    dashboard_port: u16,
+    /// Added to every port that is not set; port 0 takes a free one [default: 0]
+    #[arg(long, env = "REP_PORT_OFFSET", value_name = "NUMBER")]
+    port_offset: u16,
+}
+
+/// Everything set.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Settings {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) bind: IpAddr,
+    pub(crate) products: u32,
+    pub(crate) users: u32,
+    pub(crate) rate: f64,
+    pub(crate) seed: u64,
+    pub(crate) no_simulator: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) model: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) onnxruntime: Option<PathBuf>,
+    pub(crate) embed_workers: usize,
+    pub(crate) log: String,
+    pub(crate) search: String,
+    pub(crate) preferences: String,
+    #[serde(flatten)]
+    pub(crate) ports: Ports,
+}
+
+/// A port a service.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Ports {
+    pub(crate) api_port: u16,
+    pub(crate) simulator_port: u16,
+    pub(crate) behaviour_port: u16,
+    pub(crate) notify_port: u16,
+    pub(crate) embedder_port: u16,
+    pub(crate) dashboard_port: u16,
+}
+
+impl Options {
+    /// These options, completed from `file` (or [`FILE_DEFAULT`] where it exists) and by the defaults.
+    pub(crate) fn resolve(self, file: Option<&Path>) -> anyhow::Result<Settings> {
+        let text = match file {
+            Some(path) => Some(
+                std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?,
+            ),
+            None => std::fs::read_to_string(FILE_DEFAULT).ok(),
+        };
+        let name = file.map_or_else(|| FILE_DEFAULT.to_owned(), |path| path.display().to_string());
+        let from_file = text.map(|text| parse_file(&text).with_context(|| format!("in `{name}`"))).transpose()?;
+        self.or(from_file.unwrap_or_default()).complete()
+    }
+
+    /// These options, completed by the defaults.
+    pub(crate) fn complete(self) -> anyhow::Result<Settings> {
+        let offset = self.port_offset.unwrap_or(0);
+        let port = |set: Option<u16>, default: u16| match set {
+            Some(port) => Ok(port),
+            None => default.checked_add(offset).with_context(|| format!("port {default} and offset {offset} exceed 65535")),
+        };
+        let ports = Ports {
+            api_port: port(self.api_port, 8080)?,
+            simulator_port: port(self.simulator_port, 8084)?,
+            behaviour_port: port(self.behaviour_port, 8085)?,
+            notify_port: port(self.notify_port, 8083)?,
+            embedder_port: port(self.embedder_port, 8000)?,
+            dashboard_port: port(self.dashboard_port, 3001)?,
+        };
+        let settings = Settings {
+            data_dir: self.data_dir.unwrap_or_else(|| ".rep/data".into()),
+            bind: self.bind.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            products: self.products.unwrap_or(10_000),
+            users: self.users.unwrap_or(20_000),
+            rate: self.rate.unwrap_or(100.0),
+            seed: self.seed.unwrap_or(42),
+            no_simulator: self.no_simulator.unwrap_or(false),
+            model: self.model,
+            onnxruntime: self.onnxruntime,
+            embed_workers: self.embed_workers.unwrap_or(1),
+            log: self.log.unwrap_or_else(|| "embedded:".to_owned()),
+            search: self.search.unwrap_or_else(|| "embedded:".to_owned()),
+            preferences: self.preferences.unwrap_or_else(|| "embedded:".to_owned()),
+            ports,
+        };
+        settings.check()?;
+        Ok(settings)
+    }
+}
+
+impl Settings {
+    fn check(&self) -> anyhow::Result<()> {
+        if !(1..=200_000).contains(&self.users) {
+            bail!("`users` must be 1 to 200000, got {}", self.users);
+        }
+        if self.products > 2_000_000 {
+            bail!("`products` must be at most 2000000, got {}", self.products);
+        }
+        if !(self.rate > 0.0 && self.rate <= 50_000.0) {
+            bail!("`rate` must be above 0 and at most 50000 events/s, got {}", self.rate);
+        }
+        for (key, url) in [("log", &self.log), ("search", &self.search), ("preferences", &self.preferences)] {
+            if url != "embedded:" {
+                bail!("`{key}` = `{url}` is not supported by this version, which knows `embedded:` alone");
+            }
+        }
+        Ok(())
+    }
+}
+
+fn parse_file(text: &str) -> anyhow::Result<Options> {
+    let table: toml::Table = text.parse()?;
+    let known = || Options::KEYS.iter().map(|key| key.replace('_', "-"));
+    for key in table.keys() {
+        if !known().any(|k| k == *key) {
+            let nearest = known().max_by(|a, b| strsim::jaro_winkler(a, key).total_cmp(&strsim::jaro_winkler(b, key)));
+            bail!("unknown key `{key}`; did you mean `{}`?", nearest.unwrap_or_default());
+        }
+    }
+    Ok(table.try_into()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_is_refused_with_the_nearest() {
+        let error = parse_file("api-prot = 1").unwrap_err().to_string();
+        assert_eq!(error, "unknown key `api-prot`; did you mean `api-port`?");
+        assert!(parse_file("api-port = \"x\"").is_err());
+    }
+
+    #[test]
+    fn flags_stand_before_the_file_and_the_offset_moves_what_is_not_set() {
+        let flags = Options { rate: Some(5.0), port_offset: Some(100), ..Options::default() };
+        let file = parse_file("rate = 7.0\nusers = 9\napi-port = 1").unwrap();
+        let settings = flags.or(file).complete().unwrap();
+        assert_eq!((settings.rate, settings.users), (5.0, 9));
+        assert_eq!((settings.ports.api_port, settings.ports.dashboard_port), (1, 3101));
+    }
+
+    #[test]
+    fn values_out_of_range_are_refused_by_name() {
+        for (options, name) in [
+            (Options { rate: Some(f64::NAN), ..Options::default() }, "rate"),
+            (Options { users: Some(0), ..Options::default() }, "users"),
+            (Options { log: Some("kafka://x".into()), ..Options::default() }, "log"),
+            (Options { port_offset: Some(65_000), ..Options::default() }, "port"),
+        ] {
+            assert!(options.complete().unwrap_err().to_string().contains(name));
+        }
+    }
+}

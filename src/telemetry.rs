@@ -1,0 +1,222 @@
+//! Metrics: one recorder, its text for Prometheus, and rates and quantiles over the last minute for people.
+//!
+//! What the dashboard shows is read from the same text that Prometheus scrapes, so that the two cannot
+//! disagree.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use prometheus_parse::{Scrape, Value};
+use rep_core::Timestamp;
+
+/// Upper bounds of latency buckets, in seconds.
+const SECONDS_BUCKETS: [f64; 20] = [
+    0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+    5.0, 10.0, 30.0,
+];
+/// Upper bounds of buckets of counts, such as batch sizes.
+const SIZE_BUCKETS: [f64; 12] = [1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0];
+/// Samples kept: one a second for a minute.
+const SAMPLES_MAX: usize = 61;
+
+/// The process's recorder.
+#[derive(Clone)]
+pub(crate) struct Telemetry {
+    handle: PrometheusHandle,
+}
+
+impl Telemetry {
+    /// Installs the recorder; once a process.
+    pub(crate) fn install() -> anyhow::Result<Self> {
+        let handle = PrometheusBuilder::new()
+            .set_buckets(&SIZE_BUCKETS)?
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS_BUCKETS)?
+            .install_recorder()?;
+        Ok(Self { handle })
+    }
+
+    /// The metrics as Prometheus reads them.
+    pub(crate) fn text(&self) -> String {
+        self.handle.render()
+    }
+
+    /// The same as a function to hand out.
+    pub(crate) fn renderer(&self) -> Arc<dyn Fn() -> String + Send + Sync> {
+        let telemetry = self.clone();
+        Arc::new(move || telemetry.text())
+    }
+
+    /// Takes in what histograms recorded; to be called now and then, or memory grows without scrapes.
+    pub(crate) fn upkeep(&self) {
+        self.handle.run_upkeep();
+    }
+}
+
+/// Totals at one moment. Series are named by metric and labels, `name{a=b,…}` in order of label names.
+#[derive(Clone, Debug, Default)]
+struct Sample {
+    at: Timestamp,
+    totals: BTreeMap<String, f64>,
+    histograms: BTreeMap<String, Vec<(f64, f64)>>,
+}
+
+/// The samples of the last minute.
+#[derive(Debug, Default)]
+pub(crate) struct Window {
+    samples: VecDeque<Sample>,
+}
+
+/// A latency histogram over the window.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Quantiles {
+    /// Observations.
+    pub(crate) count: u64,
+    /// Milliseconds that 50, 90 and 99 % stayed under; `None` without observations.
+    pub(crate) p50: Option<f64>,
+    pub(crate) p90: Option<f64>,
+    pub(crate) p99: Option<f64>,
+    /// Upper bound in milliseconds (infinite for the last) and observations in that bucket alone.
+    pub(crate) buckets: Vec<(f64, u64)>,
+}
+
+impl Window {
+    /// Adds the metrics of one moment.
+    pub(crate) fn observe(&mut self, at: Timestamp, text: &str) {
+        let mut sample = Sample { at, ..Sample::default() };
+        if let Ok(scrape) = Scrape::parse(text.lines().map(|line| Ok(line.to_owned()))) {
+            for entry in scrape.samples {
+                let mut labels: Vec<String> = entry.labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
+                labels.sort();
+                let series = format!("{}{{{}}}", entry.metric, labels.join(","));
+                match entry.value {
+                    Value::Counter(value) | Value::Gauge(value) | Value::Untyped(value) => {
+                        sample.totals.insert(series, value);
+                    }
+                    Value::Histogram(counts) => {
+                        let buckets = counts.iter().map(|c| (c.less_than, c.count)).collect();
+                        sample.histograms.insert(series, buckets);
+                    }
+                    Value::Summary(_) => {}
+                }
+            }
+        }
+        self.samples.push_back(sample);
+        while self.samples.len() > SAMPLES_MAX {
+            self.samples.pop_front();
+        }
+    }
+
+    /// The sum of all series of `metric` that carry every label of `labels` (`name=value`).
+    pub(crate) fn total(&self, metric: &str, labels: &[&str]) -> f64 {
+        self.samples.back().map_or(0.0, |sample| sum(sample, metric, labels))
+    }
+
+    /// Growth of [`Self::total`] a second, over the last `seconds` at most.
+    pub(crate) fn rate(&self, metric: &str, labels: &[&str], seconds: usize) -> f64 {
+        let Some(last) = self.samples.back() else { return 0.0 };
+        let first = self.samples.iter().rev().take(seconds + 1).last().unwrap_or(last);
+        let elapsed = last.at.since(first.at).as_secs_f64();
+        if elapsed <= 0.0 {
+            return 0.0;
+        }
+        ((sum(last, metric, labels) - sum(first, metric, labels)) / elapsed).max(0.0)
+    }
+
+    /// What histogram `metric` (in seconds) recorded within the window, in milliseconds.
+    pub(crate) fn quantiles(&self, metric: &str, labels: &[&str]) -> Quantiles {
+        let (Some(first), Some(last)) = (self.samples.front(), self.samples.back()) else {
+            return Quantiles::default();
+        };
+        let (old, new) = (merged(first, metric, labels), merged(last, metric, labels));
+        let mut buckets = Vec::with_capacity(new.len());
+        let mut below = 0.0;
+        for (bound, cumulative) in new {
+            let before = old.iter().find(|(b, _)| *b == bound || (b.is_infinite() && bound.is_infinite())).map_or(0.0, |(_, c)| *c);
+            let grown = cumulative - before;
+            buckets.push((bound * 1000.0, (grown - below).max(0.0)));
+            below = grown;
+        }
+        let count: f64 = buckets.iter().map(|(_, n)| n).sum();
+        let at = |q| quantile(&buckets, count, q);
+        Quantiles {
+            count: count as u64,
+            p50: at(0.5),
+            p90: at(0.9),
+            p99: at(0.99),
+            buckets: buckets.iter().map(|(bound, n)| (*bound, *n as u64)).collect(),
+        }
+    }
+}
+
+fn matches(series: &str, metric: &str, labels: &[&str]) -> bool {
+    let Some((name, rest)) = series.split_once('{') else { return false };
+    let found = rest.trim_end_matches('}');
+    name == metric && labels.iter().all(|label| found.split(',').any(|f| f == *label))
+}
+
+fn sum(sample: &Sample, metric: &str, labels: &[&str]) -> f64 {
+    let from = metric.to_owned();
+    sample.totals.range(from..).take_while(|(s, _)| s.starts_with(metric)).filter(|(s, _)| matches(s, metric, labels)).map(|(_, v)| v).sum()
+}
+
+fn merged(sample: &Sample, metric: &str, labels: &[&str]) -> Vec<(f64, f64)> {
+    let mut merged: Vec<(f64, f64)> = Vec::new();
+    for (_, buckets) in sample.histograms.iter().filter(|(series, _)| matches(series, metric, labels)) {
+        for (i, (bound, count)) in buckets.iter().enumerate() {
+            match merged.get_mut(i) {
+                Some(slot) => slot.1 += count,
+                None => merged.push((*bound, *count)),
+            }
+        }
+    }
+    merged
+}
+
+/// Linear within the bucket, as Prometheus's `histogram_quantile` does it.
+fn quantile(buckets: &[(f64, f64)], count: f64, q: f64) -> Option<f64> {
+    if count <= 0.0 {
+        return None;
+    }
+    let rank = q * count;
+    let (mut below, mut lower) = (0.0, 0.0);
+    for (bound, n) in buckets {
+        if below + n >= rank && *n > 0.0 {
+            return Some(if bound.is_finite() { lower + (bound - lower) * (rank - below) / n } else { lower });
+        }
+        below += n;
+        if bound.is_finite() {
+            lower = *bound;
+        }
+    }
+    Some(lower)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "# TYPE rep_x_total counter\nrep_x_total{role=\"a\",b=\"c\"} 10\nrep_x_total{role=\"d\"} 5\n\
+        # TYPE rep_y_seconds histogram\nrep_y_seconds_bucket{le=\"0.001\"} 0\nrep_y_seconds_bucket{le=\"0.01\"} 0\n\
+        rep_y_seconds_bucket{le=\"+Inf\"} 0\nrep_y_seconds_sum 0\nrep_y_seconds_count 0\n";
+
+    #[test]
+    fn rates_and_quantiles_are_of_the_window_alone() {
+        let mut window = Window::default();
+        window.observe(Timestamp::from_ms(0), TEXT);
+        let later = TEXT
+            .replace("} 10", "} 30")
+            .replace("le=\"0.001\"} 0", "le=\"0.001\"} 50")
+            .replace("le=\"0.01\"} 0", "le=\"0.01\"} 100")
+            .replace("le=\"+Inf\"} 0", "le=\"+Inf\"} 100");
+        window.observe(Timestamp::from_ms(2000), &later);
+        assert!((window.total("rep_x_total", &[]) - 35.0).abs() < 1e-9);
+        assert!((window.rate("rep_x_total", &["role=a"], 60) - 10.0).abs() < 1e-9);
+        assert!(window.rate("rep_x_total", &["role=d"], 60).abs() < 1e-9);
+        let q = window.quantiles("rep_y_seconds", &[]);
+        assert_eq!((q.count, q.buckets.len()), (100, 3));
+        assert!((q.p50.unwrap() - 1.0).abs() < 1e-9);
+        assert!((q.p99.unwrap() - 9.82).abs() < 0.01);
+        assert_eq!(window.quantiles("rep_none_seconds", &[]), Quantiles::default());
+    }
+}
