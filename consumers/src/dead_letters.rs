@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use rep_core::Topic;
-use rep_core::avro::{Codec, DeadLetter, Event};
+use rep_core::avro::{Codec, DeadLetter, RECORD_BYTES_MAX};
 use rep_core::ports::log::{EventLog, NewRecord};
 use rep_core::ports::{StoreError, StoreErrorKind};
 
@@ -15,9 +15,14 @@ use crate::{Rejected, RoleContext};
 const LETTERS_MAX: usize = 200;
 /// Bytes of payload in one append, so that two hundred large records make no giant batch.
 const APPEND_BYTES_MAX: usize = 4 << 20;
+/// Bytes of a key that are kept.
+const KEY_BYTES_MAX: usize = 4 << 10;
+/// Bytes of payload that are kept: a dead letter must be no longer than what can be read back. The whole
+/// record still stands in its own topic, for as long as that keeps it.
+const PAYLOAD_BYTES_MAX: usize = RECORD_BYTES_MAX - (KEY_BYTES_MAX + (8 << 10));
 /// Bytes of payload that are kept of a record which the log refuses to take whole: wrapped into a dead
 /// letter a record grows, and one at the log's limit would else stop its partition for ever.
-const CUT_PAYLOAD_BYTES: usize = 64 << 10;
+const CUT_PAYLOAD_BYTES_MAX: usize = 64 << 10;
 
 /// Appends dead letters to [`Topic::UserActionDlq`], for all source topics.
 ///
@@ -80,10 +85,12 @@ impl DeadLetters {
     fn encoded(&self, rejected: &Rejected, cut: bool) -> Result<NewRecord, StoreError> {
         let record = &rejected.record;
         let mut error = rejected.error.clone();
+        let key = &record.key[..record.key.len().min(KEY_BYTES_MAX)];
         let mut payload = &record.value[..];
-        if cut && payload.len() > CUT_PAYLOAD_BYTES {
+        let payload_bytes_max = if cut { CUT_PAYLOAD_BYTES_MAX } else { PAYLOAD_BYTES_MAX };
+        if payload.len() > payload_bytes_max {
             error.push_str(&format!(" (payload cut from {} bytes)", payload.len()));
-            payload = &payload[..CUT_PAYLOAD_BYTES];
+            payload = &payload[..payload_bytes_max];
         }
         let letter = DeadLetter {
             topic: self.topic.name().to_owned(),
@@ -94,12 +101,12 @@ impl DeadLetters {
             error,
             attempts: rejected.attempts,
             failed_at: self.context.now(),
-            key: Some(record.key.to_vec()),
+            key: Some(key.to_vec()),
             payload: payload.to_vec(),
         };
         let value =
             self.codec.encode(&letter).map_err(|error| StoreError::new(StoreErrorKind::Invalid, error))?;
-        Ok(NewRecord { key: Bytes::copy_from_slice(letter.key()), value: Bytes::from(value) })
+        Ok(NewRecord { key: Bytes::copy_from_slice(key), value: Bytes::from(value) })
     }
 
     fn count(&self, letter: &Rejected) {

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::context::one_each;
 use crate::handler::reason;
 use crate::panics::caught;
-use crate::{Rejected, Retry, RoleContext};
+use crate::{Rejected, RoleContext};
 
 /// What became of a bulk.
 #[derive(Default)]
@@ -37,6 +37,21 @@ enum Refusal {
     Error(StoreError),
 }
 
+/// Documents that are sent together.
+struct Part {
+    records: Vec<Record>,
+    /// The first attempt takes the documents as they are; later ones read them from their records again, so
+    /// that the usual case copies nothing.
+    documents: Option<Vec<BehaviourDocument>>,
+    attempts: u32,
+}
+
+impl Part {
+    fn again(records: Vec<Record>, attempts: u32) -> Self {
+        Self { records, documents: None, attempts }
+    }
+}
+
 impl Sender {
     /// Indexes `documents`, made of `records` one by one. Those that fail for now are sent again alone;
     /// those that fail for good are rejected alone.
@@ -49,27 +64,26 @@ impl Sender {
         let mut report = Report::default();
         report.settled.extend(documents.iter().map(|d| (d.action.trace_id.clone(), d.position)));
         let mut retry = self.context.retry("index");
-        let mut waiting = vec![(records, Some(documents))];
-        while let Some((mut records, documents)) = waiting.pop() {
-            // The first attempt takes the documents as they are; later ones read them from their records.
+        let mut parts = vec![Part { records, documents: Some(documents), attempts: 1 }];
+        while let Some(part) = parts.pop() {
+            let Part { records, documents, attempts } = part;
             let documents = documents.unwrap_or_else(|| self.documents_of(&records));
             match self.index(documents).await {
                 Ok(outcomes) => {
-                    let again = report.take(&records, outcomes, retry.attempts());
-                    if let Some((again, why)) = again {
+                    if let Some((again, why)) = report.take(&records, outcomes, attempts) {
                         retry.wait(&why).await;
-                        waiting.push((again, None));
+                        parts.push(Part::again(again, attempts + 1));
                     }
                 }
                 Err(Refusal::Error(error)) if error.is_retryable() => {
                     retry.wait(&error).await;
-                    waiting.push((records, None));
+                    parts.push(Part::again(records, attempts + 1));
                 }
                 Err(_) if records.len() > 1 => {
-                    let second = records.split_off(records.len() / 2);
-                    waiting.extend([(second, None), (records, None)]);
+                    let (first, second) = records.split_at(records.len() / 2);
+                    parts.extend([second, first].map(|half| Part::again(half.to_vec(), attempts)));
                 }
-                Err(refusal) => report.refuse(&records, &refusal, &retry),
+                Err(refusal) => report.refuse(&records, &refusal, attempts),
             }
         }
         self.context.observe("index", begun);
@@ -123,12 +137,12 @@ impl Report {
         again
     }
 
-    fn refuse(&mut self, records: &[Record], refusal: &Refusal, retry: &Retry) {
+    fn refuse(&mut self, records: &[Record], refusal: &Refusal, attempts: u32) {
         let (code, error) = match refusal {
             Refusal::Panic(error) => (reason::PANIC, error.clone()),
             Refusal::Error(error) => (reason::REFUSED, error.to_string()),
         };
-        let rejected = records.iter().map(|record| Rejected::new(record, code, &error, retry.attempts()));
+        let rejected = records.iter().map(|record| Rejected::new(record, code, &error, attempts));
         self.rejected.extend(rejected);
     }
 }

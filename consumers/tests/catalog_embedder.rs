@@ -1,0 +1,79 @@
+//! Products get vectors in the background; one that cannot be embedded blocks no other.
+
+mod support;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rep_consumers::catalog_embedder::{CatalogEmbedderConfig, CatalogEmbedderDeps, CatalogEmbedderRole};
+use rep_core::ports::catalog::Catalog;
+use support::embedder::{Mood, vector_of};
+use support::events::{product, product_id};
+use support::world::World;
+use tokio_util::sync::CancellationToken;
+
+fn role(world: &World, config: CatalogEmbedderConfig) -> CatalogEmbedderRole {
+    let deps = CatalogEmbedderDeps {
+        catalog: Arc::new(world.stores.clone()),
+        embedder: world.embedder.clone(),
+        clock: world.clock.clone(),
+    };
+    CatalogEmbedderRole::new(deps, config)
+}
+
+fn embedded(world: &World) -> usize {
+    world.stores.state.lock().products.values().filter(|entry| entry.vector.is_some()).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_product_but_the_refused_gets_its_vector() {
+    let world = World::new();
+    world.stores.put((0..100).map(product).collect()).await.unwrap();
+    // The first of the catalogue's order, and more than one page of them.
+    let refused: Vec<_> = (0..100).filter(|n| n.to_string().starts_with('1')).collect();
+    world.embedder.refused.lock().extend(refused.iter().map(|n| product(*n).passage()));
+    let role = role(&world, CatalogEmbedderConfig { batch: 4, page: 8, ..CatalogEmbedderConfig::default() });
+    let (stats, progress, nudge) = (role.stats(), role.progress(), role.nudge());
+    let shutdown = CancellationToken::new();
+    let task = tokio::spawn(role.run(shutdown.clone()));
+    world.until("the rest is embedded", || embedded(&world) == 100 - refused.len()).await;
+    world.until("the count", || progress.get().embedded == 89).await;
+    assert_eq!((progress.get().total, progress.get().refused), (100, refused.len() as u64));
+    assert_eq!(stats.snapshot().skipped, refused.len() as u64);
+    let vector = world.stores.state.lock().products[&product_id(42)].vector.clone();
+    assert_eq!(vector.unwrap(), vector_of(&product(42).passage()));
+
+    // A nudge wakes it; a text that was changed is tried again, an unchanged one only after a while.
+    let mut renamed = product(1);
+    renamed.name = "Renamed".to_owned();
+    world.stores.put(vec![renamed, product(100)]).await.unwrap();
+    let before = world.now();
+    nudge.notify_one();
+    world.until("both", || embedded(&world) == 91).await;
+    assert!(world.now().since(before) < Duration::from_millis(100));
+    world.embedder.refused.lock().clear();
+    world.until("the refused", || embedded(&world) == 101).await;
+    let waited = world.now().since(before);
+    assert!(waited > Duration::from_secs(500) && waited < Duration::from_secs(620), "{waited:?}");
+    shutdown.cancel();
+    assert_eq!(task.await.unwrap().unwrap().processed, 101);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_or_store_that_is_away_is_waited_for() {
+    let world = World::new();
+    world.stores.put((0..20).map(product).collect()).await.unwrap();
+    *world.embedder.mood.lock() = Mood::Overloaded;
+    let role = role(&world, CatalogEmbedderConfig::default());
+    let (stats, shutdown) = (role.stats(), CancellationToken::new());
+    let task = tokio::spawn(role.run(shutdown.clone()));
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!((stats.snapshot().paused, embedded(&world)), (1, 0));
+    *world.embedder.mood.lock() = Mood::Well;
+    for operation in ["unembedded", "set_vectors"] {
+        world.faults.fail(operation, rep_core::ports::StoreErrorKind::Unavailable, 5);
+    }
+    world.until("embedded", || embedded(&world) == 20).await;
+    shutdown.cancel();
+    assert_eq!(task.await.unwrap().unwrap().skipped, 0);
+}

@@ -1,0 +1,70 @@
+//! A model of eight dimensions that is a hash of the text.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use async_trait::async_trait;
+use ndarray::Array2;
+use parking_lot::Mutex;
+use rep_core::ports::embedder::{EmbedError, Embedder, TextKind};
+use rep_core::{ModelId, UnitVector, stable_hash128};
+
+pub const DIMENSIONS: usize = 8;
+
+pub fn vector_of(text: &str) -> UnitVector {
+    let hash = stable_hash128(text.as_bytes()).to_le_bytes();
+    let numbers = hash.iter().take(DIMENSIONS).map(|byte| f32::from(*byte) - 127.5).collect();
+    UnitVector::normalised(numbers).unwrap()
+}
+
+#[derive(Clone, Copy, PartialEq)]
+pub enum Mood {
+    Well,
+    Hangs,
+    Overloaded,
+}
+
+pub struct HashEmbedder {
+    model: ModelId,
+    pub mood: Mutex<Mood>,
+    pub calls: AtomicU32,
+    /// Texts it refuses.
+    pub refused: Mutex<HashSet<String>>,
+}
+
+impl Default for HashEmbedder {
+    fn default() -> Self {
+        Self {
+            model: ModelId::new("hash-8").unwrap(),
+            mood: Mutex::new(Mood::Well),
+            calls: AtomicU32::new(0),
+            refused: Mutex::default(),
+        }
+    }
+}
+
+#[async_trait]
+impl Embedder for HashEmbedder {
+    fn model(&self) -> &ModelId {
+        &self.model
+    }
+
+    fn dimensions(&self) -> usize {
+        DIMENSIONS
+    }
+
+    async fn embed(&self, texts: &[String], _: TextKind) -> Result<Array2<f32>, EmbedError> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        let mood = *self.mood.lock();
+        match mood {
+            Mood::Well => {}
+            Mood::Hangs => std::future::pending().await,
+            Mood::Overloaded => return Err(EmbedError::Overloaded("queue is full".to_owned())),
+        }
+        if texts.iter().any(|text| self.refused.lock().contains(text)) {
+            return Err(EmbedError::Failed("text is refused".to_owned()));
+        }
+        let numbers = texts.iter().flat_map(|text| vector_of(text).as_slice().to_vec()).collect();
+        Ok(Array2::from_shape_vec((texts.len(), DIMENSIONS), numbers).unwrap())
+    }
+}

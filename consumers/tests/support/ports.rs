@@ -1,0 +1,153 @@
+//! The doubles of catalogue and inboxes.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rep_core::ports::StoreError;
+use rep_core::ports::catalog::{Catalog, CatalogEntry, CatalogSummary, Hit, ProductPage, VectorWrite};
+use rep_core::ports::notifications::{
+    Delivery, DeliveryOutcome, InboxItem, InboxPage, Notifications, Replay,
+};
+use rep_core::{
+    NotificationId, NotificationSettings, Product, ProductFilter, ProductId, Timestamp, UnitVector, UserId,
+    stable_hash128,
+};
+use tokio::sync::broadcast;
+
+use super::stores::MemoryStores;
+
+#[async_trait]
+impl Catalog for MemoryStores {
+    async fn get(&self, ids: &[ProductId]) -> Result<Vec<Option<CatalogEntry>>, StoreError> {
+        self.faults.enter("get").await?;
+        let state = self.state.lock();
+        let get = |id: &ProductId| {
+            assert!(!state.cursed.contains(id), "product `{id}` is cursed");
+            state.products.get(id).cloned()
+        };
+        Ok(ids.iter().map(get).collect())
+    }
+
+    async fn put(&self, products: Vec<Product>) -> Result<Vec<Option<Arc<Product>>>, StoreError> {
+        let mut state = self.state.lock();
+        let mut put = |product: Product| {
+            let entry = CatalogEntry { product: Arc::new(product), vector: None };
+            state.products.insert(entry.product.product_id.clone(), entry).map(|old| old.product)
+        };
+        Ok(products.into_iter().map(&mut put).collect())
+    }
+
+    async fn set_vectors(&self, writes: Vec<VectorWrite>) -> Result<Vec<bool>, StoreError> {
+        self.faults.enter("set_vectors").await?;
+        let mut state = self.state.lock();
+        let mut set = |write: VectorWrite| match state.products.get_mut(&write.product_id) {
+            Some(entry) if stable_hash128(entry.product.passage().as_bytes()) == write.passage_hash => {
+                entry.vector = Some(write.vector);
+                true
+            }
+            _ => false,
+        };
+        Ok(writes.into_iter().map(&mut set).collect())
+    }
+
+    async fn unembedded(&self, limit: usize) -> Result<Vec<Arc<Product>>, StoreError> {
+        self.faults.enter("unembedded").await?;
+        let state = self.state.lock();
+        let bare = state.products.values().filter(|entry| entry.vector.is_none());
+        Ok(bare.take(limit).map(|entry| Arc::clone(&entry.product)).collect())
+    }
+
+    async fn remove(&self, _: &ProductId) -> Result<Option<Arc<Product>>, StoreError> {
+        Ok(None)
+    }
+
+    async fn nearest(&self, _: &UnitVector, _: usize, _: &ProductFilter) -> Result<Vec<Hit>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn search_text(&self, _: &str, _: usize, _: &ProductFilter) -> Result<Vec<Hit>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn list(
+        &self,
+        _: &ProductFilter,
+        _: Option<&ProductId>,
+        _: usize,
+    ) -> Result<ProductPage, StoreError> {
+        Ok(ProductPage { items: Vec::new(), next: None })
+    }
+
+    async fn summary(&self) -> Result<CatalogSummary, StoreError> {
+        let state = self.state.lock();
+        let embedded = state.products.values().filter(|entry| entry.vector.is_some()).count();
+        Ok(CatalogSummary { total: state.products.len(), embedded, categories: Vec::new() })
+    }
+}
+
+#[async_trait]
+impl Notifications for MemoryStores {
+    async fn deliver(&self, deliveries: Vec<Delivery>) -> Result<Vec<DeliveryOutcome>, StoreError> {
+        self.faults.enter("deliver").await?;
+        let outcomes = {
+            let mut state = self.state.lock();
+            let mut deliver = |delivery: Delivery| {
+                let inbox = state.inboxes.entry(delivery.notification.user_id.clone()).or_default();
+                let id = &delivery.notification.notification_id;
+                if inbox.iter().any(|item| item.notification.notification_id == *id) {
+                    return DeliveryOutcome::Duplicate;
+                }
+                let item = InboxItem {
+                    sequence: inbox.len() as u64 + 1,
+                    delivered_at: delivery.at,
+                    channels: delivery.channels,
+                    notification: delivery.notification,
+                    read_at: None,
+                };
+                inbox.push(item.clone());
+                DeliveryOutcome::Delivered(item)
+            };
+            deliveries.into_iter().map(&mut deliver).collect()
+        };
+        self.faults.leave().await;
+        Ok(outcomes)
+    }
+
+    async fn inbox(&self, user: &UserId, _: Option<u64>, limit: usize) -> Result<InboxPage, StoreError> {
+        self.faults.enter("inbox").await?;
+        let state = self.state.lock();
+        let items = state.inboxes.get(user).map_or(&[][..], |inbox| &inbox[..]);
+        Ok(InboxPage { items: items.iter().rev().take(limit).cloned().collect(), unread: 0, next: None })
+    }
+
+    async fn replay(&self, _: &UserId, _: u64, _: usize) -> Result<Replay, StoreError> {
+        Ok(Replay { items: Vec::new(), gap: false })
+    }
+
+    async fn mark_read(
+        &self,
+        _: &UserId,
+        _: &NotificationId,
+        _: Timestamp,
+    ) -> Result<Option<InboxItem>, StoreError> {
+        Ok(None)
+    }
+
+    async fn settings(&self, user: &UserId) -> Result<NotificationSettings, StoreError> {
+        self.faults.enter("settings").await?;
+        Ok(self.state.lock().settings.get(user).cloned().unwrap_or_default())
+    }
+
+    async fn put_settings(&self, user: &UserId, settings: NotificationSettings) -> Result<(), StoreError> {
+        self.state.lock().settings.insert(user.clone(), settings);
+        Ok(())
+    }
+
+    async fn erase(&self, _: &UserId) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+
+    fn subscribe(&self, _: &UserId) -> broadcast::Receiver<InboxItem> {
+        broadcast::channel(1).1
+    }
+}

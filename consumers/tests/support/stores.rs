@@ -1,0 +1,236 @@
+//! What the doubles keep, and the stores of the behaviour role.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use rep_core::ports::StoreError;
+use rep_core::ports::behaviour::{BehaviourDocument, BehaviourStore, HistoryPage, IndexOutcome, Interest};
+use rep_core::ports::catalog::CatalogEntry;
+use rep_core::ports::notifications::InboxItem;
+use rep_core::ports::popularity::{Popularity, PopularityEvent};
+use rep_core::ports::preferences::{PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome};
+use rep_core::{
+    ActionType, InterestReason, NotificationSettings, Position, Preference, ProductId, Timestamp, TraceId,
+    UnitVector, UserId,
+};
+use tokio::sync::broadcast;
+
+use super::faults::Faults;
+
+/// State that follows from the log: an embedded backend keeps it in one step with the offsets.
+#[derive(Clone, Default)]
+pub struct Derived {
+    pub documents: BTreeMap<TraceId, BehaviourDocument>,
+    pub preferences: HashMap<UserId, Preference>,
+    pub popularity: HashMap<ProductId, f64>,
+    popularity_fence: HashMap<u32, Position>,
+}
+
+#[derive(Default)]
+pub struct State {
+    pub derived: Derived,
+    pub committed: Derived,
+    pub products: BTreeMap<ProductId, CatalogEntry>,
+    pub inboxes: HashMap<UserId, Vec<InboxItem>>,
+    pub settings: HashMap<UserId, NotificationSettings>,
+    /// Outcomes to give for a document instead of indexing it, in order.
+    pub scripted: HashMap<TraceId, VecDeque<IndexOutcome>>,
+    /// Products whose lookup panics.
+    pub cursed: HashSet<ProductId>,
+    /// Documents whose indexing panics.
+    pub cursed_documents: HashSet<TraceId>,
+    /// Stores of vectors to answer with `Stale`.
+    pub stale: u32,
+    /// Largest call to `index`.
+    pub bulk_max: usize,
+    pub changes: Vec<PreferenceChange>,
+}
+
+#[derive(Clone)]
+pub struct MemoryStores {
+    pub state: Arc<Mutex<State>>,
+    pub faults: Faults,
+}
+
+#[async_trait]
+impl BehaviourStore for MemoryStores {
+    async fn index(&self, documents: Vec<BehaviourDocument>) -> Result<Vec<IndexOutcome>, StoreError> {
+        self.faults.enter("index").await?;
+        let outcomes = {
+            let mut state = self.state.lock();
+            state.bulk_max = state.bulk_max.max(documents.len());
+            for document in &documents {
+                let id = &document.action.trace_id;
+                assert!(!state.cursed_documents.contains(id), "document `{id}` is cursed");
+            }
+            documents.into_iter().map(|document| state.index(document)).collect()
+        };
+        self.faults.leave().await;
+        Ok(outcomes)
+    }
+
+    async fn positions(&self, trace_ids: &[TraceId]) -> Result<Vec<Option<Position>>, StoreError> {
+        self.faults.enter("positions").await?;
+        let state = self.state.lock();
+        Ok(trace_ids.iter().map(|id| state.derived.documents.get(id).map(|d| d.position)).collect())
+    }
+
+    async fn history(&self, _: &UserId, _: Option<&str>, _: usize) -> Result<HistoryPage, StoreError> {
+        Ok(HistoryPage { items: Vec::new(), next: None })
+    }
+
+    async fn interested(
+        &self,
+        product: &ProductId,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Interest>, StoreError> {
+        self.faults.enter("interested").await?;
+        let state = self.state.lock();
+        let mut strongest: BTreeMap<UserId, (InterestReason, Timestamp)> = BTreeMap::new();
+        for document in state.derived.documents.values() {
+            let action = &document.action;
+            let reason = match action.action_type {
+                ActionType::AddToCart => InterestReason::Carted,
+                ActionType::Wishlist => InterestReason::Wishlisted,
+                ActionType::View | ActionType::Click => InterestReason::Viewed,
+                _ => continue,
+            };
+            if action.product_id.as_ref() == Some(product) && action.timestamp >= since {
+                let entry = strongest.entry(action.user_id.clone()).or_insert((reason, action.timestamp));
+                entry.0 = entry.0.min(reason);
+            }
+        }
+        let mut all: Vec<Interest> =
+            strongest.into_iter().map(|(user_id, (reason, at))| Interest { user_id, reason, at }).collect();
+        all.sort_by_key(|interest| interest.reason);
+        all.truncate(limit);
+        Ok(all)
+    }
+
+    async fn erase(&self, _: &UserId) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+
+    async fn count(&self) -> Result<u64, StoreError> {
+        Ok(self.state.lock().derived.documents.len() as u64)
+    }
+}
+
+impl State {
+    fn index(&mut self, document: BehaviourDocument) -> IndexOutcome {
+        let id = document.action.trace_id.clone();
+        if let Some(outcome) = self.scripted.get_mut(&id).and_then(VecDeque::pop_front) {
+            return outcome;
+        }
+        match self.derived.documents.get(&id) {
+            Some(known) if known.position == document.position => IndexOutcome::Redelivered,
+            Some(_) => IndexOutcome::Duplicate,
+            None => {
+                self.derived.documents.insert(id, document);
+                IndexOutcome::Created
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl PreferenceStore for MemoryStores {
+    async fn load(&self, users: &[UserId]) -> Result<Vec<Option<Preference>>, StoreError> {
+        self.faults.enter("load").await?;
+        let state = self.state.lock();
+        Ok(users.iter().map(|user| state.derived.preferences.get(user).cloned()).collect())
+    }
+
+    async fn store(&self, writes: Vec<PreferenceWrite>) -> Result<Vec<StoreOutcome>, StoreError> {
+        self.faults.enter("store").await?;
+        let outcomes = {
+            let mut state = self.state.lock();
+            writes.into_iter().map(|write| state.store(write)).collect()
+        };
+        self.faults.leave().await;
+        Ok(outcomes)
+    }
+
+    async fn nearest(
+        &self,
+        vector: &UnitVector,
+        k: usize,
+        cosine_min: f32,
+        since: Timestamp,
+    ) -> Result<Vec<(UserId, f32)>, StoreError> {
+        self.faults.enter("nearest").await?;
+        let state = self.state.lock();
+        let mut near: Vec<(UserId, f32)> = state
+            .derived
+            .preferences
+            .values()
+            .filter(|preference| preference.updated_at >= since)
+            .filter_map(|p| Some((p.user_id.clone(), p.vector.as_ref()?.cosine(vector))))
+            .filter(|(_, cosine)| *cosine >= cosine_min)
+            .collect();
+        near.sort_by(|a, b| b.1.total_cmp(&a.1));
+        near.truncate(k);
+        Ok(near)
+    }
+
+    async fn recent(&self, _: usize) -> Result<Vec<Preference>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn erase(&self, _: &UserId) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    fn changes(&self, _: &UserId) -> broadcast::Receiver<PreferenceChange> {
+        broadcast::channel(1).1
+    }
+}
+
+impl State {
+    fn store(&mut self, write: PreferenceWrite) -> StoreOutcome {
+        if self.stale > 0 {
+            self.stale -= 1;
+            return StoreOutcome::Stale;
+        }
+        let fence = self.derived.preferences.get(&write.preference.user_id).and_then(|known| known.position);
+        let position = write.preference.position.expect("a folded state has a position");
+        if fence.is_some_and(|fence| position.is_covered_by(fence)) {
+            return StoreOutcome::Stale;
+        }
+        self.changes.extend(write.changes);
+        self.derived.preferences.insert(write.preference.user_id.clone(), write.preference);
+        StoreOutcome::Stored
+    }
+}
+
+#[async_trait]
+impl Popularity for MemoryStores {
+    async fn record(&self, events: Vec<PopularityEvent>) -> Result<(), StoreError> {
+        self.faults.enter("popularity").await?;
+        {
+            let mut state = self.state.lock();
+            for event in events {
+                let fence = state.derived.popularity_fence.get(&event.position.partition);
+                if fence.is_some_and(|fence| event.position.is_covered_by(*fence)) {
+                    continue;
+                }
+                state.derived.popularity_fence.insert(event.position.partition, event.position);
+                *state.derived.popularity.entry(event.product_id).or_default() += f64::from(event.weight);
+            }
+        }
+        self.faults.leave().await;
+        Ok(())
+    }
+
+    async fn top(&self, _: usize, _: Timestamp) -> Result<Vec<(ProductId, f64)>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn scores(&self, ids: &[ProductId], _: Timestamp) -> Result<Vec<f64>, StoreError> {
+        let state = self.state.lock();
+        Ok(ids.iter().map(|id| state.derived.popularity.get(id).copied().unwrap_or(0.0)).collect())
+    }
+}
