@@ -6,6 +6,8 @@
 //! [`ConsumeLoop`] (what the loop does around it), then [`behaviour`], [`inventory`], [`notify`] and
 //! [`catalog_embedder`].
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
+
 pub mod behaviour;
 pub mod catalog_embedder;
 mod config;

@@ -1,4 +1,5 @@
 //! The behaviour role: vectors at once, documents in bulk, repeats without effect.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! The roles on the embedded stores: the same promises, on a disk.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

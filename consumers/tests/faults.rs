@@ -1,4 +1,5 @@
 //! What goes wrong around the consume loop, and what is promised then.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 

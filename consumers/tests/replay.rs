@@ -3,6 +3,7 @@
 //! A crash is a step of a port (before or after its effect) that never returns, and the role dropped there.
 //! Stores are of both kinds: those that keep every write at once, and those that keep what follows from the
 //! log only with the offsets it follows from.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 

@@ -142,12 +142,12 @@ impl Vectors {
     /// One sample an action; equal neighbours are recorded together.
     fn observe_freshness(&self, admitted: &[Admitted<'_>]) {
         let now = self.context.now();
-        let samples: [(&Histogram, fn(&Admitted<'_>) -> Timestamp); 2] =
-            [(&self.since_logged, |a| a.record.appended_at), (&self.since_acted, |a| a.action.timestamp)];
-        for (histogram, moment) in samples {
-            for run in admitted.chunk_by(|a, b| moment(a) == moment(b)) {
-                histogram.record_many(now.since(moment(&run[0])).as_secs_f64(), run.len());
-            }
+        let age = |moment: Timestamp| now.since(moment).as_secs_f64();
+        for run in admitted.chunk_by(|a, b| a.record.appended_at == b.record.appended_at) {
+            self.since_logged.record_many(age(run[0].record.appended_at), run.len());
+        }
+        for run in admitted.chunk_by(|a, b| a.action.timestamp == b.action.timestamp) {
+            self.since_acted.record_many(age(run[0].action.timestamp), run.len());
         }
     }
 }
