@@ -30,20 +30,29 @@ export function TopBar() {
   return (
     <header className={css.bar}>
       <p className={css.title}>{page ? t(`nav.${page.name}`) : "REP"}</p>
-      <dl className={css.facts}>
+      <div className={css.facts}>
         {last && (
           <>
-            <div className={css.fact}><dt>{t("bar.data")}</dt><dd>{last.mode === "embedded" ? t("bar.embedded") : last.mode === "cluster" ? t("bar.cluster") : last.mode}</dd></div>
-            <div className={css.fact}><dt>{t("bar.model")}</dt><dd className={cx(css.model, "clip")} title={`${last.model.id}, ${t("bar.vector", { dimensions: last.model.dimensions })}`}>{shortModel(last.model.id)}</dd></div>
+            <Fact name={t("bar.data")}>{last.mode === "embedded" ? t("bar.embedded") : last.mode === "cluster" ? t("bar.cluster") : last.mode}</Fact>
+            <Fact name={t("bar.model")} hint={`${last.model.id}, ${t("bar.vector", { dimensions: last.model.dimensions })}`}>{shortModel(last.model.id)}</Fact>
             {last.simulator && <SimulatorFact simulator={last.simulator} />}
           </>
         )}
-      </dl>
+      </div>
       <div className={css.tools}>
         <Health last={last} lost={state === "lost"} />
         <Bell />
       </div>
     </header>
+  );
+}
+
+function Fact({ name, hint, children }: { name: string; hint?: string; children: string }) {
+  return (
+    <div className={css.fact} title={hint}>
+      <span>{name}</span>
+      <b className="clip">{children}</b>
+    </div>
   );
 }
 
@@ -62,8 +71,8 @@ function SimulatorFact({ simulator }: { simulator: NonNullable<LiveStatus["simul
   });
   return (
     <div className={cx(css.fact, css.keep)}>
-      <dt>{t("bar.simulator")}</dt>
-      <dd><Badge tone={running ? "good" : "plain"}><span className="num">{running ? t("bar.perSecond", { rate: formatRate(simulator.rate, locale) }) : t("bar.stopped")}</span></Badge></dd>
+      <span>{t("bar.simulator")}</span>
+      <Badge tone={running ? "good" : "plain"}><span className="num">{running ? t("bar.perSecond", { rate: formatRate(simulator.rate, locale) }) : t("bar.stopped")}</span></Badge>
       <IconButton icon={running ? "stop" : "play"} label={running ? t("bar.stop") : t("bar.start")} disabled={toggle.isPending} onClick={() => toggle.mutate()} />
     </div>
   );

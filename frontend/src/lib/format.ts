@@ -13,7 +13,7 @@ function formatter(locale: Locale, options: Intl.NumberFormatOptions): Intl.Numb
 
 /** `12,345`, or with `digits` decimals. */
 export function formatNumber(value: number, locale: Locale, digits = 0): string {
-  return formatter(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
+  return formatter(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value + 0); // -0 + 0 is 0
 }
 
 /** `1.2k`, `3.4M`: for axes and narrow places. */

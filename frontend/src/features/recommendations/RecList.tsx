@@ -51,7 +51,7 @@ export function RecList({ of, result, filters, selected, onOpen, shared = NONE_S
             {t("rec.took", { ms: formatMs(data.tookMs, locale) })} · {now - result.dataUpdatedAt < 1500 ? t("common.now") : formatAgo(result.dataUpdatedAt, now, locale)}
             {data.preference && ` · ${t("shop.actions", { count: data.preference.actionCount })}`}
           </span>
-          {data.traceId && <CopyButton label={`${t("common.traceId")} ${data.traceId.slice(0, 6)}…`} text={() => data.traceId ?? ""} />}
+          {!compact && data.traceId && <CopyButton label={`${t("common.traceId")} ${data.traceId.slice(0, 6)}…`} text={() => data.traceId ?? ""} />}
         </>
       ) : (
         <Skeleton width={200} />
@@ -73,19 +73,19 @@ export function RecList({ of, result, filters, selected, onOpen, shared = NONE_S
       ) : (
         <>
           <DataTable label={`${t("rec.list")}: ${name}`} title={title} columns={columns} rows={items} rowKey={(item) => item.productId} rowHeight={60} maxHeight={680} minWidth={compact ? 420 : 820} selected={selected} onOpen={(item) => onOpen(item.productId)} curl={() => curlOf(of, filters)} />
-          <Below of={of} items={items} />
+          <Below of={of} items={items} known={data.preference !== undefined} />
         </>
       )}
     </section>
   );
 }
 
-function Below({ of, items }: { of: RecListProps["of"]; items: readonly RecommendedItem[] }) {
+function Below({ of, items, known }: { of: RecListProps["of"]; items: readonly RecommendedItem[]; known: boolean }) {
   const shown = PARTS.filter((part) => items.some((item) => (item.explain?.[part] ?? 0) > 0.0005));
   return (
     <div className={css.taste}>
       <PartsLegend shown={shown} />
-      {"userId" in of && <Taste userId={of.userId} />}
+      {known && "userId" in of && <Taste userId={of.userId} />}
     </div>
   );
 }

@@ -1,0 +1,82 @@
+import AxeBuilder from "@axe-core/playwright";
+import { expect, type Page, test } from "@playwright/test";
+
+const PAGES = [
+  { path: "/", ready: (page: Page) => page.getByRole("region", { name: "For you" }).getByRole("listitem").first() },
+  { path: "/recommendations", ready: (page: Page) => page.getByRole("gridcell").first() },
+  { path: "/live", ready: (page: Page) => page.getByRole("img", { name: /^Events\./ }) },
+  { path: "/simulator", ready: (page: Page) => page.getByRole("radio", { name: /^Steady/ }) },
+  { path: "/notifications", ready: (page: Page) => page.getByRole("button", { name: "Change it" }) },
+] as const;
+
+for (const scheme of ["light", "dark"] as const) {
+  for (const { path, ready } of PAGES) {
+    test(`${path} has nothing that keeps people out (${scheme})`, async ({ browser, baseURL }) => {
+      const context = await browser.newContext({ colorScheme: scheme, reducedMotion: "reduce", locale: "en-GB", baseURL: baseURL ?? "" });
+      const page = await context.newPage();
+      const broken: string[] = [];
+      page.on("pageerror", (error) => broken.push(error.message));
+      await page.goto(path);
+      await expect(ready(page)).toBeVisible();
+      await expect(page.locator("html")).toHaveAttribute("data-theme", scheme);
+      const { violations } = await new AxeBuilder({ page }).analyze();
+      const grave = violations.filter((one) => one.impact === "serious" || one.impact === "critical");
+      expect(grave.map((one) => `${one.id}: ${one.nodes.map((node) => `${node.target.join(" ")} ${node.any.map((check) => check.message).join("; ")}`).join(" | ")}`)).toEqual([]);
+      expect(broken).toEqual([]);
+      await context.close();
+    });
+  }
+}
+
+test("works by keyboard alone", async ({ page }) => {
+  await page.goto("/");
+  await expect(page.getByRole("list", { name: "Shop", exact: true }).getByRole("listitem").first()).toBeVisible();
+
+  await page.keyboard.press("Tab");
+  await expect(page.getByRole("link", { name: "Skip to content" })).toBeFocused();
+
+  await page.keyboard.press("g");
+  await page.keyboard.press("l");
+  await expect(page).toHaveURL(/\/live$/);
+  await page.keyboard.press("p");
+  await expect(page.getByRole("button", { name: "Resume" })).toBeVisible();
+
+  await page.keyboard.press("?");
+  await expect(page.getByRole("dialog", { name: "Keyboard shortcuts" })).toBeVisible();
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("dialog", { name: "Keyboard shortcuts" })).toBeHidden();
+
+  await page.keyboard.press("g");
+  await page.keyboard.press("r");
+  const row = page.getByRole("row").nth(1);
+  await expect(row).toBeVisible();
+  await row.focus();
+  await page.keyboard.press("ArrowDown");
+  await expect(page.getByRole("row").nth(2)).toBeFocused();
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("complementary").filter({ hasText: "Score made of" })).toBeVisible();
+  await expect(page).toHaveURL(/item=/);
+  await page.keyboard.press("Escape");
+  await expect(page).not.toHaveURL(/item=/);
+
+  await page.keyboard.press("g");
+  await page.keyboard.press("s");
+  await expect(page).toHaveURL(/\/$/);
+});
+
+test("speaks Korean, and remembers it", async ({ page }) => {
+  await page.goto("/");
+  await page.getByRole("button", { name: "한국어" }).click();
+  await expect(page.getByRole("link", { name: "추천" })).toBeVisible();
+  await expect(page.locator("html")).toHaveAttribute("lang", "ko");
+  await page.reload();
+  await expect(page.getByRole("heading", { name: "추천 상품" })).toBeVisible();
+});
+
+test("says that the server is gone, and goes on by itself when it is back", async ({ page }) => {
+  await page.route("**/api/live", (route) => route.abort());
+  await page.goto("/live");
+  await expect(page.getByRole("alert").getByText("The server does not answer")).toBeVisible();
+  await page.unroute("**/api/live");
+  await expect(page.getByRole("img", { name: /^Events\./ })).toBeVisible({ timeout: 15_000 });
+});
