@@ -28,7 +28,7 @@ use crate::problem::Problem;
 use crate::state::ApiState;
 
 /// Routes that anybody may read.
-const PUBLIC: [&str; 5] = ["/livez", "/readyz", "/openapi.json", "/docs", "/docs/{*rest}"];
+const PUBLIC: [&str; 6] = ["/livez", "/readyz", "/openapi.json", "/docs", "/docs/", "/docs/{*rest}"];
 /// Routes that a ticket opens: browsers cannot set headers on them.
 const STREAMS: [&str; 4] = ["/notifications/stream", "/notifications/ws", "/users/{id}/changes", "/live"];
 

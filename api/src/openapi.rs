@@ -1,5 +1,7 @@
 //! The OpenAPI document: what the dashboard's client is generated from.
 
+use std::sync::LazyLock;
+
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
@@ -46,9 +48,12 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 }
 
 /// The document as it is served and kept in `docs/openapi.json`.
-pub fn openapi_json() -> String {
-    // The document is strings and maps: it always serialises.
-    let mut json = openapi().to_pretty_json().unwrap_or_default();
-    json.push('\n');
-    json
+pub fn openapi_json() -> &'static str {
+    static JSON: LazyLock<String> = LazyLock::new(|| {
+        // The document is strings and maps: it always serialises.
+        let mut json = openapi().to_pretty_json().unwrap_or_default();
+        json.push('\n');
+        json
+    });
+    &JSON
 }

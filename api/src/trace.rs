@@ -103,14 +103,14 @@ mod tests {
 
     #[test]
     fn takes_what_is_an_id_and_nothing_else() {
-        let of = |name, value| from_client(&headers(name, value)).map(|id| id.as_str().to_owned());
-        assert_eq!(of(X_TRACE_ID, "abc-1"), Some("abc-1".to_owned()));
-        assert_eq!(of(X_TRACE_ID, "a b"), None);
-        assert_eq!(of(X_TRACE_ID, &"a".repeat(65)), None);
+        let of = |name, value: String| from_client(&headers(name, &value)).map(|id| id.as_str().to_owned());
+        assert_eq!(of(X_TRACE_ID, "abc-1".to_owned()), Some("abc-1".to_owned()));
+        assert_eq!(of(X_TRACE_ID, "a b".to_owned()), None);
+        assert_eq!(of(X_TRACE_ID, "a".repeat(65)), None);
         let id = "4bf92f3577b34da6a3ce929d0e0e4736";
-        assert_eq!(of(TRACEPARENT, &format!("00-{id}-00f067aa0ba902b7-01")), Some(id.to_owned()));
-        assert_eq!(of(TRACEPARENT, &format!("00-{}-00f067aa0ba902b7-01", "0".repeat(32))), None);
-        assert_eq!(of(TRACEPARENT, "nonsense"), None);
+        assert_eq!(of(TRACEPARENT, format!("00-{id}-00f067aa0ba902b7-01")), Some(id.to_owned()));
+        assert_eq!(of(TRACEPARENT, format!("00-{}-00f067aa0ba902b7-01", "0".repeat(32))), None);
+        assert_eq!(of(TRACEPARENT, "nonsense".to_owned()), None);
     }
 
     #[test]

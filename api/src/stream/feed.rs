@@ -1,8 +1,8 @@
 //! A shopper's inbox as a stream that misses nothing and repeats nothing.
 
-use rep_core::UserId;
 use rep_core::ports::StoreError;
 use rep_core::ports::notifications::InboxItem;
+use rep_core::{NotificationId, UserId};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
@@ -33,6 +33,8 @@ pub(crate) struct Inbox {
     live: broadcast::Receiver<InboxItem>,
     /// Sequence of the last item that the reader has.
     last: u64,
+    /// Its id, where it is known.
+    last_id: Option<NotificationId>,
     /// Whether `last` is what a client said, and so may be of another life of the inbox.
     claimed: bool,
 }
@@ -42,12 +44,12 @@ impl Inbox {
     ///
     /// It first notes where the inbox ends and then listens: what comes between is replayed.
     pub(crate) async fn open(state: ApiState, user: UserId, after: Option<u64>) -> Result<Self, StoreError> {
-        let last = match after {
-            Some(after) => after,
-            None => newest(&state, &user).await?,
+        let (last, last_id) = match after {
+            Some(after) => (after, None),
+            None => newest(&state, &user, None).await?,
         };
         let live = state.notifications.subscribe(&user);
-        Ok(Self { state, user, live, last, claimed: after.is_some() })
+        Ok(Self { state, user, live, last, last_id, claimed: after.is_some() })
     }
 
     /// Tells the reader everything, until it goes.
@@ -105,16 +107,21 @@ impl Inbox {
         }
     }
 
-    /// Whether the inbox ends before what the reader has: it was erased, and counts from 1 again.
+    /// Whether the inbox is not the one that the reader's last item came from: it was erased, and counts
+    /// from 1 again. Then the reader is told, and has nothing of it yet.
     async fn begins_anew(&mut self, outlet: &Outlet<Told>) -> Result<bool, Ended> {
-        let newest = newest(&self.state, &self.user).await;
-        let newest = self.known(newest)?;
-        if newest >= self.last {
+        if self.last == 0 {
             return Ok(false);
         }
-        outlet.send(Told::Gap { after: self.last, next: (newest > 0).then_some(1) }).await?;
-        self.last = 0;
-        Ok(newest > 0)
+        let there = newest(&self.state, &self.user, Some(self.last.saturating_add(1))).await;
+        let (sequence, id) = self.known(there)?;
+        let same = sequence == self.last && (self.last_id.is_none() || self.last_id == id);
+        if same {
+            return Ok(false);
+        }
+        outlet.send(Told::Gap { after: self.last, next: id.is_some().then_some(1) }).await?;
+        (self.last, self.last_id) = (0, None);
+        Ok(true)
     }
 
     async fn tell(&mut self, item: InboxItem, outlet: &Outlet<Told>) -> Result<(), Ended> {
@@ -131,6 +138,7 @@ impl Inbox {
             outlet.send(Told::Gap { after: self.last, next: Some(item.sequence) }).await?;
         }
         self.last = item.sequence;
+        self.last_id = Some(item.notification.notification_id.clone());
         outlet.send(Told::Item(Box::new(item))).await
     }
 
@@ -144,7 +152,13 @@ impl Inbox {
     }
 }
 
-async fn newest(state: &ApiState, user: &UserId) -> Result<u64, StoreError> {
-    let page = state.notifications.inbox(user, None, 1).await?;
-    Ok(page.items.first().map_or(0, |item| item.sequence))
+/// Sequence and id of the newest item before `before`; 0 if there is none.
+async fn newest(
+    state: &ApiState,
+    user: &UserId,
+    before: Option<u64>,
+) -> Result<(u64, Option<NotificationId>), StoreError> {
+    let page = state.notifications.inbox(user, before, 1).await?;
+    let newest = page.items.into_iter().next();
+    Ok(newest.map_or((0, None), |item| (item.sequence, Some(item.notification.notification_id))))
 }

@@ -1,0 +1,144 @@
+//! Who may call.
+
+use rep_api::{ApiConfig, Auth, BearerAuth, mint_user_token};
+use rep_core::{Timestamp, UserId};
+use serde_json::json;
+
+use crate::support::{NOW_MS, World};
+
+const OPERATOR: &str = "an operator's token";
+const SECRET: &[u8] = b"a secret that is long enough ...";
+
+fn guarded() -> World {
+    let bearer = BearerAuth::new(&[OPERATOR.to_owned()], Some(SECRET)).unwrap();
+    World::with(ApiConfig { auth: Auth::Bearer(bearer), ..ApiConfig::default() })
+}
+
+fn token(user: &str) -> String {
+    mint_user_token(SECRET, &UserId::new(user).unwrap(), Timestamp::from_ms(NOW_MS + 60_000)).unwrap()
+}
+
+async fn status(world: &World, method: &str, path: &str, token: &str) -> u16 {
+    let bearer = format!("Bearer {token}");
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+    world.send(method, path, &headers, "{}").await.status.as_u16()
+}
+
+#[tokio::test]
+async fn without_a_token_there_is_little_to_see() {
+    let world = guarded().filled().await;
+    for path in ["/livez", "/readyz", "/openapi.json", "/docs/"] {
+        assert_eq!(world.get(path).await.status, 200, "{path}");
+    }
+    for path in ["/recommendations?userId=ann", "/products", "/status", "/metrics", "/live", "/users"] {
+        let answer = world.get(path).await;
+        assert_eq!(answer.headers["www-authenticate"], "Bearer");
+        answer.expect(401);
+    }
+    assert_eq!(status(&world, "GET", "/products", "not a token").await, 401);
+    world.clock.advance(61_000);
+    assert_eq!(status(&world, "GET", "/products", &token("ann")).await, 401);
+}
+
+#[tokio::test]
+async fn a_shopper_sees_only_their_own() {
+    let world = guarded().filled().await;
+    let ann = token("ann");
+    for (path, own) in [
+        ("/recommendations?userId=USER", 200),
+        ("/search?q=tent&userId=USER", 200),
+        ("/users/USER/preference", 404),
+        ("/users/USER/history", 200),
+        ("/users/USER/notification-settings", 200),
+        ("/notifications?userId=USER", 200),
+    ] {
+        assert_eq!(status(&world, "GET", &path.replace("USER", "ann"), &ann).await, own, "{path}");
+        assert_eq!(status(&world, "GET", &path.replace("USER", "ben"), &ann).await, 403, "{path}");
+    }
+    for path in ["/notifications/stream?userId=ben", "/users/ben/changes", "/notifications/ws?userId=ben"] {
+        assert_eq!(status(&world, "GET", path, &ann).await, 403, "{path}");
+    }
+    assert_eq!(status(&world, "DELETE", "/users/ben", &ann).await, 403);
+    assert_eq!(status(&world, "POST", "/notifications/ticket?userId=ben", &ann).await, 403);
+    for (method, path) in [
+        ("PUT", "/products/tent-1"),
+        ("PATCH", "/products/tent-1"),
+        ("DELETE", "/products/tent-1"),
+        ("POST", "/products"),
+        ("GET", "/users"),
+        ("GET", "/status"),
+        ("GET", "/live"),
+        ("GET", "/metrics"),
+        ("GET", "/events/recent"),
+    ] {
+        assert_eq!(status(&world, method, path, &ann).await, 403, "{method} {path}");
+    }
+    assert_eq!(status(&world, "GET", "/products/tent-1", &ann).await, 200);
+    assert_eq!(status(&world, "GET", "/users", OPERATOR).await, 200);
+}
+
+#[tokio::test]
+async fn a_shopper_speaks_only_for_themselves() {
+    let world = guarded().filled().await;
+    let bearer = format!("Bearer {}", token("ann"));
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+    let event = |user: &str| json!({"userId": user, "actionType": "CLICK", "productId": "tent-1"});
+    let both = json!([event("ann"), event("ben")]).to_string();
+    let body = world.send("POST", "/events", &headers, both).await.expect(202);
+    assert_eq!(body["results"][0]["status"], "accepted");
+    assert_eq!(body["results"][1]["errors"][0]["field"], "userId");
+    world.send("POST", "/events", &headers, event("ben").to_string()).await.expect(400);
+}
+
+#[tokio::test]
+async fn a_ticket_opens_one_stream_of_one_shopper() {
+    let world = guarded();
+    let bearer = format!("Bearer {}", token("ann"));
+    let ticket = || async {
+        let headers = [("authorization", bearer.as_str())];
+        let body = world.send("POST", "/notifications/ticket?userId=ann", &headers, "").await.expect(200);
+        body["ticket"].as_str().unwrap().to_owned()
+    };
+    let open = |path: String| {
+        let request = axum::http::Request::builder().uri(path).body(axum::body::Body::empty()).unwrap();
+        let router = world.router.clone();
+        async move { tower::ServiceExt::oneshot(router, request).await.unwrap().status().as_u16() }
+    };
+    let first = ticket().await;
+    assert_eq!(open(format!("/notifications/stream?userId=ann&ticket={first}")).await, 200);
+    assert_eq!(open(format!("/notifications/stream?userId=ann&ticket={first}")).await, 401);
+    assert_eq!(open(format!("/notifications/stream?userId=ben&ticket={}", ticket().await)).await, 403);
+    assert_eq!(open(format!("/notifications?userId=ann&ticket={}", ticket().await)).await, 401);
+    let late = ticket().await;
+    world.clock.advance(30_000);
+    assert_eq!(open(format!("/users/ann/changes?ticket={late}")).await, 401);
+}
+
+#[tokio::test]
+async fn an_open_api_serves_only_its_own_names_and_pages() {
+    let world = World::stocked().await;
+    world.send("GET", "/products", &[("host", "localhost:8080")], "").await.expect(200);
+    world.send("GET", "/products", &[("host", "evil.example")], "").await.expect(403);
+    let own = [
+        ("host", "localhost:8080"),
+        ("origin", "http://localhost:8080"),
+        ("content-type", "application/json"),
+    ];
+    let event = json!({"userId": "u", "actionType": "CLICK", "productId": "tent-1"}).to_string();
+    world.send("POST", "/events", &own, event.clone()).await.expect(202);
+    let foreign = [("host", "localhost:8080"), ("origin", "http://evil.example")];
+    world.send("POST", "/events", &foreign, event).await.expect(403);
+    let reading = world.send("GET", "/products", &foreign, "").await;
+    assert!(!reading.headers.contains_key("access-control-allow-origin"));
+}
+
+#[tokio::test]
+async fn origins_that_are_named_may_read() {
+    let allowed_origins = vec!["http://localhost:3001".to_owned()];
+    let world = World::with(ApiConfig { allowed_origins, ..ApiConfig::default() });
+    let origin = ("origin", "http://localhost:3001");
+    let answer = world.send("GET", "/products", &[origin], "").await;
+    assert_eq!(answer.headers["access-control-allow-origin"], "http://localhost:3001");
+    let preflight = [origin, ("access-control-request-method", "PATCH")];
+    assert_eq!(world.send("OPTIONS", "/products/p", &preflight, "").await.status, 200);
+}

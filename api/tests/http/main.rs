@@ -1,0 +1,16 @@
+//! The router in process, on small stores in memory that can be told to fail.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod auth;
+mod catalogue;
+mod edge;
+mod events;
+mod fuzz;
+mod notifications;
+mod recommendations;
+mod search;
+mod streams;
+mod support;
+mod users;
+mod wire;

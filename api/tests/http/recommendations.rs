@@ -1,0 +1,156 @@
+//! `GET /recommendations` and `GET /products/{id}/similar`.
+
+use std::sync::atomic::Ordering;
+
+use rep_core::ActionType;
+use rep_core::ports::catalog::Catalog;
+use serde_json::json;
+
+use crate::support::{World, product};
+
+#[tokio::test]
+async fn an_unknown_shopper_gets_what_is_popular_and_as_many_as_asked() {
+    let world = World::stocked().await;
+    for _ in 0..3 {
+        world.act("someone", ActionType::Purchase, "lamp-5").await;
+    }
+    let answer = world.get("/recommendations?userId=stranger&limit=7").await;
+    assert_eq!(answer.body["strategy"], "popular");
+    let ids = answer.ids();
+    assert_eq!((ids[0], ids.len()), ("lamp-5", 7));
+    assert_eq!(answer.body["items"][0]["reasons"], json!([{"kind": "POPULAR", "text": "Popular now"}]));
+    assert_eq!(answer.body["items"][1]["reasons"][0]["kind"], "CATALOGUE");
+    assert!(answer.body.get("preference").is_none());
+    assert_eq!(answer.body["generatedAt"], "2026-09-21T14:13:20.000Z");
+    assert_eq!(answer.body["traceId"].as_str().unwrap(), answer.headers["x-trace-id"].to_str().unwrap());
+}
+
+#[tokio::test]
+async fn an_action_changes_what_is_recommended_and_says_why() {
+    let world = World::stocked().await;
+    world.act("ann", ActionType::Click, "tent-1").await;
+    let answer = world.get("/recommendations?userId=ann&limit=5&explain=true&placement=home").await;
+    assert_eq!(answer.body["strategy"], "personalized");
+    assert_eq!(answer.body["preference"]["actionCount"], 1);
+    assert_eq!(answer.body["placement"], "home");
+    let ids = answer.ids();
+    assert!(ids[0].starts_with("tent-") && !ids.contains(&"tent-1"), "{ids:?}");
+    let first = &answer.body["items"][0];
+    assert_eq!(
+        first["reasons"][0],
+        json!({
+            "kind": "SIMILAR_TO_ACTION",
+            "text": "Because you looked at tent model1",
+            "productId": "tent-1",
+            "productName": "tent model1",
+            "actionType": "CLICK",
+        })
+    );
+    assert_eq!(
+        (&first["price"], &first["currency"], &first["stock"]),
+        (&json!("19.90"), &json!("EUR"), &json!(12))
+    );
+    let part = |name: &str| first["explain"][name].as_f64().unwrap();
+    let sum = part("similarity") + part("popularity") + part("matching") + part("diversity");
+    assert!((sum - part("final")).abs() < 1e-4);
+    assert_eq!(part("final") as f32, first["score"].as_f64().unwrap() as f32);
+}
+
+#[tokio::test]
+async fn bought_disliked_and_just_seen_are_left_out() {
+    let world = World::stocked().await;
+    world.act("ann", ActionType::Purchase, "tent-0").await;
+    world.act("ann", ActionType::Dislike, "tent-1").await;
+    world.act("ann", ActionType::View, "tent-2").await;
+    let answer = world.get("/recommendations?userId=ann&limit=100").await;
+    let ids = answer.ids();
+    assert_eq!(ids.len(), 24 - 3);
+    assert!(ids.iter().all(|id| !["tent-0", "tent-1", "tent-2"].contains(id)));
+    world.clock.advance(31 * 60 * 1000);
+    let later = world.get("/recommendations?userId=ann&limit=100").await;
+    assert!(later.ids().contains(&"tent-2"));
+    assert!(!later.ids().contains(&"tent-0") && !later.ids().contains(&"tent-1"));
+}
+
+#[tokio::test]
+async fn filters_hold_and_never_shorten_while_there_are_eligible_products() {
+    let world = World::stocked().await;
+    let mut gone = product("tent-9", "tent gone", "tents");
+    gone.stock = 0;
+    world.add(gone).await;
+    world.act("ann", ActionType::Click, "tent-1").await;
+    let ids =
+        |answer: &crate::support::Answer| answer.ids().iter().map(ToString::to_string).collect::<Vec<_>>();
+    let lamps = world.get("/recommendations?userId=ann&limit=8&category=lamps").await;
+    assert_eq!(lamps.ids().len(), 8);
+    assert!(ids(&lamps).iter().all(|id| id.starts_with("lamp-")));
+    let in_stock = world.get("/recommendations?userId=ann&limit=100&inStock=true").await;
+    assert!(!ids(&in_stock).contains(&"tent-9".to_owned()));
+    assert_eq!(in_stock.ids().len(), 23);
+    let dear = world.get("/recommendations?userId=ann&minPrice=20.00").await;
+    assert!(dear.ids().is_empty());
+    let some = world.get("/recommendations?userId=ann&limit=100&excludeProductIds=tent-0,%20lamp-0").await;
+    assert!(!ids(&some).contains(&"tent-0".to_owned()) && !ids(&some).contains(&"lamp-0".to_owned()));
+}
+
+#[tokio::test]
+async fn bad_parameters_are_named() {
+    let world = World::new();
+    for (query, field) in [
+        ("", "userId"),
+        ("userId=", "userId"),
+        ("userId=a%20b", "userId"),
+        ("userId=u&limit=0", "limit"),
+        ("userId=u&limit=101", "limit"),
+        ("userId=u&limit=-1", "limit"),
+        ("userId=u&limit=ten", "limit"),
+        ("userId=u&inStock=perhaps", "inStock"),
+        ("userId=u&minPrice=NaN", "minPrice"),
+        ("userId=u&maxPrice=1e3", "maxPrice"),
+        ("userId=u&minPrice=5&maxPrice=1", "minPrice"),
+        ("userId=u&excludeProductIds=a%00b", "excludeProductIds"),
+    ] {
+        let answer = world.get(&format!("/recommendations?{query}")).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.bad_fields()),
+            (400, vec![field]),
+            "{query}: {}",
+            answer.text
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_is_said_so() {
+    let world = World::stocked().await;
+    world.preferences.is_away.store(true, Ordering::SeqCst);
+    let answer = world.get("/recommendations?userId=ann").await;
+    assert_eq!(answer.headers["retry-after"], "1");
+    let body = answer.expect(503);
+    assert_eq!(body["type"], "urn:rep:problem:unavailable");
+}
+
+#[tokio::test]
+async fn what_was_just_written_is_what_is_shown() {
+    let world = World::stocked().await;
+    world.act("ann", ActionType::Click, "tent-1").await;
+    world.json("PATCH", "/products/tent-2", &json!({"price": "5.00"})).await.expect(200);
+    let answer = world.get("/recommendations?userId=ann&maxPrice=10").await;
+    assert_eq!(answer.ids(), ["tent-2"]);
+    world.catalog.remove(&crate::support::id("tent-2")).await.unwrap();
+    assert!(world.get("/recommendations?userId=ann&maxPrice=10").await.ids().is_empty());
+}
+
+#[tokio::test]
+async fn neighbours_of_a_product() {
+    let world = World::stocked().await;
+    let answer = world.get("/products/stove-3/similar?limit=4").await;
+    assert_eq!(answer.body["strategy"], "similar");
+    assert_eq!(answer.ids().len(), 4);
+    assert!(answer.ids().iter().all(|id| id.starts_with("stove-") && *id != "stove-3"));
+    assert_eq!(answer.body["items"][0]["reasons"][0]["text"], "Similar to stove model3");
+    world.get("/products/nothing/similar").await.expect(404);
+    world.catalog.put(vec![product("tent-new", "tent new", "tents")]).await.unwrap();
+    let by_words = world.get("/products/tent-new/similar?limit=3").await;
+    assert_eq!((by_words.body["strategy"].as_str(), by_words.ids().len()), (Some("lexical"), 3));
+}

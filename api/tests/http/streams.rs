@@ -1,0 +1,223 @@
+//! Streams: exact resumption, explicit gaps, bounds.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use futures::StreamExt;
+use rep_api::{ApiConfig, StreamLimits};
+use rep_core::ActionType;
+use serde_json::Value;
+use tower::ServiceExt;
+
+use crate::support::World;
+
+/// A reader of server-sent events.
+struct Reader {
+    frames: axum::body::BodyDataStream,
+    text: String,
+}
+
+#[derive(Debug, PartialEq)]
+struct Event {
+    name: String,
+    id: Option<String>,
+    data: Value,
+}
+
+impl Reader {
+    async fn open(world: &World, path: &str, last: Option<&str>) -> Self {
+        let mut request = Request::builder().uri(path);
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
+        }
+        let response = world.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        assert_eq!(response.headers()["x-accel-buffering"], "no");
+        Self { frames: response.into_body().into_data_stream(), text: String::new() }
+    }
+
+    /// The next event, comments left out; `None` at the end.
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            while let Some((block, rest)) = self.text.split_once("\n\n") {
+                let block = block.to_owned();
+                self.text = rest.to_owned();
+                let field = |name: &str| {
+                    block
+                        .lines()
+                        .find_map(|line| line.strip_prefix(name))
+                        .map(|value| value.trim().to_owned())
+                };
+                if let Some(name) = field("event:") {
+                    let data = serde_json::from_str(&field("data:").unwrap()).unwrap();
+                    return Some(Event { name, id: field("id:"), data });
+                }
+            }
+            let frame = self.frames.next().await?.unwrap();
+            self.text.push_str(std::str::from_utf8(&frame).unwrap());
+        }
+    }
+
+    async fn sequences(&mut self, count: usize) -> Vec<u64> {
+        let mut sequences = Vec::new();
+        while sequences.len() < count {
+            let event = self.next().await.expect("the stream ended");
+            assert_eq!(event.name, "notification");
+            assert_eq!(event.id, Some(event.data["sequence"].to_string()));
+            sequences.push(event.data["sequence"].as_u64().unwrap());
+        }
+        sequences
+    }
+}
+
+const STREAM: &str = "/notifications/stream?userId=ann";
+
+#[tokio::test]
+async fn a_new_reader_hears_what_comes_and_a_returning_one_what_it_missed() {
+    let world = World::new();
+    world.notifications.tell("ann", 1).await;
+    let mut reader = Reader::open(&world, STREAM, None).await;
+    world.notifications.tell("ben", 1).await;
+    world.notifications.tell("ann", 2).await;
+    world.notifications.tell("ann", 3).await;
+    assert_eq!(reader.sequences(2).await, [2, 3]);
+    drop(reader);
+    world.notifications.tell("ann", 4).await;
+    let mut again = Reader::open(&world, STREAM, Some("2")).await;
+    world.notifications.tell("ann", 5).await;
+    assert_eq!(again.sequences(3).await, [3, 4, 5]);
+    let mut all = Reader::open(&world, "/notifications/stream?userId=ann&lastSequence=0", None).await;
+    assert_eq!(all.sequences(5).await, [1, 2, 3, 4, 5]);
+}
+
+#[tokio::test]
+async fn what_is_lost_is_said() {
+    let world = World::new();
+    for number in 1..=6 {
+        world.notifications.tell("ann", number).await;
+    }
+    world.notifications.forget("ann", 2);
+    let mut reader = Reader::open(&world, STREAM, Some("1")).await;
+    let gap = reader.next().await.unwrap();
+    assert_eq!((gap.name.as_str(), gap.data), ("gap", serde_json::json!({"after": 1, "next": 5})));
+    assert_eq!(reader.sequences(2).await, [5, 6]);
+}
+
+#[tokio::test]
+async fn an_inbox_that_began_anew_is_said_and_followed() {
+    let world = World::new();
+    world.notifications.tell("ann", 1).await;
+    let mut reader = Reader::open(&world, STREAM, Some("40")).await;
+    assert_eq!(reader.next().await.unwrap().name, "gap");
+    assert_eq!(reader.sequences(1).await, [1]);
+    world.send("DELETE", "/users/ann", &[], "").await.expect(200);
+    world.notifications.tell("ann", 2).await;
+    assert_eq!(reader.next().await.unwrap().name, "gap");
+    assert_eq!(reader.sequences(1).await, [1]);
+}
+
+#[tokio::test]
+async fn a_receiver_that_fell_behind_catches_up_from_the_store() {
+    let world = World::new();
+    let mut reader = Reader::open(&world, STREAM, None).await;
+    // Announcements are lost, then one comes that does not follow.
+    world.notifications.silent.store(true, Ordering::SeqCst);
+    for number in 1..=3 {
+        world.notifications.tell("ann", number).await;
+    }
+    world.notifications.silent.store(false, Ordering::SeqCst);
+    world.notifications.tell("ann", 4).await;
+    assert_eq!(reader.sequences(4).await, [1, 2, 3, 4]);
+    // More at once than a receiver holds.
+    for number in 5..=20 {
+        world.notifications.tell("ann", number).await;
+    }
+    assert_eq!(reader.sequences(16).await, (5..=20).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_stalls_is_dropped_and_its_place_is_free() {
+    let streams = StreamLimits { queue_max: 2, per_user_max: 1, ..StreamLimits::default() };
+    let world = World::with(ApiConfig { streams, ..ApiConfig::default() });
+    let mut stalled = Reader::open(&world, STREAM, None).await;
+    let second = world.get(STREAM).await;
+    assert_eq!(second.headers["retry-after"], "5");
+    second.expect(429);
+    for number in 1..=8 {
+        world.notifications.tell("ann", number).await;
+    }
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let mut fresh = Reader::open(&world, STREAM, Some("0")).await;
+    assert_eq!(fresh.sequences(8).await.len(), 8);
+    let mut left = 0;
+    while stalled.next().await.is_some() {
+        left += 1;
+    }
+    assert!(left <= 2, "{left} were queued");
+}
+
+#[tokio::test(start_paused = true)]
+async fn streams_are_bounded_in_number_pinged_and_ended_by_shutdown() {
+    let streams = StreamLimits { total_max: 2, ..StreamLimits::default() };
+    let world = World::with(ApiConfig { streams, ..ApiConfig::default() });
+    let mut first = Reader::open(&world, STREAM, None).await;
+    let _second = Reader::open(&world, "/live", None).await;
+    world.get("/users/ann/changes").await.expect(503);
+    let frame = first.frames.next().await.unwrap().unwrap();
+    assert!(frame.starts_with(b": open") || frame.starts_with(b"retry"), "{frame:?}");
+    let began = tokio::time::Instant::now();
+    let ping = first.frames.next().await.unwrap().unwrap();
+    assert_eq!((&ping[..], began.elapsed().as_secs()), (&b": ping\n\n"[..], 25));
+    world.state.shutdown_token().cancel();
+    assert_eq!(first.next().await, None);
+}
+
+#[tokio::test]
+async fn changes_of_taste_are_told_to_their_shopper() {
+    let world = World::stocked().await;
+    let mut ann = Reader::open(&world, "/users/ann/changes", None).await;
+    world.act("ben", ActionType::Click, "tent-2").await;
+    world.act("ann", ActionType::Click, "tent-1").await;
+    let event = ann.next().await.unwrap();
+    assert_eq!(event.name, "preference");
+    assert_eq!((&event.data["userId"], &event.data["productId"]), (&"ann".into(), &"tent-1".into()));
+    assert_eq!((&event.data["actionType"], &event.data["actionCount"]), (&"CLICK".into(), &1.into()));
+    for field in ["traceId", "eventAt", "loggedAt", "appliedAt"] {
+        assert!(event.data[field].is_string(), "{field}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_who_watch_cost_one_sample_a_second() {
+    let world = World::new();
+    let mut readers = Vec::new();
+    for _ in 0..50 {
+        readers.push(Reader::open(&world, "/live", None).await);
+    }
+    let watching = readers.iter_mut().map(|reader| async {
+        for _ in 0..3 {
+            let event = reader.next().await.unwrap();
+            assert_eq!((event.name.as_str(), &event.data["mode"]), ("live", &"embedded".into()));
+        }
+    });
+    futures::future::join_all(watching).await;
+    assert!(world.status.asked.load(Ordering::SeqCst) <= 4);
+    drop(readers);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let asked = world.status.asked.load(Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(world.status.asked.load(Ordering::SeqCst), asked, "nobody watches");
+}
+
+#[tokio::test]
+async fn last_event_ids_are_checked() {
+    let world = World::new();
+    for bad in ["-1", "abc", "99999999999999999999999"] {
+        world.send("GET", STREAM, &[("last-event-id", bad)], "").await.expect(400);
+    }
+    assert_eq!(world.get("/notifications/stream").await.bad_fields(), ["userId"]);
+    world.get("/notifications/ws?userId=ann").await.expect(400);
+}
