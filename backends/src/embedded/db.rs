@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch as WriteBatch, PersistMode};
 use parking_lot::Mutex;
@@ -47,6 +48,8 @@ struct DbInner {
     clock: Arc<dyn Clock>,
     held: Mutex<Vec<Arc<dyn Held>>>,
     checkpoint: Mutex<()>,
+    opened: Instant,
+    /// When free space was last asked for, in milliseconds since `opened`.
     free_checked_ms: AtomicU64,
     free_bytes: AtomicU64,
 }
@@ -76,8 +79,9 @@ impl Db {
             clock,
             held: Mutex::default(),
             checkpoint: Mutex::default(),
+            opened: Instant::now(),
             free_checked_ms: AtomicU64::new(0),
-            free_bytes: AtomicU64::new(u64::MAX),
+            free_bytes: AtomicU64::new(free_bytes(path)),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -105,11 +109,28 @@ impl Db {
 
     /// Writes `batch` at once and whole, and syncs it to disk.
     pub(crate) fn write_synced(&self, batch: WriteBatch) -> Result<(), StoreError> {
+        if batch.is_empty() {
+            // The engine passes over an empty batch, and with it over the sync.
+            return self.inner.database.persist(PersistMode::SyncData).map_err(store_error);
+        }
         self.check_free()?;
         batch.durability(Some(PersistMode::SyncData)).commit().map_err(store_error)
     }
 
-    /// Registers state to be written by every [`Self::checkpoint`].
+    /// Writes `batch`, which only removes, like [`Self::write_synced`], but also where the disk is nearly full:
+    /// else nothing could make room there.
+    pub(crate) fn write_removals(&self, batch: WriteBatch) -> Result<(), StoreError> {
+        batch.durability(Some(PersistMode::SyncData)).commit().map_err(store_error)
+    }
+
+    /// Runs `work` while no checkpoint is under way: nothing is staged that is not settled.
+    pub(crate) fn between_checkpoints<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _one = self.inner.checkpoint.lock();
+        work()
+    }
+
+    /// Registers state to be written by every [`Self::checkpoint`]. It must not hold a [`Db`]: each would keep
+    /// the other, and the directory its lock.
     pub(crate) fn hold(&self, held: Arc<dyn Held>) {
         self.inner.held.lock().push(held);
     }
@@ -129,6 +150,11 @@ impl Db {
         result
     }
 
+    /// The clock this database was opened with.
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.inner.clock)
+    }
+
     /// The present moment by the clock this database was opened with.
     pub(crate) fn now(&self) -> Timestamp {
         self.inner.clock.now()
@@ -139,21 +165,33 @@ impl Db {
         self.inner.database.disk_space().unwrap_or(0)
     }
 
-    /// Refuses to write where the disk is nearly full. Asks the system at most once a second.
+    /// Refuses to write where the disk is nearly full. Asks the system at most once a second, by the
+    /// machine's time: the clock may be a simulation's.
     fn check_free(&self) -> Result<(), StoreError> {
-        let now = u64::try_from(self.now().as_ms()).unwrap_or(0);
-        let last = self.inner.free_checked_ms.load(Ordering::Relaxed);
-        if now.abs_diff(last) >= 1000 {
+        let now = u64::try_from(self.inner.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if now.saturating_sub(self.inner.free_checked_ms.load(Ordering::Relaxed)) >= 1000 {
             self.inner.free_checked_ms.store(now, Ordering::Relaxed);
-            let free = rustix::fs::statvfs(&self.inner.path).map_or(u64::MAX, |s| s.f_bavail.saturating_mul(s.f_frsize));
-            self.inner.free_bytes.store(free, Ordering::Relaxed);
+            self.inner.free_bytes.store(free_bytes(&self.inner.path), Ordering::Relaxed);
         }
         let (free, min) = (self.inner.free_bytes.load(Ordering::Relaxed), self.inner.config.disk_free_min);
         if free >= min {
             return Ok(());
         }
-        let message = format!("only {free} bytes are free on the disk of `{}`, {min} are needed", self.inner.path.display());
+        let message = format!(
+            "only {free} bytes are free on the disk of `{}`, {min} are needed",
+            self.inner.path.display()
+        );
         Err(StoreError::new(StoreErrorKind::Full, message))
     }
 }
 
+/// Bytes free on the disk of `path`; all there could be if the system does not say.
+fn free_bytes(path: &Path) -> u64 {
+    match rustix::fs::statvfs(path) {
+        Ok(disk) => disk.f_bavail.saturating_mul(disk.f_frsize),
+        Err(error) => {
+            tracing::warn!(%error, path = %path.display(), "free disk space is unknown");
+            u64::MAX
+        }
+    }
+}

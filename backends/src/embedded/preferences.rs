@@ -1,16 +1,19 @@
 //! Preference vectors: in memory, written behind with the offsets they follow from.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use fjall::{Keyspace, OwnedWriteBatch as WriteBatch};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 use rep_core::ports::StoreError;
 use rep_core::ports::preferences::{PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome};
 use rep_core::vector::dot;
-use rep_core::{ModelId, Position, Preference, ProductId, RecentAction, Timestamp, UnitVector, UserId};
+use rep_core::{
+    Clock, ModelId, Position, Preference, ProductId, RecentAction, Timestamp, UnitVector, UserId,
+};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
@@ -41,33 +44,37 @@ impl Default for PreferenceConfig {
 
 /// The preference store of a data directory.
 pub struct EmbeddedPreferences {
+    db: Db,
     shared: Arc<Shared>,
     hub: Hub<PreferenceChange>,
 }
 
 struct Shared {
     keyspace: Keyspace,
-    db: Db,
+    clock: Arc<dyn Clock>,
     config: PreferenceConfig,
     shards: Vec<RwLock<Shard>>,
-    staged: Mutex<Vec<UserId>>,
     hasher: ahash::RandomState,
 }
 
 #[derive(Default)]
 struct Shard {
     entries: HashMap<UserId, Cached, ahash::RandomState>,
-    /// Changed since the last checkpoint; these never leave the cache.
-    dirty: HashSet<UserId, ahash::RandomState>,
+    /// Changed since the last checkpoint.
+    dirty: Vec<UserId>,
+    /// Part of the checkpoint that is being written.
+    writing: Vec<UserId>,
 }
 
 struct Cached {
     preference: Arc<Preference>,
     stored_at: Timestamp,
+    dirty: bool,
+    writing: bool,
 }
 
 /// A preference as it is stored; the vector as it is in memory.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Stored {
     user_id: UserId,
     model: ModelId,
@@ -80,24 +87,85 @@ struct Stored {
     stored_at: Timestamp,
 }
 
+/// [`Stored`] to be written, without copies.
+#[derive(Serialize)]
+struct StoredRef<'a> {
+    user_id: &'a UserId,
+    model: &'a ModelId,
+    vector: Option<&'a [f32]>,
+    action_count: u64,
+    updated_at: Timestamp,
+    position: Option<Position>,
+    recent: &'a VecDeque<RecentAction>,
+    purchased: &'a VecDeque<ProductId>,
+    stored_at: Timestamp,
+}
+
 impl EmbeddedPreferences {
     pub(crate) fn open(db: &Db, config: PreferenceConfig) -> Result<Self, StoreError> {
         let shared = Arc::new(Shared {
             keyspace: db.keyspace("preferences")?,
-            db: db.clone(),
+            clock: db.clock(),
             config,
             shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
-            staged: Mutex::default(),
             hasher: ahash::RandomState::new(),
         });
         shared.warm()?;
         db.hold(Arc::clone(&shared) as Arc<dyn Held>);
-        Ok(Self { shared, hub: Hub::new() })
+        Ok(Self { db: db.clone(), shared, hub: Hub::new() })
     }
 
     /// Lets those leave the cache that nobody changed for the time to live, and the oldest over the bound.
     pub(crate) fn sweep(&self, now: Timestamp) {
-        self.shared.sweep(now);
+        let oldest = now.minus(self.shared.config.ttl);
+        for shard in &self.shared.shards {
+            let mut shard = shard.write();
+            shard.entries.retain(|_, cached| cached.stored_at >= oldest || cached.is_unsaved());
+            shard.trim(self.shared.shard_max());
+        }
+    }
+}
+
+impl Cached {
+    /// Whether the disk does not have it yet: then it must not leave the cache.
+    fn is_unsaved(&self) -> bool {
+        self.dirty || self.writing
+    }
+}
+
+impl Shard {
+    fn store(&mut self, user: UserId, preference: Preference, stored_at: Timestamp) {
+        let (preference, writing) = (Arc::new(preference), false);
+        match self.entries.entry(user) {
+            Entry::Occupied(mut entry) => {
+                let cached = entry.get_mut();
+                cached.preference = preference;
+                cached.stored_at = stored_at;
+                if !std::mem::replace(&mut cached.dirty, true) {
+                    self.dirty.push(entry.key().clone());
+                }
+            }
+            Entry::Vacant(entry) => {
+                self.dirty.push(entry.key().clone());
+                entry.insert(Cached { preference, stored_at, dirty: true, writing });
+            }
+        }
+    }
+
+    /// Lets the oldest leave that are over `max`, once they are an eighth over.
+    fn trim(&mut self, max: usize) {
+        if self.entries.len() <= max + max / 8 {
+            return;
+        }
+        let mut over = self.entries.len() - max;
+        let mut ages: Vec<Timestamp> = self.entries.values().map(|cached| cached.stored_at).collect();
+        let (_, cut, _) = ages.select_nth_unstable(over - 1);
+        let cut = *cut;
+        self.entries.retain(|_, cached| {
+            let leaves = over > 0 && cached.stored_at <= cut && !cached.is_unsaved();
+            over -= usize::from(leaves);
+            !leaves
+        });
     }
 }
 
@@ -107,68 +175,65 @@ impl Shared {
         &self.shards[usize::try_from(hash % SHARDS as u64).unwrap_or(0)]
     }
 
+    fn shard_max(&self) -> usize {
+        self.config.cached_max.div_ceil(SHARDS)
+    }
+
     /// Loads what changed within the time to live.
     fn warm(&self) -> Result<(), StoreError> {
-        let oldest = self.db.now().minus(self.config.ttl);
-        let mut count = 0;
+        let oldest = self.clock.now().minus(self.config.ttl);
         for entry in self.keyspace.iter() {
             let (_, value) = entry.into_inner().map_err(store_error)?;
             let (preference, stored_at) = from_stored(&value)?;
-            if stored_at >= oldest && count < self.config.cached_max {
-                count += 1;
-                let user = preference.user_id.clone();
-                let cached = Cached { preference: Arc::new(preference), stored_at };
-                self.shard(&user).write().entries.insert(user, cached);
+            if stored_at >= oldest {
+                self.keep(&mut self.shard(&preference.user_id).write(), Arc::new(preference), stored_at);
             }
         }
         Ok(())
+    }
+
+    /// Puts what was read from disk into the cache, if there is room.
+    fn keep(&self, shard: &mut Shard, preference: Arc<Preference>, stored_at: Timestamp) {
+        if shard.entries.len() < self.shard_max() {
+            let user = preference.user_id.clone();
+            shard.entries.insert(user, Cached { preference, stored_at, dirty: false, writing: false });
+        }
+    }
+
+    fn on_disk(&self, user: &UserId) -> Result<Option<Preference>, StoreError> {
+        let bytes = self.keyspace.get(user.as_str()).map_err(store_error)?;
+        bytes.map(|bytes| from_stored(&bytes).map(|(preference, _)| preference)).transpose()
     }
 
     fn read(&self, user: &UserId) -> Result<Option<Arc<Preference>>, StoreError> {
         if let Some(cached) = self.shard(user).read().entries.get(user) {
             return Ok(Some(Arc::clone(&cached.preference)));
         }
-        let Some(bytes) = self.keyspace.get(user.as_str()).map_err(store_error)? else { return Ok(None) };
-        let (preference, _) = from_stored(&bytes)?;
-        // A state stored meanwhile is newer than what was read, so it stands.
-        let cached = Cached { preference: Arc::new(preference), stored_at: self.db.now() };
+        // The lock is held while the disk is read, some microseconds: what is read cannot be overtaken by a
+        // write, an eviction or an erasure before it is in the cache.
         let mut shard = self.shard(user).write();
-        let entry = shard.entries.entry(user.clone()).or_insert(cached);
-        Ok(Some(Arc::clone(&entry.preference)))
+        if let Some(cached) = shard.entries.get(user) {
+            return Ok(Some(Arc::clone(&cached.preference)));
+        }
+        let Some(preference) = self.on_disk(user)?.map(Arc::new) else { return Ok(None) };
+        self.keep(&mut shard, Arc::clone(&preference), self.clock.now());
+        Ok(Some(preference))
     }
 
-    fn write(&self, preference: Preference) -> Result<StoreOutcome, StoreError> {
+    fn write(&self, preference: Preference, now: Timestamp) -> Result<StoreOutcome, StoreError> {
         let user = preference.user_id.clone();
-        let current = self.read(&user)?;
         let mut shard = self.shard(&user).write();
-        let fence = shard.entries.get(&user).map_or(current, |cached| Some(Arc::clone(&cached.preference)));
-        let fence = fence.and_then(|state| state.position);
+        let fence = match shard.entries.get(&user) {
+            Some(cached) => cached.preference.position,
+            None => self.on_disk(&user)?.and_then(|state| state.position),
+        };
         if let (Some(fence), Some(position)) = (fence, preference.position)
             && position.is_covered_by(fence)
         {
             return Ok(StoreOutcome::Stale);
         }
-        let cached = Cached { preference: Arc::new(preference), stored_at: self.db.now() };
-        shard.entries.insert(user.clone(), cached);
-        shard.dirty.insert(user);
+        shard.store(user, preference, now);
         Ok(StoreOutcome::Stored)
-    }
-
-    fn sweep(&self, now: Timestamp) {
-        let oldest = now.minus(self.config.ttl);
-        let per_shard = self.config.cached_max.div_ceil(SHARDS);
-        for shard in &self.shards {
-            let mut shard = shard.write();
-            let Shard { entries, dirty } = &mut *shard;
-            entries.retain(|user, cached| cached.stored_at >= oldest || dirty.contains(user));
-            if entries.len() > per_shard {
-                let mut ages: Vec<Timestamp> = entries.values().map(|c| c.stored_at).collect();
-                let over = entries.len() - per_shard;
-                let (_, cut, _) = ages.select_nth_unstable(over - 1);
-                let cut = *cut;
-                entries.retain(|user, cached| cached.stored_at > cut || dirty.contains(user));
-            }
-        }
     }
 
     fn each(&self, mut visit: impl FnMut(&Arc<Preference>)) {
@@ -180,24 +245,40 @@ impl Shared {
 
 impl Held for Shared {
     fn stage(&self, batch: &mut WriteBatch) -> Result<(), StoreError> {
-        let mut staged = self.staged.lock();
         for shard in &self.shards {
             let mut shard = shard.write();
-            for user in std::mem::take(&mut shard.dirty) {
-                if let Some(cached) = shard.entries.get(&user) {
+            let Shard { entries, dirty, writing } = &mut *shard;
+            for user in dirty.drain(..) {
+                // One that was erased and stored again stands twice in the list.
+                if let Some(cached) = entries.get_mut(&user)
+                    && std::mem::replace(&mut cached.dirty, false)
+                {
+                    cached.writing = true;
+                    writing.push(user);
+                }
+            }
+            for user in writing {
+                if let Some(cached) = entries.get(user) {
                     batch.insert(&self.keyspace, user.as_str(), to_stored(cached)?);
                 }
-                staged.push(user);
             }
         }
         Ok(())
     }
 
     fn settle(&self, written: bool) {
-        for user in self.staged.lock().drain(..) {
-            if !written {
-                self.shard(&user).write().dirty.insert(user);
+        for shard in &self.shards {
+            let mut shard = shard.write();
+            let Shard { entries, dirty, writing } = &mut *shard;
+            for user in writing.drain(..) {
+                if let Some(cached) = entries.get_mut(&user) {
+                    cached.writing = false;
+                    if !written && !std::mem::replace(&mut cached.dirty, true) {
+                        dirty.push(user);
+                    }
+                }
             }
+            shard.trim(self.shard_max());
         }
     }
 }
@@ -209,9 +290,10 @@ impl PreferenceStore for EmbeddedPreferences {
     }
 
     async fn store(&self, writes: Vec<PreferenceWrite>) -> Result<Vec<StoreOutcome>, StoreError> {
+        let now = self.shared.clock.now();
         let mut outcomes = Vec::with_capacity(writes.len());
         for write in writes {
-            let outcome = self.shared.write(write.preference)?;
+            let outcome = self.shared.write(write.preference, now)?;
             if outcome == StoreOutcome::Stored {
                 for change in write.changes {
                     let user = change.user_id.clone();
@@ -258,14 +340,21 @@ impl PreferenceStore for EmbeddedPreferences {
     }
 
     async fn erase(&self, user: &UserId) -> Result<bool, StoreError> {
-        let there = self.shared.read(user)?.is_some();
-        let mut shard = self.shared.shard(user).write();
-        shard.entries.remove(user);
-        shard.dirty.remove(user);
-        let mut batch = self.shared.db.batch();
-        batch.remove(&self.shared.keyspace, user.as_str());
-        self.shared.db.write_synced(batch)?;
-        Ok(there)
+        let (db, shared, user) = (self.db.clone(), Arc::clone(&self.shared), user.clone());
+        let erase = move || {
+            // A checkpoint under way may hold the state, and would write it behind the erasure.
+            db.between_checkpoints(|| {
+                let mut shard = shared.shard(&user).write();
+                let there = shard.entries.contains_key(&user)
+                    || shared.keyspace.contains_key(user.as_str()).map_err(store_error)?;
+                let mut batch = db.batch();
+                batch.remove(&shared.keyspace, user.as_str());
+                db.write_removals(batch)?;
+                shard.entries.remove(&user);
+                Ok(there)
+            })
+        };
+        tokio::task::spawn_blocking(erase).await.map_err(interrupted)?
     }
 
     fn changes(&self, user: &UserId) -> broadcast::Receiver<PreferenceChange> {
@@ -275,15 +364,15 @@ impl PreferenceStore for EmbeddedPreferences {
 
 fn to_stored(cached: &Cached) -> Result<Vec<u8>, StoreError> {
     let state = &*cached.preference;
-    let stored = Stored {
-        user_id: state.user_id.clone(),
-        model: state.model.clone(),
-        vector: state.vector.as_ref().map(|vector| vector.as_slice().to_vec()),
+    let stored = StoredRef {
+        user_id: &state.user_id,
+        model: &state.model,
+        vector: state.vector.as_ref().map(UnitVector::as_slice),
         action_count: state.action_count,
         updated_at: state.updated_at,
         position: state.position,
-        recent: state.recent.clone(),
-        purchased: state.purchased.clone(),
+        recent: &state.recent,
+        purchased: &state.purchased,
         stored_at: cached.stored_at,
     };
     encode(VERSION, &stored)
