@@ -52,53 +52,73 @@ impl Reader {
         }
     }
 
-    /// Takes over what changed in the group; gives partitions that must be released.
+    /// Takes over what changed in the group; gives partitions that must be released. After an error nothing
+    /// is taken over yet.
     fn follow_group(&mut self) -> Result<Vec<u32>, StoreError> {
         self.changed.mark_unchanged();
         let (owned, leaving) = self.group.partitions_of(self.member);
+        let taken_over: Result<Vec<(u32, u64)>, StoreError> = owned
+            .into_iter()
+            .filter(|partition| !self.next.contains_key(partition))
+            .map(|partition| {
+                let (begin, _) = self.store.bounds(self.topic, partition);
+                let committed = committed(&self.store, &self.group_name, self.topic, partition)?;
+                Ok((partition, committed.unwrap_or(begin).max(begin)))
+            })
+            .collect();
+        let taken_over = taken_over.inspect_err(|_| self.changed.mark_changed())?;
+        self.next.extend(taken_over);
         let revoked: Vec<u32> = leaving.into_iter().filter(|p| !self.leaving.contains(p)).collect();
         for partition in &revoked {
             self.next.remove(partition);
             self.leaving.push(*partition);
         }
-        for partition in owned {
-            if !self.next.contains_key(&partition) {
-                let (begin, _) = self.store.bounds(self.topic, partition);
-                let committed = committed(&self.store, &self.group_name, self.topic, partition)?;
-                self.next.insert(partition, committed.unwrap_or(begin).max(begin));
-            }
-        }
         Ok(revoked)
     }
 
-    /// What is there now, fairly from all partitions.
+    /// What is there now: an even share of each partition first, then more of those that have more. Moves on
+    /// only when all is read, so that neither an error nor a caller that stops waiting passes over a record.
     async fn fetch(&mut self, max: usize) -> Result<Vec<Record>, StoreError> {
-        let partitions: Vec<u32> = self.next.keys().copied().collect();
-        let mut records = Vec::new();
+        let mut waiting: Vec<(u32, u64)> =
+            self.next.iter().map(|(partition, next)| (*partition, *next)).collect();
         self.turn = self.turn.wrapping_add(1);
-        for i in 0..partitions.len() {
-            let partition = partitions[(i + self.turn) % partitions.len()];
-            let left = max - records.len();
-            if left == 0 {
-                break;
+        let turn = self.turn % waiting.len().max(1);
+        waiting.rotate_left(turn);
+        let mut records: Vec<Record> = Vec::new();
+        while !waiting.is_empty() && records.len() < max {
+            let mut have_more = Vec::new();
+            for (i, (partition, from)) in waiting.iter().copied().enumerate() {
+                let share = (max - records.len()).div_ceil(waiting.len() - i);
+                let found = match self.store.read_tail(self.topic, partition, from, share) {
+                    Some(found) => found,
+                    None => self.read_disk(partition, from, share).await,
+                };
+                let found = match found {
+                    Ok(found) => found,
+                    Err(error) if records.is_empty() => return Err(error),
+                    // What is there goes out first; the error is met again when it is this partition's turn.
+                    Err(_) => continue,
+                };
+                if let Some(last) = found.last() {
+                    have_more.push((partition, last.position.offset + 1));
+                }
+                records.extend(found);
             }
-            let share = left.div_ceil(partitions.len() - i);
-            let from = self.next.get(&partition).copied().unwrap_or(0);
-            let found = match self.store.read_tail(self.topic, partition, from, share) {
-                Some(found) => found?,
-                None => self.read_disk(partition, from, share).await?,
-            };
-            if let Some(last) = found.last() {
-                self.next.insert(partition, last.position.offset + 1);
+            waiting = have_more;
+        }
+        for of_partition in records.chunk_by(|a, b| a.position.partition == b.position.partition) {
+            if let Some(last) = of_partition.last() {
+                self.next.insert(last.position.partition, last.position.offset + 1);
             }
-            records.extend(found);
         }
         Ok(records)
     }
 
     async fn read_disk(&self, partition: u32, from: u64, max: usize) -> Result<Vec<Record>, StoreError> {
         let (store, topic) = (Arc::clone(&self.store), self.topic);
-        tokio::task::spawn_blocking(move || store.read_disk(topic, partition, from, max)).await.map_err(interrupted)?
+        tokio::task::spawn_blocking(move || store.read_disk(topic, partition, from, max))
+            .await
+            .map_err(interrupted)?
     }
 }
 
@@ -134,12 +154,16 @@ impl GroupReader for Reader {
             }
             let (_, end) = self.store.bounds(self.topic, *partition);
             if *offset > end {
-                return Err(invalid(format!("offset {offset} lies behind the end {end} of partition {partition}")));
+                return Err(invalid(format!(
+                    "offset {offset} lies behind the end {end} of partition {partition}"
+                )));
             }
         }
         let entries: Vec<(Vec<u8>, [u8; 8])> = offsets
             .iter()
-            .map(|(partition, offset)| (offset_key(&self.group_name, self.topic, *partition), offset.to_be_bytes()))
+            .map(|(partition, offset)| {
+                (offset_key(&self.group_name, self.topic, *partition), offset.to_be_bytes())
+            })
             .collect();
         let (store, topic) = (Arc::clone(&self.store), self.topic);
         let write = move || {

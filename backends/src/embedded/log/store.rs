@@ -57,7 +57,10 @@ impl LogStore {
     }
 
     fn topic(&self, topic: Topic) -> &TopicState {
-        self.topics.iter().find(|state| state.topic == topic).unwrap_or_else(|| unreachable!("every topic is there"))
+        self.topics
+            .iter()
+            .find(|state| state.topic == topic)
+            .unwrap_or_else(|| unreachable!("every topic is there"))
     }
 
     fn partition(&self, topic: Topic, partition: u32) -> Option<&Mutex<PartitionState>> {
@@ -107,10 +110,10 @@ impl LogStore {
             if state.tail.get(first).is_none_or(|batch| batch.base > offset) {
                 return None;
             }
-            let mut found = 0;
+            let mut found = 0_usize;
             let enough = |batch: &&Arc<StoredBatch>| {
                 let more = found < max;
-                found += batch.count as usize;
+                found += usize::try_from(batch.end() - batch.base.max(offset)).unwrap_or(usize::MAX);
                 more
             };
             state.tail.iter().skip(first).take_while(enough).cloned().collect()
@@ -121,7 +124,13 @@ impl LogStore {
     }
 
     /// Reads from disk; blocks.
-    pub(super) fn read_disk(&self, topic: Topic, partition: u32, offset: u64, max: usize) -> Result<Vec<Record>, StoreError> {
+    pub(super) fn read_disk(
+        &self,
+        topic: Topic,
+        partition: u32,
+        offset: u64,
+        max: usize,
+    ) -> Result<Vec<Record>, StoreError> {
         let (begin, end) = self.bounds(topic, partition);
         let offset = offset.max(begin);
         let mut records = Vec::new();
@@ -141,7 +150,12 @@ impl LogStore {
         Ok(records)
     }
 
-    fn base_at_or_before(&self, topic: Topic, partition: u32, offset: u64) -> Result<Option<u64>, StoreError> {
+    fn base_at_or_before(
+        &self,
+        topic: Topic,
+        partition: u32,
+        offset: u64,
+    ) -> Result<Option<u64>, StoreError> {
         let range = batch_key(topic, partition, 0)..=batch_key(topic, partition, offset);
         match self.batches.range(range).next_back() {
             Some(entry) => Ok(Some(base_of(&entry.key().map_err(store_error)?)?)),
@@ -157,7 +171,8 @@ impl LogStore {
             let (begin, end) = self.bounds(topic, partition);
             let mut writes = self.db.batch();
             let mut new_begin = begin;
-            for entry in self.batches.prefix(partition_prefix(topic, partition)) {
+            let range = batch_key(topic, partition, begin)..batch_key(topic, partition, end);
+            for entry in self.batches.range(range) {
                 let (key, value) = entry.into_inner().map_err(store_error)?;
                 let batch = StoredBatch::from_stored(base_of(&key)?, Bytes::from(value))?;
                 if batch.appended_at >= before || batch.end() >= end {
@@ -167,7 +182,7 @@ impl LogStore {
                 writes.remove(&self.batches, key);
             }
             if new_begin > begin {
-                self.db.write(writes)?;
+                self.db.write_removals(writes)?;
                 if let Some(state) = self.partition(topic, partition) {
                     state.lock().forget_before(new_begin);
                 }

@@ -18,6 +18,8 @@ use crate::embedded::error::invalid;
 const REQUESTS_MAX: usize = 1024;
 /// Records of one append.
 const RECORDS_MAX: usize = 100_000;
+/// Bytes of one append.
+const APPEND_BYTES_MAX: usize = 32 << 20;
 /// Bytes of all waiting appends, in KiB.
 const WAITING_KIB_MAX: u32 = 128 * 1024;
 /// Bytes that share one sync, at most by one append over.
@@ -50,7 +52,11 @@ impl Writer {
     }
 
     /// Appends once there is room; returns when all is durable.
-    pub(super) async fn append(&self, topic: Topic, records: Vec<NewRecord>) -> Result<Vec<Position>, StoreError> {
+    pub(super) async fn append(
+        &self,
+        topic: Topic,
+        records: Vec<NewRecord>,
+    ) -> Result<Vec<Position>, StoreError> {
         let bytes = checked_bytes(&records)?;
         if records.is_empty() {
             return Ok(Vec::new());
@@ -80,7 +86,10 @@ impl Drop for Writer {
 
 fn checked_bytes(records: &[NewRecord]) -> Result<usize, StoreError> {
     if records.len() > RECORDS_MAX {
-        return Err(invalid(format!("at most {RECORDS_MAX} records can be appended at once, got {}", records.len())));
+        return Err(invalid(format!(
+            "at most {RECORDS_MAX} records can be appended at once, got {}",
+            records.len()
+        )));
     }
     let mut total = 0;
     for record in records {
@@ -89,6 +98,9 @@ fn checked_bytes(records: &[NewRecord]) -> Result<usize, StoreError> {
             return Err(invalid(format!("a record must be at most {RECORD_BYTES_MAX} bytes, got {bytes}")));
         }
         total += bytes + 8;
+    }
+    if total > APPEND_BYTES_MAX {
+        return Err(invalid(format!("an append must be at most {APPEND_BYTES_MAX} bytes, got {total}")));
     }
     Ok(total)
 }
