@@ -1,16 +1,20 @@
 //! Actions as documents, the trace ids that were seen, and who cares about which product.
 //!
 //! Keyspaces: `behaviour` (user, time descending, trace id → document), `traces` (hash of trace id →
-//! position), `interest` (product, user, reason → time). Everything is written blind, in one batch a call;
-//! only the trace ids are read.
+//! position), `interest` (product, user, reason → time), `behaviour_count`. Everything is written blind, in
+//! one batch a call; only the trace ids are read.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use fjall::{Keyspace, OwnedWriteBatch as WriteBatch};
+use parking_lot::Mutex;
 use rep_core::ports::StoreError;
 use rep_core::ports::behaviour::{BehaviourDocument, BehaviourStore, HistoryPage, IndexOutcome, Interest};
-use rep_core::{ActionType, InterestReason, Position, ProductId, Timestamp, TraceId, UserAction, UserId, stable_hash128};
+use rep_core::{
+    ActionType, InterestReason, Position, ProductId, Timestamp, TraceId, UserAction, UserId, stable_hash128,
+};
 
 use super::codec::{decode, encode};
 use super::db::Db;
@@ -27,24 +31,43 @@ pub struct EmbeddedBehaviour {
     documents: Keyspace,
     traces: Keyspace,
     interest: Keyspace,
+    counts: Keyspace,
+    /// Documents kept. Locked by whoever writes, so that of two calls with one trace id one finds it new.
+    count: Arc<Mutex<u64>>,
 }
+
+/// Key of the one entry of `behaviour_count`.
+const COUNT_KEY: &str = "documents";
 
 impl EmbeddedBehaviour {
     pub(crate) fn open(db: &Db) -> Result<Self, StoreError> {
+        let counts = db.keyspace("behaviour_count")?;
+        let count = match counts.get(COUNT_KEY).map_err(store_error)? {
+            Some(bytes) => decode(VERSION, &bytes, "the count of behaviour documents")?,
+            None => 0,
+        };
         Ok(Self {
             db: db.clone(),
             documents: db.keyspace("behaviour")?,
             traces: db.keyspace("traces")?,
             interest: db.keyspace("interest")?,
+            counts,
+            count: Arc::new(Mutex::new(count)),
         })
     }
 
     fn index_blocking(&self, documents: &[BehaviourDocument]) -> Result<Vec<IndexOutcome>, StoreError> {
+        // What needs no lock is made before it: keys and bytes.
+        let encoded: Vec<([u8; 16], Vec<u8>)> = documents
+            .iter()
+            .map(|document| Ok((trace_key(&document.action.trace_id), encode(VERSION, document)?)))
+            .collect::<Result<_, StoreError>>()?;
         let mut batch = self.db.batch();
-        let mut together: HashMap<[u8; 16], Position, ahash::RandomState> = HashMap::default();
+        let mut together: HashMap<[u8; 16], Position, ahash::RandomState> =
+            HashMap::with_capacity_and_hasher(documents.len(), ahash::RandomState::new());
         let mut outcomes = Vec::with_capacity(documents.len());
-        for document in documents {
-            let trace = trace_key(&document.action.trace_id);
+        let mut count = self.count.lock();
+        for (document, (trace, bytes)) in documents.iter().zip(encoded) {
             let known = match together.get(&trace) {
                 Some(position) => Some(*position),
                 None => self.position(&trace)?,
@@ -55,14 +78,19 @@ impl EmbeddedBehaviour {
                 None => {
                     together.insert(trace, document.position);
                     batch.insert(&self.traces, trace, position_bytes(document.position));
-                    batch.insert(&self.documents, document_key(&document.action), encode(VERSION, document)?);
+                    batch.insert(&self.documents, document_key(&document.action), bytes);
                     self.note_interest(&mut batch, &document.action);
                     IndexOutcome::Created
                 }
             };
             outcomes.push(outcome);
         }
-        self.db.write(batch)?;
+        if !together.is_empty() {
+            let new_count = *count + together.len() as u64;
+            batch.insert(&self.counts, COUNT_KEY, encode(VERSION, &new_count)?);
+            self.db.write(batch)?;
+            *count = new_count;
+        }
         Ok(outcomes)
     }
 
@@ -92,7 +120,12 @@ impl EmbeddedBehaviour {
         }
     }
 
-    fn history_blocking(&self, user: &UserId, after: Option<Vec<u8>>, limit: usize) -> Result<HistoryPage, StoreError> {
+    fn history_blocking(
+        &self,
+        user: &UserId,
+        after: Option<Vec<u8>>,
+        limit: usize,
+    ) -> Result<HistoryPage, StoreError> {
         let prefix = user_prefix(user);
         let limit = limit.clamp(1, PAGE_MAX);
         let range = match after {
@@ -119,45 +152,71 @@ impl EmbeddedBehaviour {
         Ok(HistoryPage { items, next })
     }
 
-    fn interested_blocking(&self, product: &ProductId, since: Timestamp, limit: usize) -> Result<Vec<Interest>, StoreError> {
+    fn interested_blocking(
+        &self,
+        product: &ProductId,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Interest>, StoreError> {
         let prefix = [product.as_str().as_bytes(), &[0]].concat();
         let mut found: Vec<Interest> = Vec::new();
+        let strongest_first = |a: &Interest, b: &Interest| {
+            a.reason.cmp(&b.reason).then(b.at.cmp(&a.at)).then_with(|| a.user_id.cmp(&b.user_id))
+        };
+        let room = limit.saturating_mul(2).saturating_add(1024);
         for entry in self.interest.prefix(&prefix) {
             let (key, value) = entry.into_inner().map_err(store_error)?;
-            let (user, reason) = interest_of(&key[prefix.len()..])?;
             let at = <[u8; 8]>::try_from(&value[..]).map_err(|_| corrupt("an interest has no time"))?;
             let at = Timestamp::from_ms(i64::from_be_bytes(at));
             if at < since {
                 continue;
             }
+            let (user, reason) = interest_of(&key[prefix.len()..])?;
             // Keys of one user stand together, the strongest reason first.
             match found.last_mut() {
-                Some(last) if last.user_id == user => last.at = last.at.max(at),
-                _ => found.push(Interest { user_id: user, reason, at }),
+                Some(last) if last.user_id.as_str() == user => last.at = last.at.max(at),
+                _ => {
+                    if found.len() >= room {
+                        // All of one user are in by now, so those who cannot be among the first may go.
+                        found.select_nth_unstable_by(limit, strongest_first);
+                        found.truncate(limit);
+                    }
+                    let user_id = UserId::new(user).map_err(|_| corrupt("an interest key has no user"))?;
+                    found.push(Interest { user_id, reason, at });
+                }
             }
         }
-        found.sort_by(|a, b| a.reason.cmp(&b.reason).then(b.at.cmp(&a.at)).then_with(|| a.user_id.cmp(&b.user_id)));
+        found.sort_unstable_by(strongest_first);
         found.truncate(limit);
         Ok(found)
     }
 
     fn erase_blocking(&self, user: &UserId) -> Result<u64, StoreError> {
+        let mut count = self.count.lock();
         let mut batch = self.db.batch();
-        let mut count = 0;
+        let mut gone = 0;
         for entry in self.documents.prefix(user_prefix(user)) {
             let (key, value) = entry.into_inner().map_err(store_error)?;
-            if let Ok(document) = decode::<BehaviourDocument>(VERSION, &value, "a behaviour document")
-                && let Some(product) = &document.action.product_id
-            {
-                for (_, code) in REASONS {
-                    batch.remove(&self.interest, interest_key(product, user, code));
+            match decode::<BehaviourDocument>(VERSION, &value, "a behaviour document") {
+                Ok(document) => {
+                    if let Some(product) = &document.action.product_id {
+                        for (_, code) in REASONS {
+                            batch.remove(&self.interest, interest_key(product, user, code));
+                        }
+                    }
                 }
+                Err(error) => tracing::error!(%error, "an unreadable document is erased, its interest stays"),
             }
             batch.remove(&self.documents, key);
-            count += 1;
+            gone += 1;
         }
-        self.db.write_synced(batch)?;
-        Ok(count)
+        if gone > 0 {
+            let new_count = count.saturating_sub(gone);
+            batch.insert(&self.counts, COUNT_KEY, encode(VERSION, &new_count)?);
+            self.db.write_removals(batch)?;
+            *count = new_count;
+        }
+        Ok(gone)
     }
 
     async fn blocking<T: Send + 'static>(
@@ -184,7 +243,12 @@ impl BehaviourStore for EmbeddedBehaviour {
         self.blocking(move |store| keys.iter().map(|key| store.position(key)).collect()).await
     }
 
-    async fn history(&self, user: &UserId, cursor: Option<&str>, limit: usize) -> Result<HistoryPage, StoreError> {
+    async fn history(
+        &self,
+        user: &UserId,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<HistoryPage, StoreError> {
         let after = match cursor {
             Some(text) => Some([user_prefix(user), cursor_bytes(text)?].concat()),
             None => None,
@@ -193,7 +257,12 @@ impl BehaviourStore for EmbeddedBehaviour {
         self.blocking(move |store| store.history_blocking(&user, after, limit)).await
     }
 
-    async fn interested(&self, product: &ProductId, since: Timestamp, limit: usize) -> Result<Vec<Interest>, StoreError> {
+    async fn interested(
+        &self,
+        product: &ProductId,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Interest>, StoreError> {
         let product = product.clone();
         self.blocking(move |store| store.interested_blocking(&product, since, limit)).await
     }
@@ -204,7 +273,7 @@ impl BehaviourStore for EmbeddedBehaviour {
     }
 
     async fn count(&self) -> Result<u64, StoreError> {
-        Ok(u64::try_from(self.traces.approximate_len()).unwrap_or(u64::MAX))
+        Ok(*self.count.lock())
     }
 }
 
@@ -241,20 +310,21 @@ fn interest_key(product: &ProductId, user: &UserId, reason: u8) -> Vec<u8> {
     [product.as_str().as_bytes(), &[0], user.as_str().as_bytes(), &[0, reason]].concat()
 }
 
-fn interest_of(rest: &[u8]) -> Result<(UserId, InterestReason), StoreError> {
+fn interest_of(rest: &[u8]) -> Result<(&str, InterestReason), StoreError> {
     let bad = || corrupt("an interest key cannot be read");
-    let (user, code) = match rest {
-        [user @ .., 0, code] => (user, *code),
-        _ => return Err(bad()),
-    };
-    let user = std::str::from_utf8(user).ok().and_then(|text| UserId::new(text).ok()).ok_or_else(bad)?;
-    let reason = REASONS.into_iter().find(|(_, known)| *known == code).ok_or_else(bad)?.0;
+    let [user @ .., 0, code] = rest else { return Err(bad()) };
+    let user = std::str::from_utf8(user).map_err(|_| bad())?;
+    let reason = REASONS.into_iter().find(|(_, known)| known == code).ok_or_else(bad)?.0;
     Ok((user, reason))
 }
 
 fn cursor_bytes(text: &str) -> Result<Vec<u8>, StoreError> {
     let bad = || invalid("the cursor is not one of ours");
-    if text.len() < 18 || text.len() > 512 || !text.len().is_multiple_of(2) || !text.is_ascii() {
+    if text.len() < 18
+        || text.len() > 512
+        || !text.len().is_multiple_of(2)
+        || !text.bytes().all(|byte| byte.is_ascii_hexdigit())
+    {
         return Err(bad());
     }
     (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).map_err(|_| bad())).collect()
