@@ -1,14 +1,16 @@
 //! Inboxes: a shopper's items by number, what was told before, settings.
 
-use std::collections::HashMap;
-
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use fjall::Keyspace;
+use fjall::{Keyspace, OwnedWriteBatch as WriteBatch};
 use parking_lot::Mutex;
 use rep_core::ports::StoreError;
-use rep_core::ports::notifications::{Delivery, DeliveryOutcome, InboxItem, InboxPage, Notifications, Replay};
+use rep_core::ports::notifications::{
+    Delivery, DeliveryOutcome, InboxItem, InboxPage, Notifications, Replay,
+};
 use rep_core::{NotificationId, NotificationSettings, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
@@ -86,48 +88,72 @@ impl Shared {
     fn deliver(&self, deliveries: Vec<Delivery>) -> Result<Vec<DeliveryOutcome>, StoreError> {
         let _writing = self.writing.lock();
         let mut batch = self.db.batch();
-        let mut inboxes: HashMap<UserId, Inbox> = HashMap::new();
-        let mut together: HashMap<Vec<u8>, ()> = HashMap::new();
+        let mut inboxes: HashMap<UserId, (Inbox, Inbox)> = HashMap::new();
+        let mut together: HashSet<[u8; 16]> = HashSet::new();
         let mut outcomes = Vec::with_capacity(deliveries.len());
         for Delivery { notification, channels, at } in deliveries {
-            let user = notification.user_id.clone();
-            let key = delivered_key(&user, &notification.notification_id);
-            let known = together.contains_key(&key) || self.delivered.contains_key(&key).map_err(store_error)?;
-            if known {
+            let key = delivered_key(&notification.user_id, &notification.notification_id);
+            if together.contains(&key) || self.delivered.contains_key(key).map_err(store_error)? {
                 outcomes.push(DeliveryOutcome::Duplicate);
                 continue;
             }
-            let mut inbox = match inboxes.get(&user) {
-                Some(inbox) => *inbox,
-                None => self.inbox_of(&user)?,
+            let (_, inbox) = match inboxes.entry(notification.user_id.clone()) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => {
+                    let inbox = self.inbox_of(&notification.user_id)?;
+                    entry.insert((inbox, inbox))
+                }
             };
             inbox.last += 1;
             inbox.unread += 1;
             let sequence = inbox.last;
-            while inbox.last - inbox.first >= INBOX_ITEMS_MAX {
-                if self.item(&user, inbox.first)?.is_some_and(|item| item.read_at.is_none()) {
-                    inbox.unread = inbox.unread.saturating_sub(1);
-                }
-                batch.remove(&self.items, item_key(&user, inbox.first));
-                inbox.first += 1;
-            }
+            together.insert(key);
+            batch.insert(&self.delivered, key, sequence.to_be_bytes());
             let item = InboxItem { notification, sequence, delivered_at: at, channels, read_at: None };
-            batch.insert(&self.items, item_key(&user, sequence), encode(VERSION, &item)?);
-            batch.insert(&self.delivered, key.clone(), sequence.to_be_bytes());
-            together.insert(key, ());
-            inboxes.insert(user, inbox);
             outcomes.push(DeliveryOutcome::Delivered(item));
         }
-        for (user, inbox) in &inboxes {
+        for (user, (before, inbox)) in &mut inboxes {
+            self.make_room(user, *before, inbox, &mut batch)?;
             batch.insert(&self.inboxes, user.as_str(), encode(VERSION, inbox)?);
         }
-        self.db.write_synced(batch)?;
-        for outcome in &outcomes {
-            if let DeliveryOutcome::Delivered(item) = outcome {
-                self.hub.publish(&item.notification.user_id, item.clone());
+        let delivered = outcomes.iter().filter_map(|outcome| match outcome {
+            DeliveryOutcome::Delivered(item) => Some(item),
+            DeliveryOutcome::Duplicate => None,
+        });
+        for item in delivered.clone() {
+            let user = &item.notification.user_id;
+            // More may come in one call than an inbox keeps.
+            if inboxes.get(user).is_some_and(|(_, inbox)| item.sequence >= inbox.first) {
+                batch.insert(&self.items, item_key(user, item.sequence), encode(VERSION, item)?);
             }
         }
+        self.db.write_synced(batch)?;
+        for item in delivered {
+            self.hub.publish(&item.notification.user_id, item.clone());
+        }
         Ok(outcomes)
+    }
+
+    /// Lets the oldest items leave that the inbox has no room for; `before` is the inbox as it is on disk.
+    fn make_room(
+        &self,
+        user: &UserId,
+        before: Inbox,
+        inbox: &mut Inbox,
+        batch: &mut WriteBatch,
+    ) -> Result<(), StoreError> {
+        let first = inbox.first.max((inbox.last + 1).saturating_sub(INBOX_ITEMS_MAX));
+        for sequence in inbox.first..first {
+            let is_unread = if sequence > before.last {
+                true
+            } else {
+                batch.remove(&self.items, item_key(user, sequence));
+                self.item(user, sequence)?.is_some_and(|item| item.read_at.is_none())
+            };
+            inbox.unread = inbox.unread.saturating_sub(u64::from(is_unread));
+        }
+        inbox.first = first;
+        Ok(())
     }
 
     fn page(&self, user: &UserId, before: Option<u64>, limit: usize) -> Result<InboxPage, StoreError> {
@@ -149,26 +175,37 @@ impl Shared {
             // The shopper was erased, or this number is not from here.
             return Ok(Replay { items: Vec::new(), gap: true });
         }
-        let mut from = after + 1;
-        let mut gap = from < inbox.first;
-        let missing = usize::try_from(inbox.last - after).unwrap_or(usize::MAX);
-        if missing > limit {
-            gap = true;
-            from = inbox.last + 1 - u64::try_from(limit).unwrap_or(u64::MAX).min(inbox.last);
+        let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+        let from = (after + 1).max(inbox.first).max((inbox.last + 1).saturating_sub(limit));
+        let mut items: Vec<InboxItem> = Vec::new();
+        if from > inbox.last {
+            return Ok(Replay { items, gap: after < inbox.last });
         }
-        let mut items = Vec::new();
         for entry in self.items.range(item_key(user, from)..=item_key(user, inbox.last)) {
             let (_, value) = entry.into_inner().map_err(store_error)?;
             items.push(decode::<InboxItem>(VERSION, &value, "a notification")?);
         }
+        // Some may have left since the inbox was looked at.
+        let gap = items.first().is_none_or(|item| item.sequence > after + 1);
         Ok(Replay { items, gap })
     }
 
-    fn mark_read(&self, user: &UserId, id: &NotificationId, at: Timestamp) -> Result<Option<InboxItem>, StoreError> {
+    fn mark_read(
+        &self,
+        user: &UserId,
+        id: &NotificationId,
+        at: Timestamp,
+    ) -> Result<Option<InboxItem>, StoreError> {
         let _writing = self.writing.lock();
-        let Some(bytes) = self.delivered.get(delivered_key(user, id)).map_err(store_error)? else { return Ok(None) };
+        let Some(bytes) = self.delivered.get(delivered_key(user, id)).map_err(store_error)? else {
+            return Ok(None);
+        };
         let sequence = <[u8; 8]>::try_from(&bytes[..]).map_err(|_| corrupt("a delivery has no number"))?;
         let Some(mut item) = self.item(user, u64::from_be_bytes(sequence))? else { return Ok(None) };
+        if item.notification.notification_id != *id {
+            // After an erasure numbers begin anew: this one is another notification's now.
+            return Ok(None);
+        }
         if item.read_at.is_some() {
             return Ok(Some(item));
         }
@@ -194,7 +231,7 @@ impl Shared {
         // hashes, and say nothing about the person.
         batch.remove(&self.inboxes, user.as_str());
         batch.remove(&self.settings, user.as_str());
-        self.db.write_synced(batch)?;
+        self.db.write_removals(batch)?;
         Ok(count)
     }
 }
@@ -256,7 +293,7 @@ fn item_key(user: &UserId, sequence: u64) -> Vec<u8> {
     [user.as_str().as_bytes(), &[0], &sequence.to_be_bytes()].concat()
 }
 
-fn delivered_key(user: &UserId, id: &NotificationId) -> Vec<u8> {
+fn delivered_key(user: &UserId, id: &NotificationId) -> [u8; 16] {
     let text = [user.as_str().as_bytes(), &[0], id.as_str().as_bytes()].concat();
-    rep_core::stable_hash128(&text).to_be_bytes().to_vec()
+    rep_core::stable_hash128(&text).to_be_bytes()
 }

@@ -13,14 +13,14 @@ use rep_core::{DecayedSum, Position, ProductId, Timestamp};
 
 use super::codec::{decode, encode};
 use super::db::{Db, Held};
-use super::error::{invalid, store_error};
+use super::error::{corrupt, store_error};
 
 const VERSION: u8 = 1;
 /// How long a ranking is given out before it is made anew.
 const RANKING_AGE_MAX: Duration = Duration::from_secs(1);
 /// Products in the ranking that is kept; asking for more makes one each time.
 const RANKED_MAX: usize = 1000;
-/// Sums under this say nothing any more and are forgotten.
+/// Sums under this say nothing any more and are not ranked.
 const SUM_MIN: f64 = 1e-3;
 
 /// Popularity in a data directory.
@@ -65,7 +65,7 @@ impl EmbeddedPopularity {
         for entry in sums.iter() {
             let (key, value) = entry.into_inner().map_err(store_error)?;
             let id = std::str::from_utf8(&key).ok().and_then(|text| ProductId::new(text).ok());
-            let id = id.ok_or_else(|| invalid("a popularity key is no product id"))?;
+            let id = id.ok_or_else(|| corrupt("a popularity key is no product id"))?;
             state.sums.insert(id, decode(VERSION, &value, "a popularity sum")?);
         }
         for entry in fences.iter() {
@@ -95,7 +95,8 @@ impl Shared {
             .map(|(id, sum)| (id, sum.value_at(now, self.half_life)))
             .filter(|(_, value)| *value >= SUM_MIN)
             .collect();
-        let order = |a: &(&ProductId, f64), b: &(&ProductId, f64)| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(b.0));
+        let order =
+            |a: &(&ProductId, f64), b: &(&ProductId, f64)| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(b.0));
         if k < items.len() {
             items.select_nth_unstable_by(k, order);
             items.truncate(k);
@@ -159,7 +160,8 @@ impl Popularity for EmbeddedPopularity {
             return Ok(self.shared.ranked(k, now));
         }
         let mut ranking = self.shared.ranking.lock();
-        if ranking.items.is_empty() || now.since(ranking.made_at) >= RANKING_AGE_MAX || now < ranking.made_at {
+        if ranking.items.is_empty() || now.since(ranking.made_at) >= RANKING_AGE_MAX || now < ranking.made_at
+        {
             *ranking = Ranking { made_at: now, items: self.shared.ranked(RANKED_MAX, now) };
         }
         Ok(ranking.items.iter().take(k).cloned().collect())
