@@ -128,13 +128,17 @@ pub async fn commit_something(log: &dyn EventLog) {
     let record = NewRecord { key: key.clone().into(), value: "v".into() };
     let place = log.append(Topic::UserAction, vec![record]).await.unwrap()[0];
     let mut reader = log.subscribe(&unique("group"), Topic::UserAction).await.unwrap();
-    eventually("the partition is assigned", async || {
+    let deadline = Instant::now() + WAIT_MAX;
+    loop {
         let polled = reader.poll(1, Duration::from_millis(100)).await.unwrap();
         if let Polled::Revoking(partitions) = polled {
             reader.release(&partitions).await.unwrap();
         }
-        reader.assignment().contains(&place.partition).then_some(())
-    })
-    .await;
+        let own = reader.assignment();
+        if own.contains(&place.partition) {
+            break;
+        }
+        assert!(Instant::now() < deadline, "the partition is not assigned");
+    }
     reader.commit(&[(place.partition, place.offset + 1)]).await.unwrap();
 }

@@ -9,10 +9,10 @@ use rep_core::{
     UserAction,
 };
 
-fn id<T: std::str::FromStr>() -> impl Strategy<Value = T>
+fn id<T>() -> impl Strategy<Value = T>
 where
+    T: std::str::FromStr + std::fmt::Debug,
     T::Err: std::fmt::Debug,
-    T: std::fmt::Debug,
 {
     "[!-~가-힣]{1,40}".prop_map(|text| text.parse::<T>().unwrap())
 }
