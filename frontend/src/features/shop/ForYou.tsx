@@ -103,7 +103,7 @@ function Row({ item, rank, change, onOpen }: RowProps) {
         <span className={cx(css.rank, "num")}><span className="sr-only">{t("forYou.rank", { rank })}</span><span aria-hidden="true">{rank}</span></span>
         <ProductPicture product={item} className={css.art} />
         <span>
-          <span className={cx(css.name, "clip")} title={name}>{name}</span>
+          <span className={css.name} title={name}>{name}</span>
           <span className={cx(css.reason, "clip")} title={reason ? reasonText(reason, t) : undefined}>{item.category}{reason ? ` · ${shortReason(reason, t)}` : ""}</span>
         </span>
         <span className={cx(css.end, "num")}>

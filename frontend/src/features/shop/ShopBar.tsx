@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { type SyntheticEvent, useState } from "react";
+import { type SyntheticEvent, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { categoriesQuery } from "~/api/queries";
@@ -27,13 +27,23 @@ interface ShopBarProps {
 export function ShopBar({ userId, actionCount, category, query, recommended, acts, onSearch, onCategory }: ShopBarProps) {
   const { t } = useTranslation();
   const categories = useQuery(categoriesQuery);
+  const chips = useRef<HTMLDivElement>(null);
+  const loaded = categories.isSuccess;
+
+  // The chosen category may lie outside of what the strip shows.
+  useEffect(() => {
+    const strip = chips.current;
+    const chosen = strip?.querySelector<HTMLElement>("[aria-pressed=true]");
+    if (strip && chosen) strip.scrollTo({ left: chosen.offsetLeft - strip.clientWidth / 2 + chosen.clientWidth / 2, behavior: "smooth" });
+  }, [category, loaded]);
+
   return (
     <div>
       <div className={css.bar}>
         <SearchForm key={query} query={query} onSearch={onSearch} />
         <div className={css.who}><WhoPicker userId={userId} actionCount={actionCount} /></div>
       </div>
-      <div className={css.chips} role="group" aria-label={t("common.category")}>
+      <div ref={chips} className={css.chips} role="group" aria-label={t("common.category")}>
         <Chip pressed={!category} onPress={() => onCategory(undefined)}>{t("common.all")}</Chip>
         {categories.data?.items.map((one) => (
           <Chip key={one.category} pressed={category === one.category} count={one.count} onPress={() => onCategory(category === one.category ? undefined : one.category)}>{one.category}</Chip>

@@ -54,6 +54,9 @@ function ShopOf({ userId }: { userId: string }) {
     [loop, mark, navigate, client, userId],
   );
 
+  const { fetchNextPage } = browse;
+  const onMore = useCallback(() => void fetchNextPage(), [fetchNextPage]);
+
   const onSearch = (text: string) => {
     void navigate({ search: (before) => ({ ...before, q: text || undefined, item: undefined }) });
     if (text) void loop.act({ actionType: "SEARCH", productName: text, searchQuery: text });
@@ -83,7 +86,7 @@ function ShopOf({ userId }: { userId: string }) {
           marks={marks}
           error={q ? found.error : browse.error}
           onRetry={() => void (q ? found.refetch() : browse.refetch())}
-          onMore={!q && browse.hasNextPage ? () => void browse.fetchNextPage() : undefined}
+          onMore={!q && browse.hasNextPage ? onMore : undefined}
           loadingMore={browse.isFetchingNextPage}
           onAct={onAct}
         />

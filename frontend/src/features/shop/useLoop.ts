@@ -1,5 +1,5 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { useEffect, useMemo } from "react";
+import { useEffect, useLayoutEffect, useMemo } from "react";
 import { useTranslation } from "react-i18next";
 
 import { api, unwrap } from "~/api/client";
@@ -10,7 +10,7 @@ import { useStore } from "~/lib/store";
 
 import { ShopLoop } from "./loop";
 
-export const FOR_YOU_ITEMS = 10;
+export const FOR_YOU_ITEMS = 8;
 
 const CLOCKS = { wallMs: () => Date.now(), monotonicMs: () => performance.now() };
 
@@ -44,8 +44,8 @@ export function useLoop(userId: string) {
 
   const state = useStore(loop.state);
 
-  // The frame after the one in which React put the new list in place is the one that is seen.
-  useEffect(() => {
+  // The list stands in the page, not yet on the screen: a task after the next frame's callbacks runs behind its paint.
+  useLayoutEffect(() => {
     const frame = requestAnimationFrame(() => setTimeout(() => loop.painted(state.version), 0));
     return () => cancelAnimationFrame(frame);
   }, [loop, state.version]);
