@@ -2,12 +2,17 @@
 
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
 use axum::serve::ListenerExt;
+use rep_api::DeadlineListener;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+
+/// How long a connection may take nothing of what is written to it.
+const WRITE_WAIT: Duration = Duration::from_secs(10);
 
 /// A bound port.
 pub(crate) struct Listening {
@@ -36,11 +41,8 @@ impl Listening {
     pub(crate) fn serve(self, router: Router, shutdown: CancellationToken) -> impl Future<Output = anyhow::Result<()>> {
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         let name = self.name;
-        let listener = self.listener.tap_io(move |stream| {
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, name, "a connection waits for more to send");
-            }
-        });
+        // Tapping changes nothing: it is what makes a peer's address known through a listener of our own.
+        let listener = DeadlineListener::new(self.listener, WRITE_WAIT).tap_io(|_| {});
         async move {
             axum::serve(listener, service)
                 .with_graceful_shutdown(shutdown.cancelled_owned())

@@ -20,8 +20,8 @@ use crate::telemetry::{Quantiles, Telemetry, Window};
 /// Which group reads which topic.
 const GROUPS: [(&str, Topic); 3] =
     [("behaviour", Topic::UserAction), ("inventory", Topic::ProductInventory), ("notify", Topic::NotificationPush)];
-/// Over how many seconds rates are taken.
-const RATE_WINDOW_S: usize = 10;
+/// Over how many seconds rates and latencies are taken.
+const WINDOW_S: usize = 10;
 /// Records behind, in all partitions of a group, from which on it counts as degraded.
 const LAG_DEGRADED: u64 = 50_000;
 /// Dead letters shown.
@@ -147,14 +147,14 @@ impl StatusSource for Status {
             recommendations: of("rep_http_requests_total", &["route=/recommendations"]),
             searches: of("rep_http_requests_total", &["route=/search"]),
         };
-        let latency = |metric: &str, labels: &[&str]| latency(window.quantiles(metric, labels));
+        let latency = |metric: &str, labels: &[&str]| latency(window.quantiles(metric, labels, WINDOW_S));
         LiveStatus {
             at: self.clock.now(),
-            window_s: RATE_WINDOW_S as f64,
+            window_s: WINDOW_S as f64,
             mode: "embedded".to_owned(),
             model: ModelStatus { id: self.model.to_string(), dimensions: self.dimensions },
             products,
-            rates: flow(&|metric, labels| window.rate(metric, labels, RATE_WINDOW_S)),
+            rates: flow(&|metric, labels| window.rate(metric, labels, WINDOW_S)),
             totals: flow(&|metric, labels| window.total(metric, labels)),
             latency_ms: Latencies {
                 freshness: latency("rep_freshness_seconds", &["stage=vector", "since=event"]),

@@ -123,9 +123,10 @@ impl Window {
         ((sum(last, metric, labels) - sum(first, metric, labels)) / elapsed).max(0.0)
     }
 
-    /// What histogram `metric` (in seconds) recorded within the window, in milliseconds.
-    pub(crate) fn quantiles(&self, metric: &str, labels: &[&str]) -> Quantiles {
-        let (Some(first), Some(last)) = (self.samples.front(), self.samples.back()) else {
+    /// What histogram `metric` (in seconds) recorded over the last `seconds` at most, in milliseconds.
+    pub(crate) fn quantiles(&self, metric: &str, labels: &[&str], seconds: usize) -> Quantiles {
+        let first = self.samples.iter().rev().take(seconds + 1).last();
+        let (Some(first), Some(last)) = (first, self.samples.back()) else {
             return Quantiles::default();
         };
         let (old, new) = (merged(first, metric, labels), merged(last, metric, labels));
@@ -157,7 +158,9 @@ fn matches(series: &str, metric: &str, labels: &[&str]) -> bool {
 
 fn sum(sample: &Sample, metric: &str, labels: &[&str]) -> f64 {
     let from = metric.to_owned();
-    sample.totals.range(from..).take_while(|(s, _)| s.starts_with(metric)).filter(|(s, _)| matches(s, metric, labels)).map(|(_, v)| v).sum()
+    let named = sample.totals.range(from..).take_while(|(series, _)| series.starts_with(metric));
+    // Folded from zero: the sum of no floats is -0.
+    named.filter(|(series, _)| matches(series, metric, labels)).fold(0.0, |sum, (_, value)| sum + value)
 }
 
 fn merged(sample: &Sample, metric: &str, labels: &[&str]) -> Vec<(f64, f64)> {
@@ -213,10 +216,10 @@ mod tests {
         assert!((window.total("rep_x_total", &[]) - 35.0).abs() < 1e-9);
         assert!((window.rate("rep_x_total", &["role=a"], 60) - 10.0).abs() < 1e-9);
         assert!(window.rate("rep_x_total", &["role=d"], 60).abs() < 1e-9);
-        let q = window.quantiles("rep_y_seconds", &[]);
+        let q = window.quantiles("rep_y_seconds", &[], 60);
         assert_eq!((q.count, q.buckets.len()), (100, 3));
         assert!((q.p50.unwrap() - 1.0).abs() < 1e-9);
         assert!((q.p99.unwrap() - 9.82).abs() < 0.01);
-        assert_eq!(window.quantiles("rep_none_seconds", &[]), Quantiles::default());
+        assert_eq!(window.quantiles("rep_none_seconds", &[], 60), Quantiles::default());
     }
 }
