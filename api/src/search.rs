@@ -4,13 +4,17 @@ use futures::future::join;
 use rep_core::ports::StoreError;
 use rep_core::ports::catalog::Hit;
 use rep_core::ports::embedder::TextKind;
-use rep_core::ranking::{Asked, Candidates, Sources, Weights, fuse, reasons, select};
-use rep_core::{ProductFilter, ProductId, UnitVector, UserId};
+use rep_core::ranking::{Asked, Candidates, Ranking, Sources, Weights, fuse, reasons, select};
+use rep_core::{ProductFilter, UnitVector, UserId};
 use tokio::time::timeout;
 
 use crate::dto::recommendation::{RecommendedItem, Strategy};
 use crate::stages::Stages;
 use crate::state::ApiState;
+
+/// What nearness in meaning says against shared words. There is always a nearest product, however far: so
+/// the best few matches by words stand before what is near in meaning alone.
+const MEANING_WEIGHT: f32 = 0.95;
 
 /// What is asked.
 pub(crate) struct Ask {
@@ -61,9 +65,11 @@ pub(crate) async fn search(
 }
 
 fn matched(words: &[Hit], meaning: &[Hit]) -> Candidates {
-    let ids =
-        |hits: &[Hit]| hits.iter().map(|hit| hit.product.product_id.clone()).collect::<Vec<ProductId>>();
-    let fused = fuse(&[ids(words), ids(meaning)]);
+    let ranking = |hits: &[Hit], weight| {
+        let ids = hits.iter().map(|hit| hit.product.product_id.clone()).collect();
+        Ranking { ids, weight }
+    };
+    let fused = fuse(&[ranking(words, 1.0), ranking(meaning, MEANING_WEIGHT)]);
     let mut candidates = Candidates::with_capacity(fused.len());
     for hit in words {
         candidates.propose(&hit.product, Sources { words: true, ..Sources::default() });

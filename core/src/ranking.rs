@@ -14,7 +14,7 @@ mod source;
 use std::sync::Arc;
 
 pub use eligibility::{Eligibility, JustSeen};
-pub use fusion::{Fused, RRF_K, fuse};
+pub use fusion::{Fused, RRF_K, Ranking, fuse};
 pub use reason::{Asked, Reason, ReasonKind, Trace, reasons};
 pub use select::{Explain, Ranked, SUNK_SCORE, select};
 pub use source::Candidates;
