@@ -3,15 +3,21 @@
 //! Start at [`VectorIndex`] and [`LexicalIndex`]; both know products by their ids and what filters ask of
 //! them, nothing else.
 
+pub mod bench;
 mod exact;
 mod fields;
+mod graph;
 mod kernel;
 mod lexical;
+mod plan;
 mod quantise;
+mod random;
 mod rows;
+mod store;
 mod top;
+mod upkeep;
 mod vectors;
 
 pub use kernel::Kernel;
 pub use lexical::LexicalIndex;
-pub use vectors::{Neighbour, VectorIndex, WidthError};
+pub use vectors::{GRAPH_VECTORS_MIN, GraphConfig, Neighbour, VectorIndex, WidthError};

@@ -7,6 +7,8 @@
 
 mod support;
 
+use std::time::Duration;
+
 use rep_consumers::behaviour::BehaviourConfig;
 use rep_core::{ActionType, Topic};
 use support::events::{action, search, trace_id};
@@ -37,6 +39,8 @@ fn feed(world: &World) {
 fn config() -> BehaviourConfig {
     let mut config = BehaviourConfig { bulk_documents: 8, ..BehaviourConfig::default() };
     config.consume.records_max = 11;
+    // With calls of 3 ms, commits fall between batches.
+    config.consume.commit_interval = Duration::from_millis(10);
     config
 }
 
@@ -59,6 +63,7 @@ async fn run_once(world: &World, role: Running) -> bool {
 async fn crash_every(steps: u32, rolls_back: bool) -> u32 {
     let world = World::with_products(6);
     feed(&world);
+    world.faults.slow(Duration::from_millis(3));
     let expected = offline(&world.codec, &world.log.all(Topic::UserAction));
     let context = format!("crash every {steps} steps, roll back {rolls_back}");
     let mut crashes = 0;
@@ -92,7 +97,7 @@ async fn crash_every(steps: u32, rolls_back: bool) -> u32 {
 #[tokio::test(start_paused = true)]
 async fn a_crash_at_any_step_loses_and_doubles_nothing() {
     let mut crashes = 0;
-    for steps in 0..90 {
+    for steps in 0..160 {
         for rolls_back in [false, true] {
             crashes += crash_every(steps, rolls_back).await;
         }

@@ -133,7 +133,7 @@ impl Catalog for EmbeddedCatalog {
         filter: &ProductFilter,
     ) -> Result<Vec<Hit>, StoreError> {
         self.shared.index.check(vector).map_err(width_error)?;
-        if self.shared.index.is_quick(filter) {
+        if self.shared.index.is_quick(k, filter) {
             return self.shared.nearest(vector, k, filter);
         }
         let _permit = self.scans.acquire().await.map_err(|_| invalid("the catalogue is closed"))?;

@@ -6,6 +6,7 @@ use rep_core::{ProductFilter, UnitVector};
 use super::fields::Criteria;
 use super::quantise::Quantised;
 use super::rows::{Rows, Slot};
+use super::store::Store;
 use super::top::Top;
 use super::vectors::Neighbour;
 
@@ -28,7 +29,12 @@ impl<'a> Search<'a> {
 
     /// Candidates that f32 looks at: int8 puts the true tenth well within the first seventy.
     pub(crate) fn candidates(&self) -> usize {
-        self.k.saturating_mul(4).saturating_add(32)
+        Self::candidates_for(self.k)
+    }
+
+    /// The same for any `k`.
+    pub(crate) fn candidates_for(k: usize) -> usize {
+        k.saturating_mul(4).saturating_add(32)
     }
 
     /// The final answer out of candidates, which may repeat.
@@ -63,30 +69,32 @@ pub(crate) fn at_once(rows: &Rows, search: &Search<'_>) -> Vec<Neighbour> {
 
 /// Scans with the lock given back from time to time. `None` in the rare case that so many candidates changed
 /// meanwhile that too few are left.
-pub(crate) fn in_parts(rows: &RwLock<Rows>, search: &Search<'_>) -> Option<Vec<Neighbour>> {
-    let locked = rows.read();
+pub(crate) fn in_parts(store: &RwLock<Store>, search: &Search<'_>) -> Option<Vec<Neighbour>> {
+    let guard = store.read();
+    let locked = &guard.rows;
     let Some(criteria) = locked.criteria(search.filter) else { return Some(Vec::new()) };
     let listed = criteria.category.map(|category| locked.of_category(category));
     let end = listed.map_or(locked.slots(), <[Slot]>::len);
     if end <= SCAN_SLOTS {
-        return Some(at_once(&locked, search));
+        return Some(at_once(locked, search));
     }
     // Lists are reordered by removals, so this one is copied; slots stay where they are.
     let listed = listed.map(<[Slot]>::to_vec);
     let version = locked.version();
-    drop(locked);
+    drop(guard);
 
     let passing = (&criteria, search.filter);
     let mut top = Top::new(search.candidates().min(end));
     for start in (0..end).step_by(SCAN_SLOTS) {
         let part = start..end.min(start + SCAN_SLOTS);
-        let rows = rows.read();
+        let rows = &store.read().rows;
         match &listed {
             Some(slots) => rows.scan(slots[part].iter().copied(), &search.codes, passing, &mut top),
             None => rows.scan(part.start as Slot..part.end as Slot, &search.codes, passing, &mut top),
         }
     }
-    let rows = rows.read();
+    let guard = store.read();
+    let rows = &guard.rows;
     if rows.version() != version {
         // A vector set meanwhile may stand in a slot that was passed already: look at those again.
         rows.scan(rows.filled_since(version).into_iter(), &search.codes, passing, &mut top);
@@ -94,6 +102,6 @@ pub(crate) fn in_parts(rows: &RwLock<Rows>, search: &Search<'_>) -> Option<Vec<N
     let candidates: Vec<Slot> =
         top.finish(|a, b| rows.by_id(a, b)).into_iter().map(|(_, slot)| slot).collect();
     let seen = candidates.len();
-    let found = search.finish(&rows, &criteria, candidates);
+    let found = search.finish(rows, &criteria, candidates);
     (found.len() == search.k.min(seen)).then_some(found)
 }

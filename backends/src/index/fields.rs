@@ -80,6 +80,16 @@ impl Criteria {
             && fields.price_minor <= self.price_minor_max
             && fields.stock >= self.stock_min
     }
+
+    /// Whether all that is asked for is a category, or nothing.
+    pub(crate) fn only_category(&self) -> bool {
+        self.price_minor_min == i64::MIN && self.price_minor_max == i64::MAX && self.stock_min == 0
+    }
+
+    /// Whether nothing is asked for.
+    pub(crate) fn is_open(&self) -> bool {
+        self.category.is_none() && self.only_category()
+    }
 }
 
 #[cfg(test)]

@@ -20,6 +20,19 @@ impl Quantised {
     }
 }
 
+/// A quantised vector, wherever it stands.
+#[derive(Clone, Copy)]
+pub(crate) struct Probe<'a> {
+    pub(crate) codes: &'a [Line],
+    pub(crate) scale: f32,
+}
+
+impl<'a> From<&'a Quantised> for Probe<'a> {
+    fn from(made: &'a Quantised) -> Self {
+        Self { codes: &made.codes, scale: made.scale }
+    }
+}
+
 /// Writes the codes of `[D]` finite numbers into `[lines_for(D)]` zeroed or reused lines; gives the scale.
 pub(crate) fn quantise(numbers: &[f32], codes: &mut [Line]) -> f32 {
     let greatest = numbers.iter().fold(0.0_f32, |max, x| max.max(x.abs()));

@@ -7,14 +7,14 @@ use rep_core::{ProductFilter, ProductId, UnitVector};
 
 use super::fields::{Categories, Criteria, Fields};
 use super::kernel::{DOTS_MAX, Kernel, Line, dots, lines_for, prefetch};
-use super::quantise::Quantised;
+use super::quantise::{Probe, Quantised};
 use super::top::Top;
 
 /// Number of a vector's place; given anew once its vector has gone and nothing points to it.
 pub(crate) type Slot = u32;
 
 /// Slots that are allocated together: growing never moves codes. 3 MiB at 768 dimensions.
-const SEGMENT_SLOTS: usize = 4096;
+pub(crate) const SEGMENT_SLOTS: usize = 16384;
 
 /// All vectors of an index.
 pub(crate) struct Rows {
@@ -27,6 +27,8 @@ pub(crate) struct Rows {
     ids: Vec<Option<ProductId>>,
     /// When the slot was last filled, as a number of [`Self::version`].
     filled: Vec<u64>,
+    /// A bit for each slot that may be found: what a walk through the graph asks most.
+    live: Vec<u64>,
     /// Where the slot stands in its category's list.
     places: Vec<u32>,
     by_category: Vec<Vec<Slot>>,
@@ -48,6 +50,7 @@ impl Rows {
             vectors: Vec::new(),
             ids: Vec::new(),
             filled: Vec::new(),
+            live: Vec::new(),
             places: Vec::new(),
             by_category: Vec::new(),
             categories: Categories::default(),
@@ -119,6 +122,11 @@ impl Rows {
         &self.codes[slot / SEGMENT_SLOTS][at..at + self.lines]
     }
 
+    /// The same, with its scale.
+    pub(crate) fn probe(&self, slot: Slot) -> Probe<'_> {
+        Probe { codes: self.codes(slot), scale: self.scale(slot) }
+    }
+
     /// Puts a vector that is not there yet into a slot.
     pub(crate) fn insert(
         &mut self,
@@ -137,6 +145,7 @@ impl Rows {
         self.filled[at] = self.version;
         self.slot_of.insert(id.clone(), slot);
         self.ids[at] = Some(id);
+        self.live[at / 64] |= 1 << (at % 64);
         self.enter(slot, fields);
         slot
     }
@@ -145,6 +154,7 @@ impl Rows {
     pub(crate) fn remove(&mut self, id: &ProductId) -> Option<Slot> {
         let slot = self.slot_of.remove(id)?;
         self.leave(slot);
+        self.live[slot as usize / 64] &= !(1 << (slot % 64));
         self.ids[slot as usize] = None;
         self.vectors[slot as usize] = None;
         Some(slot)
@@ -176,6 +186,7 @@ impl Rows {
         self.vectors.push(None);
         self.ids.push(None);
         self.filled.push(0);
+        self.live.resize(slot / 64 + 1, 0);
         self.places.push(0);
         slot as Slot
     }
@@ -198,6 +209,38 @@ impl Rows {
             self.places[*moved as usize] = place;
         }
         self.fields[slot as usize] = Fields::NOTHING;
+    }
+
+    /// Whether the slot holds a vector that may be found.
+    pub(crate) fn is_live(&self, slot: Slot) -> bool {
+        self.live[slot as usize / 64] >> (slot % 64) & 1 == 1
+    }
+
+    /// Slots that may be found.
+    pub(crate) fn live_slots(&self) -> impl Iterator<Item = Slot> + '_ {
+        (0..self.slots() as Slot).filter(|slot| self.is_live(*slot))
+    }
+
+    /// The approximate cosine of a slot to the probe.
+    pub(crate) fn similarity(&self, probe: Probe<'_>, slot: Slot) -> f32 {
+        let mut dotted = [0; DOTS_MAX];
+        dots(self.kernel, probe.codes, &[self.codes(slot)], &mut dotted);
+        dotted[0] as f32 * probe.scale * self.scale(slot)
+    }
+
+    /// Fills `similarities` with those of `slots`, in their order.
+    pub(crate) fn similarities(&self, probe: Probe<'_>, slots: &[Slot], similarities: &mut Vec<f32>) {
+        similarities.clear();
+        for slots in slots.chunks(DOTS_MAX) {
+            let mut batch: [&[Line]; DOTS_MAX] = [&[]; DOTS_MAX];
+            let mut dotted = [0; DOTS_MAX];
+            for (row, slot) in batch.iter_mut().zip(slots) {
+                *row = self.codes(*slot);
+            }
+            dots(self.kernel, probe.codes, &batch[..slots.len()], &mut dotted);
+            let scaled = slots.iter().zip(dotted).map(|(slot, dot)| dot as f32 * probe.scale * self.scale(*slot));
+            similarities.extend(scaled);
+        }
     }
 
     /// Order of the ids of two slots; slots without an id come last.

@@ -7,5 +7,6 @@ mod disk;
 mod fold;
 mod kill;
 mod log_model;
+mod speed;
 mod store;
 mod upkeep;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use rep_core::ports::{StoreError, StoreErrorKind};
@@ -13,6 +14,8 @@ struct State {
     failing: HashMap<String, (StoreErrorKind, u32)>,
     /// Calls so far, by operation.
     calls: HashMap<String, u32>,
+    /// How long each call takes.
+    latency: Duration,
     /// Steps left until the crash: each call is two, one before and one after its effect.
     fuse: Option<u32>,
 }
@@ -43,6 +46,11 @@ impl Faults {
         self.state.lock().calls.get(operation).copied().unwrap_or(0)
     }
 
+    /// Makes every call take its time, so that what runs side by side interleaves.
+    pub fn slow(&self, latency: Duration) {
+        self.state.lock().latency = latency;
+    }
+
     pub fn crash_after(&self, steps: Option<u32>) {
         self.state.lock().fuse = steps;
     }
@@ -54,6 +62,10 @@ impl Faults {
     /// Before an effect.
     pub async fn enter(&self, operation: &str) -> Result<(), StoreError> {
         self.burn().await;
+        let latency = self.state.lock().latency;
+        if !latency.is_zero() {
+            tokio::time::sleep(latency).await;
+        }
         let mut state = self.state.lock();
         *state.calls.entry(operation.to_owned()).or_default() += 1;
         match state.failing.get_mut(operation) {

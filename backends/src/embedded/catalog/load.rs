@@ -11,7 +11,7 @@ use rep_core::{ModelId, Product, ProductId, UnitVector, stable_hash128};
 use super::memory::Memory;
 use super::stored;
 use crate::embedded::error::{invalid, store_error};
-use crate::index::VectorIndex;
+use crate::index::{GraphConfig, VectorIndex};
 
 /// Vectors of the one model, each with the hash of its text.
 type Vectors = HashMap<ProductId, (u128, UnitVector), ahash::RandomState>;
@@ -24,7 +24,7 @@ pub(super) fn load(
     dimensions: usize,
 ) -> Result<(Memory, VectorIndex), StoreError> {
     let started = Instant::now();
-    let index = VectorIndex::new(dimensions);
+    let index = VectorIndex::new(dimensions, GraphConfig::default());
     let (memory, vectors) = std::thread::scope(|scope| {
         let vectors = scope.spawn(|| read_vectors(vectors, model, dimensions));
         let memory = read_products(products, &index);

@@ -1,0 +1,81 @@
+//! Exact or by the graph: whichever is estimated to cost less.
+
+use super::exact::Search;
+use super::fields::Criteria;
+use super::rows::Slot;
+use super::store::Store;
+
+/// Least candidates the graph keeps: recall of ten at 0.99 and more where measured.
+const WIDTH_MIN: usize = 96;
+/// Vectors compared for each candidate kept, as measured between 10^5 and 10^6.
+const COMPARISONS_PER_WIDTH: f64 = 16.0;
+/// Slots looked at to estimate what share passes a filter.
+const SAMPLE: usize = 128;
+/// Time to look at a slot's fields, in ns.
+const FIELDS_NS: f64 = 1.5;
+/// Time for a line of 64 codes in a scan, and in a walk through the graph, which waits for memory, in ns.
+const SCAN_LINE_NS: f64 = 4.0;
+const WALK_LINE_NS: f64 = 7.0;
+/// Time for one candidate that f32 decides on, in ns.
+const RESCORE_NS: f64 = 400.0;
+
+/// How a search goes about it.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Route {
+    /// Looks at all that passes.
+    Exact,
+    /// Through the graph.
+    Graph {
+        /// Candidates kept.
+        width: usize,
+        /// Comparisons after which looking at all would have been cheaper.
+        comparisons_max: usize,
+        /// Looked at one by one: not in the graph yet.
+        pending: Vec<Slot>,
+    },
+}
+
+/// A route and what it should cost, in ns.
+pub(crate) struct Plan {
+    pub(crate) route: Route,
+    pub(crate) cost_ns: f64,
+}
+
+/// The cheaper way for `search` with `criteria`.
+pub(crate) fn plan(store: &Store, k: usize, criteria: &Criteria, lines: usize) -> Plan {
+    let rows = &store.rows;
+    let listed = criteria.category.map(|category| rows.of_category(category));
+    let looked_at = listed.map_or(rows.slots(), <[Slot]>::len);
+    let slot_at = |at: usize| listed.map_or(at as Slot, |slots| slots[at]);
+    let passing = if criteria.only_category() {
+        listed.map_or(rows.live(), <[Slot]>::len) as f64
+    } else {
+        let step = looked_at.div_ceil(SAMPLE).max(1);
+        let sampled = (0..looked_at).step_by(step);
+        let count = sampled.len().max(1);
+        let passed = sampled.filter(|at| criteria.admit(rows.fields(slot_at(*at)))).count();
+        // One that passed unseen: an estimate of none would promise a scan for nothing.
+        looked_at as f64 * (passed.max(1) as f64 / count as f64)
+    };
+    let scan_ns = SCAN_LINE_NS * lines as f64;
+    let rescore_ns = Search::candidates_for(k) as f64 * RESCORE_NS;
+    let exact_ns = looked_at as f64 * FIELDS_NS + passing * scan_ns + rescore_ns;
+    let exact = Plan { route: Route::Exact, cost_ns: exact_ns };
+    if store.graph.is_none() {
+        return exact;
+    }
+    let width = WIDTH_MIN.max(k.saturating_mul(2));
+    let share = (passing / rows.live().max(1) as f64).clamp(1e-6, 1.0);
+    let walk_ns = WALK_LINE_NS * lines as f64;
+    let graph_ns = width as f64 / share * COMPARISONS_PER_WIDTH * walk_ns + rescore_ns;
+    if graph_ns >= exact_ns {
+        return exact;
+    }
+    let pending = store.pending.lock();
+    let cost_ns = graph_ns + pending.members().len() as f64 * scan_ns;
+    if cost_ns >= exact_ns {
+        return exact;
+    }
+    let comparisons_max = (exact_ns / walk_ns) as usize;
+    Plan { route: Route::Graph { width, comparisons_max, pending: pending.members().to_vec() }, cost_ns }
+}
