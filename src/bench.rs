@@ -90,7 +90,10 @@ fn all(quick: bool) -> anyhow::Result<ExitCode> {
 /// The machine, for the record.
 fn machine() -> Value {
     let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpuinfo.lines().find_map(|l| l.strip_prefix("model name")).map(|l| l.trim_start_matches([' ', '\t', ':']).to_owned());
+    let model = cpuinfo
+        .lines()
+        .find_map(|l| l.strip_prefix("model name"))
+        .map(|l| l.trim_start_matches([' ', '\t', ':']).to_owned());
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     json!({"machine": {"cpu": model, "cores": cores, "os": std::env::consts::OS, "version": env!("CARGO_PKG_VERSION")}})
 }
@@ -105,7 +108,10 @@ struct Latencies(Histogram<u64>);
 
 impl Latencies {
     fn new() -> Self {
-        Self(Histogram::new_with_bounds(1, 60_000_000, 3).unwrap_or_else(|_| unreachable!("the bounds are valid")))
+        Self(
+            Histogram::new_with_bounds(1, 60_000_000, 3)
+                .unwrap_or_else(|_| unreachable!("the bounds are valid")),
+        )
     }
 
     fn record(&mut self, latency: Duration) {

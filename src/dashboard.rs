@@ -26,7 +26,8 @@ pub(crate) fn router(api: Router, simulator: Router) -> Router {
 
 /// The request as it reads without `/api` before its path.
 fn below_api(mut request: Request<Body>) -> Request<Body> {
-    let path = request.uri().path_and_query().and_then(|path| path.as_str().strip_prefix("/api")?.parse().ok());
+    let path =
+        request.uri().path_and_query().and_then(|path| path.as_str().strip_prefix("/api")?.parse().ok());
     if let Some(uri) = path {
         *request.uri_mut() = uri;
     }
@@ -40,7 +41,8 @@ fn file(uri: &Uri) -> Response {
         let forever = path.starts_with("assets/");
         let cache = if forever { "public, max-age=31536000, immutable" } else { "no-cache" };
         let mime = found.metadata.mimetype().to_owned();
-        return ([(header::CONTENT_TYPE, mime), (header::CACHE_CONTROL, cache.to_owned())], found.data).into_response();
+        return ([(header::CONTENT_TYPE, mime), (header::CACHE_CONTROL, cache.to_owned())], found.data)
+            .into_response();
     }
     if path.starts_with("assets/") {
         return StatusCode::NOT_FOUND.into_response();

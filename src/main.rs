@@ -1,5 +1,7 @@
 //! `rep`: everything of REP in one binary. Reads the command line, hands over to the command.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test stops where something is missing"))]
+
 mod bench;
 mod cli;
 mod config;

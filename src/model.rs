@@ -74,7 +74,10 @@ fn show(bar: &ProgressBar, progress: &Progress) {
             bar.set_position(*bytes);
         }
         Progress::Retrying { file, attempt, wait, reason } => {
-            bar.println(format!("{file}: attempt {attempt} failed ({reason}); next in {:.1} s", wait.as_secs_f64()));
+            bar.println(format!(
+                "{file}: attempt {attempt} failed ({reason}); next in {:.1} s",
+                wait.as_secs_f64()
+            ));
         }
         Progress::Verified { .. } | Progress::Installed { .. } => {}
     }
@@ -84,7 +87,8 @@ fn bench(store: &ModelStore, model: &str, other: Option<&str>, json: bool) -> an
     let open = |name: &str| store.resolve(name).with_context(|| format!("model `{name}`"));
     let (first, second) = (open(model)?, other.map(open).transpose()?);
     let models: Vec<ModelDir> = std::iter::once(first).chain(second).collect();
-    let report = rep_embedder::bench::bench(&models, &BenchOptions::default(), &mut |step| eprintln!("{step}"))?;
+    let report =
+        rep_embedder::bench::bench(&models, &BenchOptions::default(), &mut |step| eprintln!("{step}"))?;
     if json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
@@ -114,7 +118,9 @@ fn print_report(report: &BenchReport) {
 pub(crate) fn choose(settings: &Settings) -> anyhow::Result<ModelDir> {
     let store = ModelStore::in_cache();
     if let Some(name) = &settings.model {
-        return store.resolve(name).with_context(|| format!("model `{name}` cannot be used; `rep model list` shows what is there"));
+        return store
+            .resolve(name)
+            .with_context(|| format!("model `{name}` cannot be used; `rep model list` shows what is there"));
     }
     let Some(name) = MODELS_DEFAULT.into_iter().find(|name| store.is_installed(name)) else {
         anyhow::bail!(
@@ -141,5 +147,6 @@ pub(crate) fn load(model: &ModelDir, settings: &Settings) -> anyhow::Result<Onnx
         workers: settings.embed_workers,
         ..EmbedderOptions::default()
     };
-    OnnxEmbedder::load(model, options).with_context(|| format!("model `{}` cannot be loaded", model.path().display()))
+    OnnxEmbedder::load(model, options)
+        .with_context(|| format!("model `{}` cannot be loaded", model.path().display()))
 }

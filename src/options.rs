@@ -137,7 +137,8 @@ impl Options {
             None => std::fs::read_to_string(FILE_DEFAULT).ok(),
         };
         let name = file.map_or_else(|| FILE_DEFAULT.to_owned(), |path| path.display().to_string());
-        let from_file = text.map(|text| parse_file(&text).with_context(|| format!("in `{name}`"))).transpose()?;
+        let from_file =
+            text.map(|text| parse_file(&text).with_context(|| format!("in `{name}`"))).transpose()?;
         self.or(from_file.unwrap_or_default()).complete()
     }
 
@@ -146,7 +147,9 @@ impl Options {
         let offset = self.port_offset.unwrap_or(0);
         let port = |set: Option<u16>, default: u16| match set {
             Some(port) => Ok(port),
-            None => default.checked_add(offset).with_context(|| format!("port {default} and offset {offset} exceed 65535")),
+            None => default
+                .checked_add(offset)
+                .with_context(|| format!("port {default} and offset {offset} exceed 65535")),
         };
         let ports = Ports {
             api_port: port(self.api_port, 8080)?,
@@ -202,7 +205,8 @@ fn parse_file(text: &str) -> anyhow::Result<Options> {
     let known = || Options::KEYS.iter().map(|key| key.replace('_', "-"));
     for key in table.keys() {
         if !known().any(|k| k == *key) {
-            let nearest = known().max_by(|a, b| strsim::jaro_winkler(a, key).total_cmp(&strsim::jaro_winkler(b, key)));
+            let nearest =
+                known().max_by(|a, b| strsim::jaro_winkler(a, key).total_cmp(&strsim::jaro_winkler(b, key)));
             bail!("unknown key `{key}`; did you mean `{}`?", nearest.unwrap_or_default());
         }
     }

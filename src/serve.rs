@@ -33,12 +33,20 @@ impl Listening {
 
     /// Where a person on this machine reaches it.
     pub(crate) fn url(&self) -> String {
-        let host = if self.address.ip().is_unspecified() { "127.0.0.1".to_owned() } else { self.address.ip().to_string() };
+        let host = if self.address.ip().is_unspecified() {
+            "127.0.0.1".to_owned()
+        } else {
+            self.address.ip().to_string()
+        };
         format!("http://{host}:{}", self.address.port())
     }
 
     /// Serves `router` until `shutdown`, then lets requests finish.
-    pub(crate) fn serve(self, router: Router, shutdown: CancellationToken) -> impl Future<Output = anyhow::Result<()>> {
+    pub(crate) fn serve(
+        self,
+        router: Router,
+        shutdown: CancellationToken,
+    ) -> impl Future<Output = anyhow::Result<()>> {
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         let name = self.name;
         // Tapping changes nothing: it is what makes a peer's address known through a listener of our own.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use rep_api::{
-    Bucket, DeadLetters, Flow, Health, HealthCheck, HealthStatus, Latencies, Latency, LiveStatus, ModelStatus,
-    PartitionLag, ProcessStatus, ProductCounts, RecentDeadLetter, SimulatorStatus, StatusSource,
+    Bucket, DeadLetters, Flow, Health, HealthCheck, HealthStatus, Latencies, Latency, LiveStatus,
+    ModelStatus, PartitionLag, ProcessStatus, ProductCounts, RecentDeadLetter, SimulatorStatus, StatusSource,
 };
 use rep_backends::Backends;
 use rep_core::avro::DeadLetter;
@@ -18,8 +18,11 @@ use rep_core::{Clock, ModelId, Timestamp, Topic};
 use crate::telemetry::{Quantiles, Telemetry, Window};
 
 /// Which group reads which topic.
-const GROUPS: [(&str, Topic); 3] =
-    [("behaviour", Topic::UserAction), ("inventory", Topic::ProductInventory), ("notify", Topic::NotificationPush)];
+const GROUPS: [(&str, Topic); 3] = [
+    ("behaviour", Topic::UserAction),
+    ("inventory", Topic::ProductInventory),
+    ("notify", Topic::NotificationPush),
+];
 /// Over how many seconds rates and latencies are taken.
 const WINDOW_S: usize = 10;
 /// Records behind, in all partitions of a group, from which on it counts as degraded.
@@ -111,7 +114,9 @@ impl Status {
         for (group, topic) in GROUPS {
             let behind: u64 = lag.iter().filter(|l| l.group == group).map(|l| l.lag).sum();
             if behind >= LAG_DEGRADED {
-                let detail = format!("{behind} records of {topic} behind; it catches up unless load stays above what it can do");
+                let detail = format!(
+                    "{behind} records of {topic} behind; it catches up unless load stays above what it can do"
+                );
                 checks.push(check(&format!("{group} lag"), HealthStatus::Degraded, detail));
             }
         }
@@ -119,7 +124,10 @@ impl Status {
         checks.push(if missing == 0 {
             check("catalogue", HealthStatus::Ok, format!("{} products, all with a vector", products.total))
         } else {
-            let detail = format!("{missing} of {} products wait for their vector; they are found by words until then", products.total);
+            let detail = format!(
+                "{missing} of {} products wait for their vector; they are found by words until then",
+                products.total
+            );
             check("catalogue", HealthStatus::Degraded, detail)
         });
         let worst = checks.iter().map(|c| c.status).max().unwrap_or(HealthStatus::Ok);
@@ -135,8 +143,10 @@ impl StatusSource for Status {
         let failure = [lag.as_ref().err(), letters.as_ref().err(), summary.as_ref().err()];
         let failure = failure.into_iter().flatten().next().map(ToString::to_string);
         let lag = lag.unwrap_or_default();
-        let products = summary
-            .map_or(ProductCounts { total: 0, embedded: 0 }, |s| ProductCounts { total: s.total as u64, embedded: s.embedded as u64 });
+        let products = summary.map_or(ProductCounts { total: 0, embedded: 0 }, |s| ProductCounts {
+            total: s.total as u64,
+            embedded: s.embedded as u64,
+        });
         let window = self.window.lock();
         let flow = |of: &dyn Fn(&str, &[&str]) -> f64| Flow {
             accepted: of("rep_events_accepted_total", &[]) + of("rep_simulator_events_total", &[]),

@@ -12,11 +12,12 @@ use rep_core::Timestamp;
 
 /// Upper bounds of latency buckets, in seconds.
 const SECONDS_BUCKETS: [f64; 20] = [
-    0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
-    5.0, 10.0, 30.0,
+    0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5,
+    1.0, 2.5, 5.0, 10.0, 30.0,
 ];
 /// Upper bounds of buckets of counts, such as batch sizes.
-const SIZE_BUCKETS: [f64; 12] = [1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0];
+const SIZE_BUCKETS: [f64; 12] =
+    [1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0];
 /// Samples kept: one a second for a minute.
 const SAMPLES_MAX: usize = 61;
 
@@ -115,7 +116,7 @@ impl Window {
     /// Growth of [`Self::total`] a second, over the last `seconds` at most.
     pub(crate) fn rate(&self, metric: &str, labels: &[&str], seconds: usize) -> f64 {
         let Some(last) = self.samples.back() else { return 0.0 };
-        let first = self.samples.iter().rev().take(seconds + 1).last().unwrap_or(last);
+        let first = self.samples.iter().rev().take(seconds + 1).next_back().unwrap_or(last);
         let elapsed = last.at.since(first.at).as_secs_f64();
         if elapsed <= 0.0 {
             return 0.0;
@@ -125,7 +126,7 @@ impl Window {
 
     /// What histogram `metric` (in seconds) recorded over the last `seconds` at most, in milliseconds.
     pub(crate) fn quantiles(&self, metric: &str, labels: &[&str], seconds: usize) -> Quantiles {
-        let first = self.samples.iter().rev().take(seconds + 1).last();
+        let first = self.samples.iter().rev().take(seconds + 1).next_back();
         let (Some(first), Some(last)) = (first, self.samples.back()) else {
             return Quantiles::default();
         };
@@ -133,7 +134,10 @@ impl Window {
         let mut buckets = Vec::with_capacity(new.len());
         let mut below = 0.0;
         for (bound, cumulative) in new {
-            let before = old.iter().find(|(b, _)| *b == bound || (b.is_infinite() && bound.is_infinite())).map_or(0.0, |(_, c)| *c);
+            let before = old
+                .iter()
+                .find(|(b, _)| *b == bound || (b.is_infinite() && bound.is_infinite()))
+                .map_or(0.0, |(_, c)| *c);
             let grown = cumulative - before;
             buckets.push((bound * 1000.0, (grown - below).max(0.0)));
             below = grown;
@@ -185,7 +189,11 @@ fn quantile(buckets: &[(f64, f64)], count: f64, q: f64) -> Option<f64> {
     let (mut below, mut lower) = (0.0, 0.0);
     for (bound, n) in buckets {
         if below + n >= rank && *n > 0.0 {
-            return Some(if bound.is_finite() { lower + (bound - lower) * (rank - below) / n } else { lower });
+            return Some(if bound.is_finite() {
+                lower + (bound - lower) * (rank - below) / n
+            } else {
+                lower
+            });
         }
         below += n;
         if bound.is_finite() {

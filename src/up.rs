@@ -140,7 +140,8 @@ impl Running {
         let stop = tasks.stop();
         tasks.spawn("upkeep", upkeep(backends, stop));
 
-        let (streams, addresses, api_address) = (api.shutdown_token(), servers.addresses(), servers.api.address);
+        let (streams, addresses, api_address) =
+            (api.shutdown_token(), servers.addresses(), servers.api.address);
         servers.serve(&mut tasks, &api, &traffic, EmbedService::new(embedder, manifest), &telemetry);
         Ok(Self { tasks, streams, addresses, api_address })
     }
@@ -198,7 +199,8 @@ impl Servers {
     }
 
     fn addresses(&self) -> Vec<String> {
-        let all = [&self.dashboard, &self.api, &self.notify, &self.simulator, &self.behaviour, &self.embedder];
+        let all =
+            [&self.dashboard, &self.api, &self.notify, &self.simulator, &self.behaviour, &self.embedder];
         all.iter().map(|l| format!("{} {}", l.name, l.url())).collect()
     }
 
@@ -218,7 +220,10 @@ impl Servers {
         tasks.spawn("dashboard", self.dashboard.serve(dashboard, stop.clone()));
         tasks.spawn("api", self.api.serve(api.clone(), stop.clone()));
         tasks.spawn("notification service", self.notify.serve(api, stop.clone()));
-        tasks.spawn("simulator control", self.simulator.serve(traffic.router().merge(metrics()), stop.clone()));
+        tasks.spawn(
+            "simulator control",
+            self.simulator.serve(traffic.router().merge(metrics()), stop.clone()),
+        );
         tasks.spawn("behaviour metrics", self.behaviour.serve(metrics(), stop.clone()));
         tasks.spawn("embedding service", self.embedder.serve(embedder.merge(metrics()), stop));
     }

@@ -21,7 +21,8 @@ impl VectorCache for StoredVectors {
 
     async fn put(&self, entries: &[(CacheKey, Vec<f32>)]) -> Result<(), VectorCacheError> {
         let cache = self.0.clone();
-        let entries: Vec<(Vec<u8>, Vec<f32>)> = entries.iter().map(|(k, v)| (k.to_bytes(), v.clone())).collect();
+        let entries: Vec<(Vec<u8>, Vec<f32>)> =
+            entries.iter().map(|(k, v)| (k.to_bytes(), v.clone())).collect();
         tokio::task::spawn_blocking(move || cache.put(entries)).await.map_err(failed)?.map_err(failed)
     }
 }

@@ -17,8 +17,8 @@ use std::time::Duration;
 use rep_backends::{Backends, ConnectConfig, SystemClock, connect};
 use rep_core::ports::log::Record;
 use rep_core::{
-    Clock, DetectionRules, EmaRules, InventoryChange, ModelId, Notification, NotificationKind, Preference, ProductId,
-    Topic, TraceId, UserAction, UserId, detect,
+    Clock, DetectionRules, EmaRules, InventoryChange, ModelId, Notification, NotificationKind, Preference,
+    ProductId, Topic, TraceId, UserAction, UserId, detect,
 };
 use serde_json::{Value, json};
 
@@ -125,7 +125,11 @@ fn what_was_acknowledged_is_exactly_once_in_effect_after_twenty_kills() {
     }
     wait_drained(&agent, &api);
 
-    let world = Arc::new(World { api: Mutex::new(api), over: AtomicBool::new(false), acknowledged: Mutex::default() });
+    let world = Arc::new(World {
+        api: Mutex::new(api),
+        over: AtomicBool::new(false),
+        acknowledged: Mutex::default(),
+    });
     let mut clients = Vec::new();
     for number in 0..CLIENTS {
         let (world, random) = (Arc::clone(&world), Random(random.below(u64::MAX)));
@@ -147,7 +151,8 @@ fn what_was_acknowledged_is_exactly_once_in_effect_after_twenty_kills() {
         client.join().unwrap();
     }
     let api = rep.url("api");
-    let fresh = json!({"traceId": "fresh", "userId": "fresh", "actionType": "CLICK", "productId": watched[0].0});
+    let fresh =
+        json!({"traceId": "fresh", "userId": "fresh", "actionType": "CLICK", "productId": watched[0].0});
     post_events(&agent, &api, &fresh).expect("a fresh event still flows");
     wait_drained(&agent, &api);
     assert!(rep.stop().success(), "a clean stop after the kills");
@@ -187,9 +192,11 @@ async fn check(data: &Path, acknowledged: &BTreeSet<String>, watched: &[(String,
     let model = ModelId::new("all-MiniLM-L6-v2").unwrap();
     let config = ConnectConfig::new(data.to_owned(), model.clone(), 384);
     let backends = connect(&config, Arc::new(SystemClock) as Arc<dyn Clock>).unwrap();
-    for (group, topic) in
-        [("behaviour", Topic::UserAction), ("inventory", Topic::ProductInventory), ("notify", Topic::NotificationPush)]
-    {
+    for (group, topic) in [
+        ("behaviour", Topic::UserAction),
+        ("inventory", Topic::ProductInventory),
+        ("notify", Topic::NotificationPush),
+    ] {
         for offsets in backends.log.offsets(topic, group).await.unwrap() {
             assert_eq!(offsets.lag(), 0, "{group} has committed all of {topic}/{}", offsets.partition);
         }
@@ -207,8 +214,8 @@ async fn check(data: &Path, acknowledged: &BTreeSet<String>, watched: &[(String,
         let product: ProductId = action.product_id.clone().unwrap();
         let entry = backends.catalog.get(&[product]).await.unwrap().pop().flatten().unwrap();
         let state = folded.entry(action.user_id.clone());
-        let (preference, traces) =
-            state.or_insert_with(|| (Preference::new(action.user_id.clone(), model.clone()), BTreeSet::new()));
+        let (preference, traces) = state
+            .or_insert_with(|| (Preference::new(action.user_id.clone(), model.clone()), BTreeSet::new()));
         preference.fold(&action, record.position, entry.vector.as_ref(), EmaRules::default());
         traces.insert(action.trace_id.clone());
     }
@@ -216,11 +223,13 @@ async fn check(data: &Path, acknowledged: &BTreeSet<String>, watched: &[(String,
         assert!(seen.contains(trace.as_str()), "acknowledged event `{trace}` is in the log");
     }
     for (user, (expected, traces)) in &folded {
-        let stored = backends.preferences.load(std::slice::from_ref(user)).await.unwrap().pop().flatten().unwrap();
+        let stored =
+            backends.preferences.load(std::slice::from_ref(user)).await.unwrap().pop().flatten().unwrap();
         assert_eq!(stored.action_count, expected.action_count, "actions of {user}");
         match (&stored.vector, &expected.vector) {
             (Some(a), Some(b)) => {
-                let apart = a.as_slice().iter().zip(b.as_slice()).map(|(x, y)| (x - y).abs()).fold(0.0, f32::max);
+                let apart =
+                    a.as_slice().iter().zip(b.as_slice()).map(|(x, y)| (x - y).abs()).fold(0.0, f32::max);
                 assert!(apart <= 1e-6, "the vector of {user} is {apart} from the fold");
             }
             (a, b) => assert_eq!(a.is_some(), b.is_some(), "{user}"),

@@ -59,7 +59,8 @@ fn personalised_lists_are_nearer_to_known_tastes_than_the_popular_list() {
         if strategy != "personalized" {
             continue;
         }
-        let ndcg = |items: &[Product], user: &UserId| ndcg_of(generator.population(), user, at, items, &all, 10);
+        let ndcg =
+            |items: &[Product], user: &UserId| ndcg_of(generator.population(), user, at, items, &all, 10);
         if let (Some(personal), Some(popular)) = (ndcg(&items, &user), ndcg(&popular, &user)) {
             personal_sum += personal;
             popular_sum += popular;
@@ -69,6 +70,9 @@ fn personalised_lists_are_nearer_to_known_tastes_than_the_popular_list() {
     let (personal, popular) = (personal_sum / count, popular_sum / count);
     println!("NDCG@10 over {count} shoppers: personalised {personal:.3}, popular {popular:.3}");
     assert!(count >= 50.0, "enough shoppers acted");
-    assert!(personal >= popular + MARGIN, "personalised {personal:.3}, popular {popular:.3}, margin {MARGIN}");
+    assert!(
+        personal >= popular + MARGIN,
+        "personalised {personal:.3}, popular {popular:.3}, margin {MARGIN}"
+    );
     assert!(rep.stop().success());
 }

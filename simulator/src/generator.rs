@@ -8,7 +8,7 @@ mod ids;
 mod visit;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashSet};
+use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 
 use rep_core::{ActionType, Timestamp, UserAction, UserId};
@@ -70,7 +70,8 @@ pub struct Generator {
     /// Places without a visit, because the rate went down.
     idle: Vec<usize>,
     visits_wanted: usize,
-    present: HashSet<u32>,
+    /// Who is in the shop, by number; newcomers behind the regulars.
+    present: Vec<bool>,
     draws: Draws,
     ids: Ids,
     now_ms: i64,
@@ -91,7 +92,7 @@ impl Generator {
             agenda: BinaryHeap::new(),
             idle: Vec::new(),
             visits_wanted: 0,
-            present: HashSet::new(),
+            present: vec![false; 2 * population.len() as usize],
             draws: root.named("generator").draws(),
             ids: Ids::new(root.named("ids").child(config.run)),
             now_ms: config.start.as_ms(),
@@ -213,7 +214,7 @@ impl Generator {
     fn begin_visit(&mut self, delay_ms: i64) -> Visit {
         let newcomers = self.world.scenario.profile().newcomers;
         let user = if self.draws.happens(newcomers) { self.newcomer() } else { self.regular() };
-        self.present.insert(user);
+        self.present[user as usize] = true;
         let at = Timestamp::from_ms(self.now_ms + delay_ms);
         let (number, session) = self.ids.session();
         Visit::new(user, session, number, &self.world, at, &mut self.draws)
@@ -224,23 +225,28 @@ impl Generator {
         let users = self.world.population.len();
         self.newcomers += 1;
         let user = users + (self.newcomers - 1) % users;
-        if self.present.contains(&user) { self.regular() } else { user }
+        if self.present[user as usize] { self.regular() } else { user }
     }
 
     /// A regular who is not present; some come more often than others.
     fn regular(&mut self) -> u32 {
         let users = self.world.population.len();
-        let wanted = (self.draws.unit().powf(ACTIVITY_EXPONENT) * f64::from(users)) as u32;
-        // At most half of the regulars are present, so the search ends.
-        (0..users)
-            .map(|step| (wanted + step) % users)
-            .find(|user| !self.present.contains(user))
-            .unwrap_or(wanted.min(users - 1))
+        let at = |place: f64| ((place * f64::from(users)) as u32).min(users - 1);
+        // When most of the active ones are here already, others come: at most half of all are present, so
+        // that a few even draws find one.
+        for draw in 0..32 {
+            let place = self.draws.unit();
+            let user = at(if draw < 4 { place.powf(ACTIVITY_EXPONENT) } else { place });
+            if !self.present[user as usize] {
+                return user;
+            }
+        }
+        (0..users).find(|user| !self.present[*user as usize]).unwrap_or(0)
     }
 
     fn end_visit(&mut self, place: usize) {
         let user = self.visits[place].user;
-        self.present.remove(&user);
+        self.present[user as usize] = false;
         if self.visits.len() - self.idle.len() > self.visits_wanted {
             self.idle.push(place);
             return;

@@ -7,6 +7,8 @@
 //! [`Merchant`] (price and stock changes). Start at [`Generator`] for the traffic, at [`Simulator`] for
 //! running it.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
+
 mod catalogue;
 mod draws;
 mod generator;

@@ -1,5 +1,7 @@
 //! The control routes, in process.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use axum::Router;

@@ -1,5 +1,7 @@
 //! The live side, on tokio's paused time: no test here waits for a wall clock.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::collections::{HashMap, HashSet};

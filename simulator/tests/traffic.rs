@@ -1,5 +1,7 @@
 //! What the traffic looks like: the same for the same seed, a funnel, and tastes that can be seen in it.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 

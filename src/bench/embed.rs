@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 pub(super) fn run(quick: bool) -> anyhow::Result<Value> {
     let store = ModelStore::in_cache();
-    let here = store.list()?.into_iter().filter(|entry| entry.problem.is_none()).filter_map(|entry| entry.path);
+    let here =
+        store.list()?.into_iter().filter(|entry| entry.problem.is_none()).filter_map(|entry| entry.path);
     let models: Vec<ModelDir> = here.map(ModelDir::open).collect::<Result<_, _>>()?;
     let mut options = BenchOptions::default();
     if quick {

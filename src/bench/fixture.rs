@@ -11,8 +11,8 @@ use rep_backends::{Backends, ConnectConfig, SystemClock, connect};
 use rep_core::ports::catalog::VectorWrite;
 use rep_core::ports::embedder::{EmbedError, Embedder, TextKind};
 use rep_core::{
-    ActionType, Clock, Currency, ModelId, Money, Product, ProductId, Timestamp, TraceId, UnitVector, UserAction, UserId,
-    stable_hash128,
+    ActionType, Clock, Currency, ModelId, Money, Product, ProductId, Timestamp, TraceId, UnitVector,
+    UserAction, UserId, stable_hash128,
 };
 use rep_embedder::Manifest;
 
@@ -76,7 +76,8 @@ fn product(n: u64) -> Product {
         description: format!("The product with the number {n}, made up for a benchmark"),
         category: format!("category-{:02}", n % CENTRES % CATEGORIES),
         brand: None,
-        price: Money::from_minor(minor, Currency::EUR).unwrap_or_else(|_| unreachable!("the amount is in range")),
+        price: Money::from_minor(minor, Currency::EUR)
+            .unwrap_or_else(|_| unreachable!("the amount is in range")),
         stock: 10,
         image_url: None,
         attributes: Default::default(),
@@ -98,7 +99,8 @@ pub(super) fn action(n: u64, users: u64, products: u64, at: Timestamp) -> UserAc
     // The square of an even share prefers small numbers: some products are hot.
     let share = numbers.below(1 << 20) as f64 / f64::from(1 << 20);
     UserAction {
-        trace_id: TraceId::new(format!("bench-{n}")).unwrap_or_else(|_| unreachable!("letters and digits are an id")),
+        trace_id: TraceId::new(format!("bench-{n}"))
+            .unwrap_or_else(|_| unreachable!("letters and digits are an id")),
         user_id: user_id(numbers.below(users)),
         action_type,
         product_id: Some(product_id((share * share * products as f64) as u64)),

@@ -64,7 +64,8 @@ async fn measure(
     for probe in 0..probes {
         ticks.tick().await;
         let user = format!("probe-{rate}-{probe}");
-        let event = json!({"userId": user, "actionType": "CLICK", "productId": product_id(probe * 7 % PRODUCTS)});
+        let event =
+            json!({"userId": user, "actionType": "CLICK", "productId": product_id(probe * 7 % PRODUCTS)});
         let sent = Instant::now();
         connection.json("POST", "/events", Some(&event)).await?;
         let durable = Instant::now();
@@ -72,16 +73,26 @@ async fn measure(
         let path = format!("/recommendations?userId={user}&limit=10");
         // Before the action counts, a new shopper gets what is popular.
         while connection.json("GET", &path, None).await?["strategy"] != "personalized" {
-            anyhow::ensure!(durable.elapsed() < VISIBLE_MAX, "an action was not visible within {VISIBLE_MAX:?}");
+            anyhow::ensure!(
+                durable.elapsed() < VISIBLE_MAX,
+                "an action was not visible within {VISIBLE_MAX:?}"
+            );
         }
         visible.record(durable.elapsed());
     }
     stop.cancel();
     let appended = load.await??;
-    Ok(json!({"events_per_s": rate, "load_events": appended, "accepted_to_served": visible.json(), "sent_to_accepted": accepted.json()}))
+    Ok(
+        json!({"events_per_s": rate, "load_events": appended, "accepted_to_served": visible.json(), "sent_to_accepted": accepted.json()}),
+    )
 }
 
-async fn load(backends: Backends, clock: Arc<dyn Clock>, rate: u64, stop: CancellationToken) -> anyhow::Result<u64> {
+async fn load(
+    backends: Backends,
+    clock: Arc<dyn Clock>,
+    rate: u64,
+    stop: CancellationToken,
+) -> anyhow::Result<u64> {
     let mut ticks = tokio::time::interval(LOAD_EVERY);
     let (began, mut sent) = (Instant::now(), 0);
     let first = rate * 100_000_000;

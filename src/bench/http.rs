@@ -19,7 +19,8 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) async fn open(address: SocketAddr) -> anyhow::Result<Self> {
-        let stream = TcpStream::connect(address).await.with_context(|| format!("cannot connect to {address}"))?;
+        let stream =
+            TcpStream::connect(address).await.with_context(|| format!("cannot connect to {address}"))?;
         stream.set_nodelay(true)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
@@ -27,7 +28,12 @@ impl Connection {
     }
 
     /// Sends a request with a JSON body, or none; gives status and body.
-    pub(super) async fn send(&mut self, method: &str, path: &str, body: Option<&Value>) -> anyhow::Result<(StatusCode, Vec<u8>)> {
+    pub(super) async fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<(StatusCode, Vec<u8>)> {
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -41,7 +47,12 @@ impl Connection {
     }
 
     /// The JSON of a successful answer.
-    pub(super) async fn json(&mut self, method: &str, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
+    pub(super) async fn json(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Value> {
         let (status, bytes) = self.send(method, path, body).await?;
         if !status.is_success() {
             bail!("{method} {path} answered {status}: {}", String::from_utf8_lossy(&bytes));

@@ -11,5 +11,7 @@ pub(super) fn run(quick: bool) -> anyhow::Result<Value> {
         let config = BenchConfig { vectors, dimensions: 768, ..BenchConfig::default() };
         reports.push(bench(&config)?);
     }
-    Ok(json!({"bench": "knn", "reports": reports, "goal": "100k filtered p50_ms <= 0.5 at recall >= 0.99; 1M >= 1100 QPS at recall >= 0.98"}))
+    Ok(
+        json!({"bench": "knn", "reports": reports, "goal": "100k filtered p50_ms <= 0.5 at recall >= 0.99; 1M >= 1100 QPS at recall >= 0.98"}),
+    )
 }

@@ -28,7 +28,10 @@ pub(super) fn run(quick: bool) -> anyhow::Result<Value> {
     let needed = 2 * shoppers + 500;
     rustix::process::setrlimit(
         rustix::process::Resource::Nofile,
-        rustix::process::Rlimit { current: Some(open_max.unwrap_or(needed).max(needed)), maximum: open_max.map(|m| m.max(needed)) },
+        rustix::process::Rlimit {
+            current: Some(open_max.unwrap_or(needed).max(needed)),
+            maximum: open_max.map(|m| m.max(needed)),
+        },
     )
     .map_err(|error| anyhow::anyhow!("cannot allow {needed} open files ({error}); raise `ulimit -n`"))?;
     super::runtime()?.block_on(measure(shoppers))
@@ -63,7 +66,8 @@ async fn measure(shoppers: u64) -> anyhow::Result<Value> {
     }
     let mut connection = Connection::open(running.api_address).await?;
     let sent = Instant::now();
-    let waiting: Vec<_> = streams.into_iter().map(|stream| tokio::spawn(first_notification(stream))).collect();
+    let waiting: Vec<_> =
+        streams.into_iter().map(|stream| tokio::spawn(first_notification(stream))).collect();
     connection.json("PATCH", &format!("/products/{product}"), Some(&json!({"price": "1.00"}))).await?;
     let mut latencies = Latencies::new();
     let mut missing = 0;

@@ -59,7 +59,8 @@ async fn measure(products: u64, seconds: u64) -> anyhow::Result<Value> {
                     // Latency counts from when the request was due: a slow answer delays no later one unseen.
                     let due = begin + Duration::from_secs(1) * u32::try_from(n)? / u32::try_from(RATE)?;
                     tokio::time::sleep_until(due.into()).await;
-                    let path = format!("/recommendations?userId={}&limit=10{filter}", user_id(numbers.below(USERS)));
+                    let path =
+                        format!("/recommendations?userId={}&limit=10{filter}", user_id(numbers.below(USERS)));
                     connection.json("GET", &path, None).await?;
                     latencies.record(due.elapsed());
                 }

@@ -67,7 +67,11 @@ impl Started {
     fn new(data_dir: &Path, products: u32) -> anyhow::Result<Self> {
         let began = Instant::now();
         let mut command = Command::new(std::env::current_exe()?);
-        command.arg("up").arg("--data-dir").arg(data_dir).args(["--products", &products.to_string(), "--no-simulator"]);
+        command.arg("up").arg("--data-dir").arg(data_dir).args([
+            "--products",
+            &products.to_string(),
+            "--no-simulator",
+        ]);
         for port in ["api", "simulator", "behaviour", "notify", "embedder", "dashboard"] {
             command.args([format!("--{port}-port"), "0".to_owned()]);
         }
@@ -95,5 +99,5 @@ impl Started {
 fn rss_mb(pid: u32) -> anyhow::Result<u64> {
     let statm = std::fs::read_to_string(format!("/proc/{pid}/statm"))?;
     let pages: u64 = statm.split(' ').nth(1).context("no memory in statm")?.parse()?;
-    Ok(pages * 4096 >> 20)
+    Ok((pages * 4096) >> 20)
 }

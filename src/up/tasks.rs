@@ -62,7 +62,11 @@ impl Tasks {
     }
 
     /// Stops all parts, `streams` too, within `stop_max`.
-    pub(super) async fn stop_all(mut self, streams: CancellationToken, stop_max: Duration) -> anyhow::Result<()> {
+    pub(super) async fn stop_all(
+        mut self,
+        streams: CancellationToken,
+        stop_max: Duration,
+    ) -> anyhow::Result<()> {
         streams.cancel();
         self.stop.cancel();
         let drained = tokio::time::timeout(stop_max, async {
@@ -85,7 +89,9 @@ impl Tasks {
         let (name, result) = match ended {
             None => return Ok(()),
             Some(Ok(ended)) => ended,
-            Some(Err(error)) => return Err(anyhow::Error::new(error).context("a part of the process panicked")),
+            Some(Err(error)) => {
+                return Err(anyhow::Error::new(error).context("a part of the process panicked"));
+            }
         };
         let said = result.as_ref().map_or_else(|error| format!("{error:#}"), |()| "finished".to_owned());
         self.board.lock().insert(name, Some(said));

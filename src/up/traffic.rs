@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use axum::Router;
-use rep_api::{SimulatorStatus, ShopError};
+use rep_api::{ShopError, SimulatorStatus};
 use rep_backends::Backends;
 use rep_core::ports::{StoreError, StoreErrorKind};
 use rep_core::{Clock, Money, ProductId};
@@ -25,7 +25,8 @@ pub(super) struct Traffic {
 
 impl Traffic {
     pub(super) fn new(settings: &Settings) -> Self {
-        let products = if settings.products == 0 { rep_simulator::PRODUCTS_DEFAULT } else { settings.products };
+        let products =
+            if settings.products == 0 { rep_simulator::PRODUCTS_DEFAULT } else { settings.products };
         Self { catalogue: Arc::new(Catalogue::new(settings.seed, products)), simulator: Arc::default() }
     }
 
@@ -34,7 +35,11 @@ impl Traffic {
         if settings.products == 0 || backends.catalog.summary().await?.total > 0 {
             return Ok(());
         }
-        tracing::info!(products = settings.products, seed = settings.seed, "the catalogue is empty; inventing a shop");
+        tracing::info!(
+            products = settings.products,
+            seed = settings.seed,
+            "the catalogue is empty; inventing a shop"
+        );
         let mut products = self.catalogue.iter().peekable();
         while products.peek().is_some() {
             backends.catalog.put(products.by_ref().take(STOCK_BATCH).collect()).await?;
@@ -95,7 +100,9 @@ impl Traffic {
 
     /// Its control routes.
     pub(super) fn router(&self) -> Router {
-        self.simulator.get().map_or_else(Router::new, |simulator| rep_simulator::http::router(simulator.clone()))
+        self.simulator
+            .get()
+            .map_or_else(Router::new, |simulator| rep_simulator::http::router(simulator.clone()))
     }
 }
 
@@ -104,7 +111,12 @@ struct ApiShop(rep_api::Shop);
 
 #[async_trait]
 impl Shop for ApiShop {
-    async fn change(&self, product: &ProductId, price: Option<Money>, stock: Option<u32>) -> Result<(), StoreError> {
+    async fn change(
+        &self,
+        product: &ProductId,
+        price: Option<Money>,
+        stock: Option<u32>,
+    ) -> Result<(), StoreError> {
         match self.0.change_price_or_stock(product, price, stock).await {
             Ok(_) => Ok(()),
             Err(ShopError::Store(error)) => Err(error),

@@ -1,5 +1,7 @@
 //! A real `rep` as a child process, and a client for it.
 
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -23,7 +25,8 @@ impl Rep {
         }
         let mut child = command.args(more).stdout(Stdio::piped()).spawn().expect("rep starts");
         let output = child.stdout.take().expect("its output is piped");
-        let ready_line = BufReader::new(output).lines().next().expect("rep says when it is ready").expect("in UTF-8");
+        let ready_line =
+            BufReader::new(output).lines().next().expect("rep says when it is ready").expect("in UTF-8");
         assert!(ready_line.starts_with("rep is ready"), "{ready_line}");
         Self { child, ready_line }
     }

@@ -59,12 +59,20 @@ impl EventLog for EmbeddedLog {
         Ok(Box::new(Reader::join(Arc::clone(&self.store), topic, group, membership)))
     }
 
-    async fn read(&self, topic: Topic, partition: u32, offset: u64, max: usize) -> Result<Vec<Record>, StoreError> {
+    async fn read(
+        &self,
+        topic: Topic,
+        partition: u32,
+        offset: u64,
+        max: usize,
+    ) -> Result<Vec<Record>, StoreError> {
         if let Some(found) = self.store.read_tail(topic, partition, offset, max) {
             return found;
         }
         let store = Arc::clone(&self.store);
-        tokio::task::spawn_blocking(move || store.read_disk(topic, partition, offset, max)).await.map_err(interrupted)?
+        tokio::task::spawn_blocking(move || store.read_disk(topic, partition, offset, max))
+            .await
+            .map_err(interrupted)?
     }
 
     async fn offsets(&self, topic: Topic, group: &str) -> Result<Vec<PartitionOffsets>, StoreError> {

@@ -91,7 +91,10 @@ impl Graph {
     }
 
     fn neighbours(&self, slot: Slot, level: usize) -> impl Iterator<Item = Slot> + '_ {
-        self.links(slot, level).iter().map(|link| link.load(Ordering::Relaxed)).take_while(|link| *link != NONE)
+        self.links(slot, level)
+            .iter()
+            .map(|link| link.load(Ordering::Relaxed))
+            .take_while(|link| *link != NONE)
     }
 
     /// Replaces a list; the caller holds its stripe.

@@ -221,13 +221,6 @@ impl Rows {
         (0..self.slots() as Slot).filter(|slot| self.is_live(*slot))
     }
 
-    /// The approximate cosine of a slot to the probe.
-    pub(crate) fn similarity(&self, probe: Probe<'_>, slot: Slot) -> f32 {
-        let mut dotted = [0; DOTS_MAX];
-        dots(self.kernel, probe.codes, &[self.codes(slot)], &mut dotted);
-        dotted[0] as f32 * probe.scale * self.scale(slot)
-    }
-
     /// Fills `similarities` with those of `slots`, in their order.
     pub(crate) fn similarities(&self, probe: Probe<'_>, slots: &[Slot], similarities: &mut Vec<f32>) {
         similarities.clear();
@@ -238,7 +231,8 @@ impl Rows {
                 *row = self.codes(*slot);
             }
             dots(self.kernel, probe.codes, &batch[..slots.len()], &mut dotted);
-            let scaled = slots.iter().zip(dotted).map(|(slot, dot)| dot as f32 * probe.scale * self.scale(*slot));
+            let scaled =
+                slots.iter().zip(dotted).map(|(slot, dot)| dot as f32 * probe.scale * self.scale(*slot));
             similarities.extend(scaled);
         }
     }

@@ -32,7 +32,12 @@ struct Calls {
 
 impl Shared {
     pub(crate) fn new(store: Store) -> Self {
-        Self { store: RwLock::new(store), phase: RwLock::default(), calls: Mutex::default(), called: Condvar::new() }
+        Self {
+            store: RwLock::new(store),
+            phase: RwLock::default(),
+            calls: Mutex::default(),
+            called: Condvar::new(),
+        }
     }
 
     /// Says that there may be work.
@@ -109,7 +114,9 @@ impl Upkeep {
             let thread = std::thread::Builder::new().name("vector-graph".to_owned());
             thread
                 .spawn(move || run(&shared))
-                .inspect_err(|error| tracing::error!(%error, "no thread for the vector graph: search stays exact"))
+                .inspect_err(
+                    |error| tracing::error!(%error, "no thread for the vector graph: search stays exact"),
+                )
                 .ok()
         };
         Self { shared: Arc::clone(shared), threads: (0..threads).filter_map(run).collect() }

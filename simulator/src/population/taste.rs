@@ -28,7 +28,9 @@ mod part {
 /// What a shopper likes at one moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Taste {
-    person: Seed,
+    kinds: Seed,
+    brands: Seed,
+    tones: Seed,
     /// By category; the sum is 1.
     categories: Vec<f64>,
     category_max: f64,
@@ -48,7 +50,16 @@ impl Taste {
         let categories = category_weights(person, at, vocabulary);
         let category_max = categories.iter().copied().fold(0.0, f64::max);
         let styles = [style as u8, second as u8];
-        Self { person, categories, category_max, price_level, styles, readiness }
+        Self {
+            kinds: person.named("kinds"),
+            brands: person.named("brands"),
+            tones: person.named("tones"),
+            categories,
+            category_max,
+            price_level,
+            styles,
+            readiness,
+        }
     }
 
     /// Each category's English name and its share of the taste; the shares sum to 1.
@@ -94,7 +105,7 @@ impl Taste {
 
     /// How much a kind is liked within its category, in [0, 1]: one kind most, another much.
     pub(crate) fn kind_weight(&self, category: usize, kind: usize, kinds: usize) -> f64 {
-        let seed = self.person.named("kinds").child(category as u64);
+        let seed = self.kinds.child(category as u64);
         let first = seed.child(0).below(kinds);
         let second = (first + 1 + seed.child(1).below(kinds.saturating_sub(1))) % kinds.max(1);
         match kind {
@@ -106,14 +117,14 @@ impl Taste {
 
     /// How much a brand is liked, in [0, 1]: a few are loved, in whatever category they are met.
     pub(crate) fn brand_weight(&self, brand: &str) -> f64 {
-        match self.person.named("brands").named(brand).unit() {
+        match self.brands.named(brand).unit() {
             loved @ 0.75.. => 0.8 + 0.8 * (loved - 0.75),
             other => 0.6 * other,
         }
     }
 
     pub(crate) fn tone_weight(&self, tone: &str) -> f64 {
-        self.person.named("tones").named(tone).unit()
+        self.tones.named(tone).unit()
     }
 
     fn style_weight(&self, style: u8) -> f64 {

@@ -12,7 +12,7 @@ use rep_core::avro::Codec;
 use rep_core::ports::log::{EventLog, GroupReader, NewRecord, PartitionOffsets, Record};
 use rep_core::ports::{StoreError, StoreErrorKind};
 use rep_core::{Clock, Money, Position, ProductId, Timestamp, Topic, UserAction, partition_of};
-use rep_simulator::{Catalogue, Parts, RunnerConfig, Shop, Simulator};
+use rep_simulator::{Catalogue, Change, Parts, RunnerConfig, Shop, Simulator};
 use tokio::time::Instant;
 
 /// 2026-06-01 00:00 UTC.
@@ -85,7 +85,7 @@ impl EventLog for MemoryLog {
 
 #[derive(Default)]
 pub(crate) struct MemoryShop {
-    pub(crate) changes: Mutex<Vec<(ProductId, Option<Money>, Option<u32>)>>,
+    pub(crate) changes: Mutex<Vec<Change>>,
     pub(crate) is_away: AtomicBool,
 }
 
@@ -100,7 +100,7 @@ impl Shop for MemoryShop {
         if self.is_away.load(Ordering::SeqCst) {
             return Err(StoreError::new(StoreErrorKind::Unavailable, "closed"));
         }
-        self.changes.lock().push((product.clone(), price, stock));
+        self.changes.lock().push(Change { product_id: product.clone(), price, stock });
         Ok(())
     }
 }

@@ -107,14 +107,16 @@ impl GroupState {
         }
         let (total, members) = (self.partitions.len(), self.quotas.len());
         // Whoever has most may keep the one more that does not divide evenly.
-        let mut by_count: Vec<(usize, MemberId)> = self.quotas.keys().map(|m| (self.owned_by(*m), *m)).collect();
+        let mut by_count: Vec<(usize, MemberId)> =
+            self.quotas.keys().map(|m| (self.owned_by(*m), *m)).collect();
         by_count.sort_by_key(|(count, member)| (std::cmp::Reverse(*count), *member));
         for (rank, (_, member)) in by_count.iter().enumerate() {
             self.quotas.insert(*member, total / members + usize::from(rank < total % members));
         }
         for (member, quota) in self.quotas.clone() {
             for _ in quota..self.owned_by(member) {
-                if let Some(slot) = self.partitions.iter_mut().rev().find(|o| **o == Ownership::Owned(member)) {
+                if let Some(slot) = self.partitions.iter_mut().rev().find(|o| **o == Ownership::Owned(member))
+                {
                     *slot = Ownership::Leaving(member);
                 }
             }

@@ -19,7 +19,8 @@ impl Graph {
         let mut starts = self.descend(rows, probe, top_shared, scratch).unwrap_or_else(|| vec![entry]);
         let is_live = |other: Slot| other != slot && rows.is_live(other);
         for level in (0..=top_shared).rev() {
-            let found = self.search_layer(rows, &sought, (level, &starts), is_live, scratch).unwrap_or_default();
+            let found =
+                self.search_layer(rows, &sought, (level, &starts), is_live, scratch).unwrap_or_default();
             if !found.is_empty() {
                 starts = found.iter().map(|(_, slot)| *slot).collect();
             }

@@ -131,7 +131,9 @@ impl Graph {
         scratch.take_fresh(sought.width, &admit);
         let mut comparisons = starts.len();
         while let Some(nearest) = scratch.open.pop() {
-            if scratch.best.len() >= sought.width && scratch.best.peek().is_some_and(|worst| nearest < worst.0) {
+            if scratch.best.len() >= sought.width
+                && scratch.best.peek().is_some_and(|worst| nearest < worst.0)
+            {
                 break;
             }
             scratch.fresh.clear();
