@@ -20,8 +20,22 @@ export function placeOf(value: number, bounds: readonly number[]): number {
   return (at + (high > low ? (value - low) / (high - low) : 1)) / bounds.length;
 }
 
+const BUCKETS_MIN = 6;
+const LABELS_MAX = 10;
+
+/** The buckets worth drawing: from one before the first that holds something to one behind the last. */
+export function trim<T extends { count: number }>(buckets: readonly T[]): readonly T[] {
+  const first = buckets.findIndex((bucket) => bucket.count > 0);
+  if (first < 0) return buckets;
+  const last = buckets.findLastIndex((bucket) => bucket.count > 0);
+  const start = Math.max(0, Math.min(first - 1, buckets.length - BUCKETS_MIN));
+  return buckets.slice(start, Math.max(last + 2, start + BUCKETS_MIN));
+}
+
 /** How often each length of time came up. Bars past the target are drawn as a warning. */
-export function Histogram({ label, buckets, formatBound, formatCount, marks, target }: HistogramProps) {
+export function Histogram({ label, buckets: all, formatBound, formatCount, marks, target }: HistogramProps) {
+  const buckets = trim(all);
+  const step = Math.ceil(buckets.length / LABELS_MAX);
   const most = Math.max(...buckets.map((bucket) => bucket.count), 1);
   const bounds = buckets.map((bucket) => bucket.le);
   return (
@@ -38,7 +52,7 @@ export function Histogram({ label, buckets, formatBound, formatCount, marks, tar
           </span>
         ))}
       </div>
-      <div className={cx(css.bounds, "num")} aria-hidden="true">{buckets.map((bucket) => <span key={bucket.le}>{formatBound(bucket.le)}</span>)}</div>
+      <div className={cx(css.bounds, "num")} aria-hidden="true">{buckets.map((bucket, at) => <span key={bucket.le}>{(buckets.length - 1 - at) % step === 0 ? formatBound(bucket.le) : ""}</span>)}</div>
     </div>
   );
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import { placeOf } from "./Histogram";
+import { placeOf, trim } from "./Histogram";
 import { spread } from "./plot";
 
 describe("labels at lines' ends", () => {
@@ -12,6 +12,13 @@ describe("labels at lines' ends", () => {
     expect(spread([98, 97, 96], 0, 100, 14)).toEqual([98, 84, 70]);
     expect(spread([2, 1, 0], 7, 100, 14)).toEqual([35, 21, 7]);
   });
+});
+
+test("empty buckets at both ends are left out, but for one", () => {
+  const of = (...counts: number[]) => trim(counts.map((count) => ({ count }))).map((bucket) => bucket.count);
+  expect(of(0, 0, 0, 5, 6, 7, 8, 0, 0, 0)).toEqual([0, 5, 6, 7, 8, 0]);
+  expect(of(9, 0, 0, 0, 0, 0, 0, 0)).toEqual([9, 0, 0, 0, 0, 0]);
+  expect(of(0, 0)).toEqual([0, 0]);
 });
 
 test("a value lies within its bucket", () => {

@@ -1,4 +1,5 @@
 import { type ReactNode, useEffect, useRef } from "react";
+import { createPortal } from "react-dom";
 import { useTranslation } from "react-i18next";
 
 import { IconButton } from "./Button";
@@ -34,7 +35,8 @@ export function SidePanel({ title, onClose, children, foot }: SidePanelProps) {
     };
   }, []);
 
-  return (
+  // In the body: what greys out a stale page would otherwise hold it in place.
+  return createPortal(
     <aside ref={ref} className={css.side} aria-label={title} tabIndex={-1}>
       <div className={css.sideHead}>
         <h2 className="clip">{title}</h2>
@@ -42,6 +44,7 @@ export function SidePanel({ title, onClose, children, foot }: SidePanelProps) {
       </div>
       <div className={css.sideBody}>{children}</div>
       {foot && <div className={css.sideFoot}>{foot}</div>}
-    </aside>
+    </aside>,
+    document.body,
   );
 }

@@ -8,6 +8,8 @@ import { useNow } from "~/lib/useNow";
 import { type Column, DataTable } from "~/ui/DataTable";
 import { StateNote } from "~/ui/States";
 
+import css from "./live.module.css";
+
 type Letter = LiveStatus["deadLetters"]["recent"][number];
 
 export function DeadLetters({ letters }: { letters: LiveStatus["deadLetters"] }) {
@@ -26,7 +28,7 @@ export function DeadLetters({ letters }: { letters: LiveStatus["deadLetters"] })
   if (letters.recent.length === 0) {
     return (
       <section>
-        {title}
+        <div className={css.tailHead}>{title}</div>
         <StateNote icon="check" tone="good" title={t("live.deadLettersNone")} text={t("live.deadLettersNoneHint")} />
       </section>
     );

@@ -47,7 +47,7 @@ export function LagTable({ rows, selected, onOpen }: LagTableProps) {
     ],
     [t, locale, most, mean],
   );
-  return <DataTable label={t("live.partitions")} title={<h2>{t("live.partitions")}</h2>} columns={columns} rows={rows} rowKey={keyOf} rowHeight={32} maxHeight={420} minWidth={640} selected={selected} onOpen={(row) => onOpen(keyOf(row))} curl={() => `curl '${location.origin}/api/status'`} />;
+  return <DataTable label={t("live.partitions")} title={<h2>{t("live.partitions")}</h2>} columns={columns} rows={rows} rowKey={keyOf} rowHeight={32} maxHeight={760} minWidth={640} selected={selected} onOpen={(row) => onOpen(keyOf(row))} curl={() => `curl '${location.origin}/api/status'`} />;
 }
 
 /** One partition, and how its lag went. */

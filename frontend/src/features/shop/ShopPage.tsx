@@ -5,7 +5,9 @@ import { useTranslation } from "react-i18next";
 
 import { productQuery, productsQuery, searchQuery } from "~/api/queries";
 import type { ActionType } from "~/api/types";
+import { nameOf } from "~/app/names";
 import { useShopper } from "~/app/shopper";
+import { useLocale } from "~/i18n";
 
 import { EventWay } from "./EventWay";
 import { ForYou } from "./ForYou";
@@ -28,6 +30,7 @@ export function ShopPage() {
 /** The shop as one shopper sees it; on the right what REP makes of it. */
 function ShopOf({ userId }: { userId: string }) {
   const { t } = useTranslation();
+  const locale = useLocale();
   const client = useQueryClient();
   const { category, q, item } = route.useSearch();
   const navigate = route.useNavigate();
@@ -44,14 +47,14 @@ function ShopOf({ userId }: { userId: string }) {
   const onAct = useCallback(
     (product: Shown, actionType: ActionType) => {
       const act = { actionType, productId: product.productId };
-      void loop.act({ ...act, productName: product.name }).then((sent) => sent && mark(act));
+      void loop.act({ ...act, productName: nameOf(product, locale) }).then((sent) => sent && mark(act));
       if (actionType === "CLICK") {
         setClicked(product);
         void navigate({ search: (before) => ({ ...before, item: product.productId }), replace: true, resetScroll: false });
       }
       void client.invalidateQueries({ queryKey: ["preference", userId] });
     },
-    [loop, mark, navigate, client, userId],
+    [loop, mark, navigate, client, userId, locale],
   );
 
   const { fetchNextPage } = browse;
