@@ -26,9 +26,9 @@ async fn the_rate_is_met_within_two_percent() {
         let Bench { simulator, log, .. } = bench(RunnerConfig::default());
         log.keeps_records.store(false, Ordering::SeqCst);
         simulator.start(at(rate)).await.unwrap();
-        sleep(10.0).await;
+        sleep(5.0).await;
         let status = simulator.status();
-        let wanted = rate * 10.0;
+        let wanted = rate * 5.0;
         let sent = status.totals.events as f64;
         assert!((sent - wanted).abs() <= (wanted * 0.02).max(1.0), "{sent} of {wanted}");
         assert!((status.actual_rate - rate).abs() <= (rate * 0.02).max(0.5), "{status:?}");
@@ -88,18 +88,18 @@ async fn two_runs_of_one_seed_share_no_trace_id() {
 
 #[tokio::test(start_paused = true)]
 async fn a_log_that_cannot_keep_up_is_seen_and_nothing_piles_up() {
-    let Bench { simulator, log, .. } = bench(RunnerConfig::default());
+    let Bench { simulator, log, .. } = bench(RunnerConfig { in_flight_max: 2, ..RunnerConfig::default() });
     log.keeps_records.store(false, Ordering::SeqCst);
-    // 4 lanes, 2,000 records each, every two seconds: 4,000/s at best.
-    log.delay_ms.store(2_000, Ordering::SeqCst);
-    simulator.start(at(20_000.0)).await.unwrap();
+    // 2 lanes, 2,000 records each, every four seconds: 1,000/s at best.
+    log.delay_ms.store(4_000, Ordering::SeqCst);
+    simulator.start(at(5_000.0)).await.unwrap();
     sleep(20.0).await;
     let status = simulator.status();
-    assert!(status.totals.missed > 200_000 && status.late >= status.totals.missed, "{status:?}");
-    assert!(status.actual_rate < 5_000.0 && status.target_rate > 19_999.0);
-    assert!(log.under_way_max.load(Ordering::SeqCst) <= 4 && status.in_flight <= 4);
-    let unaccounted = 20.0 * 20_000.0 - (status.totals.events + status.totals.missed) as f64;
-    assert!((0.0..60_000.0).contains(&unaccounted), "waiting is bounded: {unaccounted}");
+    assert!(status.totals.missed > 40_000 && status.late >= status.totals.missed, "{status:?}");
+    assert!(status.actual_rate < 2_000.0 && status.target_rate > 4_999.0);
+    assert!(log.under_way_max.load(Ordering::SeqCst) <= 2 && status.in_flight <= 2);
+    let unaccounted = 20.0 * 5_000.0 - (status.totals.events + status.totals.missed) as f64;
+    assert!((0.0..30_000.0).contains(&unaccounted), "waiting is bounded: {unaccounted}");
     // It recovers once the log does.
     log.delay_ms.store(0, Ordering::SeqCst);
     sleep(5.0).await;
@@ -107,7 +107,7 @@ async fn a_log_that_cannot_keep_up_is_seen_and_nothing_piles_up() {
     sleep(5.0).await;
     let status = simulator.status();
     assert_eq!(status.totals.missed, missed);
-    assert!((status.actual_rate - 20_000.0).abs() < 400.0, "{}", status.actual_rate);
+    assert!((status.actual_rate - 5_000.0).abs() < 100.0, "{}", status.actual_rate);
     simulator.stop().await;
 }
 
@@ -131,7 +131,8 @@ async fn a_log_that_is_away_fails_events_visibly() {
 
 #[tokio::test(start_paused = true)]
 async fn starts_once_stops_often_and_changes_while_running() {
-    let Bench { simulator, log, .. } = bench(RunnerConfig::default());
+    let config = RunnerConfig { tick: Duration::from_millis(50), ..RunnerConfig::default() };
+    let Bench { simulator, log, .. } = bench(config);
     log.keeps_records.store(false, Ordering::SeqCst);
     assert_eq!(simulator.stop().await.state, State::Stopped);
     simulator.start(at(100.0)).await.unwrap();
@@ -148,9 +149,9 @@ async fn starts_once_stops_often_and_changes_while_running() {
     let surging = simulator.status();
     assert!(surging.target_rate > 9_000.0 && surging.rate < 5_001.0, "{surging:?}");
     simulator.change(Wish { rate: Some(50.0), ..Wish::default() }).unwrap();
-    sleep(1_200.0).await;
+    sleep(600.0).await;
     let calm = simulator.status();
-    assert!(calm.target_rate < 51.0, "{calm:?}");
+    assert!(calm.target_rate < 52.0, "{calm:?}");
     let events = simulator.stop().await.totals.events;
     assert_eq!(simulator.stop().await.totals.events, events, "totals of the last run stay");
     sleep(5.0).await;
