@@ -64,7 +64,7 @@ browser_tests() {
     done
     if curl -fsS "$base/api/readyz" >/dev/null; then
         (cd frontend && BASE_URL=$base PLAYWRIGHT_JSON_OUTPUT_NAME=$reports/e2e.json npm run --silent e2e -- --reporter=list,json) || true
-        json_counts "$reports/e2e.json" '`${r.stats.expected} ${r.stats.unexpected + r.stats.flaky} ${r.stats.skipped}`'
+        json_counts "$reports/e2e.json" '`${r.stats.expected + r.stats.flaky} ${r.stats.unexpected} ${r.stats.skipped}`'
     else
         say "FAILED: rep did not become ready; its log:"
         tail -n 30 "$log" >&2
