@@ -5,9 +5,10 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use rep_core::Topic;
-use rep_core::avro::{Codec, DeadLetter, RECORD_BYTES_MAX};
+use rep_core::avro::{Codec, CutFrom, DeadLetter, RECORD_BYTES_MAX};
 use rep_core::ports::log::{EventLog, NewRecord};
 use rep_core::ports::{StoreError, StoreErrorKind};
+use sha2::{Digest, Sha256};
 
 use crate::{Rejected, RoleContext};
 
@@ -17,8 +18,9 @@ const LETTERS_MAX: usize = 200;
 const APPEND_BYTES_MAX: usize = 4 << 20;
 /// Bytes of a key that are kept.
 const KEY_BYTES_MAX: usize = 4 << 10;
-/// Bytes of payload that are kept: a dead letter must be no longer than what can be read back. The whole
-/// record still stands in its own topic, for as long as that keeps it.
+/// Bytes of payload that are kept: a dead letter must be no longer than what can be read back. Of a longer one
+/// it keeps the beginning, with the length and SHA-256 of the whole, which still stands in its own topic for as
+/// long as that keeps it.
 const PAYLOAD_BYTES_MAX: usize = RECORD_BYTES_MAX - (KEY_BYTES_MAX + (8 << 10));
 /// Bytes of payload that are kept of a record which the log refuses to take whole: wrapped into a dead
 /// letter a record grows, and one at the log's limit would else stop its partition for ever.
@@ -88,8 +90,11 @@ impl DeadLetters {
         let key = &record.key[..record.key.len().min(KEY_BYTES_MAX)];
         let mut payload = &record.value[..];
         let payload_bytes_max = if cut { CUT_PAYLOAD_BYTES_MAX } else { PAYLOAD_BYTES_MAX };
+        let mut cut_from = None;
         if payload.len() > payload_bytes_max {
             error.push_str(&format!(" (payload cut from {} bytes)", payload.len()));
+            let sha256 = format!("{:x}", Sha256::digest(payload));
+            cut_from = Some(CutFrom { bytes: payload.len() as u64, sha256 });
             payload = &payload[..payload_bytes_max];
         }
         let letter = DeadLetter {
@@ -103,6 +108,7 @@ impl DeadLetters {
             failed_at: self.context.now(),
             key: Some(key.to_vec()),
             payload: payload.to_vec(),
+            cut_from,
         };
         let value =
             self.codec.encode(&letter).map_err(|error| StoreError::new(StoreErrorKind::Invalid, error))?;

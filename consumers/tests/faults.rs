@@ -198,6 +198,28 @@ async fn a_dead_letter_that_is_refused_whole_is_cut_rather_than_stuck() {
     let letter = &world.dead_letters()[0];
     assert_eq!(letter.payload.len(), 64 << 10);
     assert!(letter.error.ends_with("(payload cut from 200000 bytes)"), "{}", letter.error);
+    let cut = letter.cut_from.as_ref().unwrap();
+    // `head -c 200000 /dev/zero | tr '\0' '\7' | sha256sum`
+    assert_eq!(
+        (cut.bytes, cut.sha256.as_str()),
+        (200_000, "8cfcba83dcfc81a193bb4e52fd3161efb513906f52cbbe2328fac5f1a79c2b6e")
+    );
+}
+
+/// Wrapped into a dead letter, a record at the limit would be over it.
+#[tokio::test(start_paused = true)]
+async fn a_record_at_the_limit_is_parked_and_its_partition_goes_on() {
+    let world = World::new();
+    world.log.append_now(Topic::UserAction, b"u1", vec![0xff_u8; 1 << 20]);
+    world.log.append_now(Topic::UserAction, b"u1", vec![0xff_u8; 3]);
+    let role = world.run_behaviour(BehaviourConfig::default());
+    world.until_drained("behaviour", Topic::UserAction).await;
+    role.stop().await.unwrap();
+    let letters = world.dead_letters();
+    assert_eq!(letters.len(), 2);
+    assert_eq!(letters[0].reason, "BAD_MAGIC");
+    assert_eq!(letters[0].cut_from.as_ref().unwrap().bytes, 1 << 20);
+    assert_eq!((letters[1].payload.len(), &letters[1].cut_from), (3, &None));
 }
 
 #[tokio::test(start_paused = true)]

@@ -16,7 +16,7 @@ use serde_avro_fast::de::{DeError, DeserializerConfig, DeserializerState};
 use serde_avro_fast::ser::SerializerConfig;
 
 pub use schemas::{SchemaVersion, versions};
-pub use wire::{DeadLetter, Event};
+pub use wire::{CutFrom, DeadLetter, Event};
 
 use crate::Topic;
 

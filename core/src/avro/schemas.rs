@@ -30,13 +30,15 @@ macro_rules! version {
     };
 }
 
-/// Every version of every topic, older before newer.
+/// Every version of every topic, older before newer. New ones stand at the end, whichever their topic is:
+/// the ids of [`super::Codec::with_sequential_ids`] follow the order.
 pub fn versions() -> &'static [SchemaVersion] {
     const VERSIONS: &[SchemaVersion] = &[
         version!(UserAction, "user.action.v1", 1),
         version!(UserActionDlq, "user.action.v1.dlq", 1),
         version!(ProductInventory, "product.inventory.v1", 1),
         version!(NotificationPush, "notification.push.v1", 1),
+        version!(UserActionDlq, "user.action.v1.dlq", 2),
     ];
     VERSIONS
 }

@@ -227,8 +227,19 @@ pub struct DeadLetter {
     pub failed_at: Timestamp,
     /// The original key.
     pub key: Option<Vec<u8>>,
-    /// The original value.
+    /// The original value, or as much of it as [`Self::cut_from`] left.
     pub payload: Vec<u8>,
+    /// What the payload was cut from; `None` if it is whole.
+    pub cut_from: Option<CutFrom>,
+}
+
+/// The original value of a dead letter whose payload is only its beginning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CutFrom {
+    /// Its length.
+    pub bytes: u64,
+    /// Its SHA-256, in hexadecimal.
+    pub sha256: String,
 }
 
 /// [`DeadLetter`] on the wire.
@@ -247,6 +258,10 @@ pub struct DeadLetterWire<'a> {
     key: Option<&'a [u8]>,
     #[serde(with = "plain_bytes", borrow)]
     payload: &'a [u8],
+    #[serde(default)]
+    payload_bytes: Option<i64>,
+    #[serde(default)]
+    payload_sha256: Option<&'a str>,
 }
 
 mod plain_bytes {
@@ -299,11 +314,20 @@ impl Event for DeadLetter {
             failed_at: self.failed_at.as_ms(),
             key: self.key.as_deref(),
             payload: &self.payload,
+            payload_bytes: self.cut_from.as_ref().map(|cut| i64::try_from(cut.bytes).unwrap_or(i64::MAX)),
+            payload_sha256: self.cut_from.as_ref().map(|cut| cut.sha256.as_str()),
         }
     }
 
     fn from_wire(wire: DeadLetterWire<'_>) -> Result<Self, FieldError> {
         let negative = |field| FieldError::new(field, "must not be negative");
+        let cut_from = match (wire.payload_bytes, wire.payload_sha256) {
+            (Some(bytes), Some(sha256)) => {
+                let bytes = u64::try_from(bytes).map_err(|_| negative("payloadBytes"))?;
+                Some(CutFrom { bytes, sha256: sha256.to_owned() })
+            }
+            _ => None,
+        };
         Ok(Self {
             topic: wire.topic.into_owned(),
             partition: u32::try_from(wire.partition).map_err(|_| negative("partition"))?,
@@ -315,6 +339,7 @@ impl Event for DeadLetter {
             failed_at: Timestamp::from_ms(wire.failed_at),
             key: wire.key.map(<[u8]>::to_vec),
             payload: wire.payload.to_vec(),
+            cut_from,
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rep_core::avro::DeadLetter;
+use rep_core::avro::{CutFrom, DeadLetter};
 use rep_core::{
     ActionType, Currency, InterestReason, InventoryChange, Notification, NotificationId, NotificationKind,
     ProductId, SessionId, Timestamp, TraceId, UserAction, UserId,
@@ -87,9 +87,10 @@ pub(crate) fn full_letter() -> DeadLetter {
         failed_at: Timestamp::from_ms(1_767_225_600_007),
         key: Some(b"u-1".to_vec()),
         payload: vec![0xff, 0x00, 0x80],
+        cut_from: Some(CutFrom { bytes: 1990, sha256: "5eed".to_owned() }),
     }
 }
 
 pub(crate) fn bare_letter() -> DeadLetter {
-    DeadLetter { key: None, payload: Vec::new(), ..full_letter() }
+    DeadLetter { key: None, payload: Vec::new(), cut_from: None, ..full_letter() }
 }

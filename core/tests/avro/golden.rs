@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use rep_core::avro::{Codec, Event};
+use rep_core::avro::{Codec, DeadLetter, Event};
 
 use crate::events::*;
 
@@ -51,18 +51,23 @@ fn notifications() {
     );
 }
 
+const LETTER: &str = "1c757365722e616374696f6e2e7631 16 a8e8c8e99707 126265686176696f7572 \
+                      124241445f4d41474943 387265636f726420626567696e732077697468206279746520 30786666 02 \
+                      8ea0d5edee66";
+
 #[test]
 fn dead_letters() {
-    check(
-        &full_letter(),
-        "00 00000002 1c757365722e616374696f6e2e7631 16 a8e8c8e99707 126265686176696f7572 \
-         124241445f4d41474943 387265636f726420626567696e732077697468206279746520 30786666 02 \
-         8ea0d5edee66 02 06752d31 06ff0080",
-    );
-    check(
-        &bare_letter(),
-        "00 00000002 1c757365722e616374696f6e2e7631 16 a8e8c8e99707 126265686176696f7572 \
-         124241445f4d41474943 387265636f726420626567696e732077697468206279746520 30786666 02 \
-         8ea0d5edee66 00 00",
-    );
+    check(&full_letter(), &format!("00 00000005 {LETTER} 02 06752d31 06ff0080 02 8c1f 02 0835656564"));
+    check(&bare_letter(), &format!("00 00000005 {LETTER} 00 00 00 00"));
+}
+
+#[test]
+fn dead_letters_of_version_1_are_still_read() {
+    let whole = DeadLetter { cut_from: None, ..full_letter() };
+    for (letter, golden) in [(whole, "02 06752d31 06ff0080"), (bare_letter(), "00 00")] {
+        let hex = format!("00 00000002 {LETTER} {golden}").replace(' ', "");
+        let bytes: Vec<u8> =
+            (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect();
+        assert_eq!(Codec::with_sequential_ids().decode::<DeadLetter>(&bytes).unwrap(), letter);
+    }
 }

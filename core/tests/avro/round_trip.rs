@@ -3,7 +3,7 @@
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
-use rep_core::avro::{Codec, DeadLetter, Event};
+use rep_core::avro::{Codec, CutFrom, DeadLetter, Event};
 use rep_core::{
     ActionType, Currency, InterestReason, InventoryChange, Notification, NotificationKind, Timestamp,
     UserAction,
@@ -87,8 +87,10 @@ pub(crate) fn any_notification() -> impl Strategy<Value = Notification> {
 
 pub(crate) fn any_letter() -> impl Strategy<Value = DeadLetter> {
     let place = (0..=i32::MAX.cast_unsigned(), 0..=i64::MAX.cast_unsigned(), 0..=i32::MAX.cast_unsigned());
-    (place, ".{0,40}", ".{0,80}", any::<i64>(), option::of(vec(any::<u8>(), 0..40)), vec(any::<u8>(), 0..200))
-        .prop_map(|((partition, offset, attempts), word, error, ms, key, payload)| DeadLetter {
+    let cut = option::of((0..=i64::MAX.cast_unsigned(), "[0-9a-f]{64}"));
+    let value = (option::of(vec(any::<u8>(), 0..40)), vec(any::<u8>(), 0..200), cut);
+    (place, ".{0,40}", ".{0,80}", any::<i64>(), value).prop_map(
+        |((partition, offset, attempts), word, error, ms, (key, payload, cut))| DeadLetter {
             topic: word.clone(),
             partition,
             offset,
@@ -99,7 +101,9 @@ pub(crate) fn any_letter() -> impl Strategy<Value = DeadLetter> {
             failed_at: Timestamp::from_ms(ms),
             key,
             payload,
-        })
+            cut_from: cut.map(|(bytes, sha256)| CutFrom { bytes, sha256 }),
+        },
+    )
 }
 
 fn comes_back<E: Event + PartialEq + std::fmt::Debug>(event: &E) -> Result<(), TestCaseError> {
