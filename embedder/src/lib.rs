@@ -36,6 +36,6 @@ pub use manifest::{Manifest, Pooling, Precision};
 pub use model::TextModel;
 pub use model_dir::{MANIFEST_FILE, ModelDir};
 pub use onnx::{EmbedderOptions, OnnxEmbedder};
-pub use runtime::{cache_dir, locate_runtime};
+pub use runtime::{cache_dir, locate_runtime, runtime_version};
 pub use session::SessionOptions;
 pub use store::{HubOptions, KNOWN_MODELS, KnownModel, ModelEntry, ModelStore, Progress, StoreError};

@@ -65,6 +65,26 @@ pub(crate) fn environment(path: &Path) -> Result<&'static Environment, LoadError
     Ok(ENVIRONMENT.get_or_init(|| environment))
 }
 
+/// Loads the library at `path` as an embedder would, and says which version it is, as far as it tells: its number
+/// stands in the names of its symbols, else what it says of its build.
+///
+/// # Errors
+/// When it is no library, or older than what this program needs.
+pub fn runtime_version(path: &Path) -> Result<String, LoadError> {
+    environment(path)?;
+    let bytes = std::fs::read(path).map_err(|error| unusable(path, error))?;
+    Ok(version_in(&bytes).unwrap_or_else(|| ort::info().to_owned()))
+}
+
+/// The number behind `VERS_` in the library's symbol names.
+fn version_in(bytes: &[u8]) -> Option<String> {
+    const TAG: &[u8] = b"\0VERS_";
+    let begin = bytes.windows(TAG.len()).position(|window| window == TAG)? + TAG.len();
+    let number: Vec<u8> =
+        bytes[begin..].iter().copied().take(20).take_while(|b| b.is_ascii_digit() || *b == b'.').collect();
+    String::from_utf8(number).ok().filter(|number| !number.is_empty())
+}
+
 fn executable_folders() -> impl Iterator<Item = PathBuf> {
     let executable = std::env::current_exe().and_then(|path| path.canonicalize()).ok();
     let folders: Vec<PathBuf> = match &executable {
@@ -88,6 +108,12 @@ mod tests {
         let LoadError::RuntimeMissing { looked_at } = &error else { panic!("{error}") };
         assert_eq!(looked_at, &[PathBuf::from("/nowhere/libonnxruntime.so")]);
         assert!(error.to_string().contains("scripts/fetch-onnxruntime.sh"));
+    }
+
+    #[test]
+    fn the_version_stands_in_the_symbols() {
+        assert_eq!(version_in(b"..VERS_\0VERS_1.31.1\0GLIBC_2.2").as_deref(), Some("1.31.1"));
+        assert_eq!(version_in(b"no library"), None);
     }
 
     #[test]
