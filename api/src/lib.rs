@@ -10,6 +10,7 @@
 mod auth;
 mod config;
 mod cursor;
+mod dead_letters;
 mod dto;
 mod extract;
 mod fields;
@@ -31,6 +32,7 @@ mod stages;
 mod state;
 mod status;
 mod stream;
+mod tail;
 mod trace;
 
 use axum::Router;

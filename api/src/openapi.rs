@@ -7,6 +7,7 @@ use utoipa::{Modify, OpenApi};
 
 use crate::dto::notification::{Gap, NotificationView, SocketMessage};
 use crate::dto::recommendation::ReasonSchema;
+use crate::dto::topic::RecordGap;
 use crate::dto::user::PreferenceChangeSchema;
 use crate::problem::ProblemSchema;
 use crate::routes;
@@ -26,6 +27,7 @@ use crate::routes;
         NotificationView,
         SocketMessage,
         Gap,
+        RecordGap,
         PreferenceChangeSchema
     )),
     modifiers(&Tokens),

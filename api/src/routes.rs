@@ -2,6 +2,7 @@
 
 mod categories;
 mod changes;
+mod dead_letters;
 mod events;
 mod health;
 mod inbox;
@@ -10,6 +11,7 @@ mod recommendations;
 mod settings;
 mod status;
 mod streams;
+mod topics;
 mod users;
 
 use axum::middleware::from_fn_with_state;
@@ -39,6 +41,10 @@ pub(crate) fn all(state: Option<&ApiState>) -> OpenApiRouter<ApiState> {
         .routes(routes!(streams::ws))
         .routes(routes!(status::live))
         .routes(routes!(status::status))
+        .routes(routes!(topics::topics))
+        .routes(routes!(topics::events))
+        .routes(routes!(dead_letters::list))
+        .routes(routes!(dead_letters::get))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics));
@@ -48,6 +54,7 @@ pub(crate) fn all(state: Option<&ApiState>) -> OpenApiRouter<ApiState> {
         .routes(routes!(events::post))
         .routes(routes!(users::erase))
         .routes(routes!(inbox::read))
+        .routes(routes!(dead_letters::replay))
         .routes(routes!(settings::get, settings::put));
     match state {
         Some(state) => reading.merge(writing.layer(from_fn_with_state(state.clone(), once))),

@@ -30,7 +30,16 @@ async fn without_a_token_there_is_little_to_see() {
     for path in ["/livez", "/readyz", "/openapi.json", "/docs/"] {
         assert_eq!(world.get(path).await.status, 200, "{path}");
     }
-    for path in ["/recommendations?userId=ann", "/products", "/status", "/metrics", "/live", "/users"] {
+    for path in [
+        "/recommendations?userId=ann",
+        "/products",
+        "/status",
+        "/metrics",
+        "/live",
+        "/users",
+        "/topics",
+        "/dead-letters",
+    ] {
         let answer = world.get(path).await;
         assert_eq!(answer.headers["www-authenticate"], "Bearer");
         answer.expect(401);
@@ -70,6 +79,11 @@ async fn a_shopper_sees_only_their_own() {
         ("GET", "/live"),
         ("GET", "/metrics"),
         ("GET", "/events/recent"),
+        ("GET", "/topics"),
+        ("GET", "/topics/user.action.v1/events"),
+        ("GET", "/dead-letters"),
+        ("GET", "/dead-letters/0-0"),
+        ("POST", "/dead-letters/0-0/replay"),
     ] {
         assert_eq!(status(&world, method, path, &ann).await, 403, "{method} {path}");
     }

@@ -67,6 +67,7 @@ proptest! {
         sound(&run(WORLD.json("PUT", "/products/p", &value)))?;
         sound(&run(WORLD.json("PATCH", "/products/p", &value)))?;
         sound(&run(WORLD.json("PUT", "/users/u/notification-settings", &value)))?;
+        sound(&run(WORLD.post("/dead-letters/0-0/replay", &value)))?;
     }
 
     #[test]
@@ -79,14 +80,14 @@ proptest! {
     }
 
     #[test]
-    fn any_query(route in 0_usize..8, bytes in prop::collection::vec(any::<u8>(), 0..40), name in 0_usize..10) {
+    fn any_query(route in 0_usize..9, bytes in prop::collection::vec(any::<u8>(), 0..40), name in 0_usize..11) {
         let routes = [
             "/recommendations", "/search", "/products", "/users", "/users/u/history", "/notifications",
-            "/products/p/similar", "/events/recent",
+            "/products/p/similar", "/events/recent", "/dead-letters",
         ];
         let names = [
             "userId", "limit", "q", "cursor", "minPrice", "maxPrice", "inStock", "category", "excludeProductIds",
-            "placement",
+            "placement", "reason",
         ];
         let encoded: String = bytes.iter().map(|byte| format!("%{byte:02X}")).collect();
         let path = format!("{}?userId=u&q=tent&{}={encoded}", routes[route], names[name]);

@@ -4,6 +4,7 @@
 
 mod auth;
 mod catalogue;
+mod dead_letters;
 mod edge;
 mod events;
 mod fuzz;
@@ -12,5 +13,6 @@ mod recommendations;
 mod search;
 mod streams;
 mod support;
+mod topics;
 mod users;
 mod wire;

@@ -3,74 +3,22 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::http::{Request, StatusCode};
 use futures::StreamExt;
 use rep_api::{ApiConfig, StreamLimits};
 use rep_core::ActionType;
-use serde_json::Value;
-use tower::ServiceExt;
 
 use crate::support::World;
+use crate::support::sse::Reader;
 
-/// A reader of server-sent events.
-struct Reader {
-    frames: axum::body::BodyDataStream,
-    text: String,
-}
-
-#[derive(Debug, PartialEq)]
-struct Event {
-    name: String,
-    id: Option<String>,
-    data: Value,
-}
-
-impl Reader {
-    async fn open(world: &World, path: &str, last: Option<&str>) -> Self {
-        let mut request = Request::builder().uri(path);
-        if let Some(last) = last {
-            request = request.header("last-event-id", last);
-        }
-        let response = world.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
-        assert_eq!(response.status(), StatusCode::OK);
-        assert_eq!(response.headers()["content-type"], "text/event-stream");
-        assert_eq!(response.headers()["x-accel-buffering"], "no");
-        Self { frames: response.into_body().into_data_stream(), text: String::new() }
+async fn sequences(reader: &mut Reader, count: usize) -> Vec<u64> {
+    let mut sequences = Vec::new();
+    while sequences.len() < count {
+        let event = reader.next().await.expect("the stream ended");
+        assert_eq!(event.name, "notification");
+        assert_eq!(event.id, Some(event.data["sequence"].to_string()));
+        sequences.push(event.data["sequence"].as_u64().unwrap());
     }
-
-    /// The next event, comments left out; `None` at the end.
-    async fn next(&mut self) -> Option<Event> {
-        loop {
-            while let Some((block, rest)) = self.text.split_once("\n\n") {
-                let block = block.to_owned();
-                self.text = rest.to_owned();
-                let field = |name: &str| {
-                    block
-                        .lines()
-                        .find_map(|line| line.strip_prefix(name))
-                        .map(|value| value.trim().to_owned())
-                };
-                if let Some(name) = field("event:") {
-                    let data = serde_json::from_str(&field("data:").unwrap()).unwrap();
-                    return Some(Event { name, id: field("id:"), data });
-                }
-            }
-            let frame = self.frames.next().await?.unwrap();
-            self.text.push_str(std::str::from_utf8(&frame).unwrap());
-        }
-    }
-
-    async fn sequences(&mut self, count: usize) -> Vec<u64> {
-        let mut sequences = Vec::new();
-        while sequences.len() < count {
-            let event = self.next().await.expect("the stream ended");
-            assert_eq!(event.name, "notification");
-            assert_eq!(event.id, Some(event.data["sequence"].to_string()));
-            sequences.push(event.data["sequence"].as_u64().unwrap());
-        }
-        sequences
-    }
+    sequences
 }
 
 const STREAM: &str = "/notifications/stream?userId=ann";
@@ -83,14 +31,14 @@ async fn a_new_reader_hears_what_comes_and_a_returning_one_what_it_missed() {
     world.notifications.tell("ben", 1).await;
     world.notifications.tell("ann", 2).await;
     world.notifications.tell("ann", 3).await;
-    assert_eq!(reader.sequences(2).await, [2, 3]);
+    assert_eq!(sequences(&mut reader, 2).await, [2, 3]);
     drop(reader);
     world.notifications.tell("ann", 4).await;
     let mut again = Reader::open(&world, STREAM, Some("2")).await;
     world.notifications.tell("ann", 5).await;
-    assert_eq!(again.sequences(3).await, [3, 4, 5]);
+    assert_eq!(sequences(&mut again, 3).await, [3, 4, 5]);
     let mut all = Reader::open(&world, "/notifications/stream?userId=ann&lastSequence=0", None).await;
-    assert_eq!(all.sequences(5).await, [1, 2, 3, 4, 5]);
+    assert_eq!(sequences(&mut all, 5).await, [1, 2, 3, 4, 5]);
 }
 
 #[tokio::test]
@@ -103,7 +51,7 @@ async fn what_is_lost_is_said() {
     let mut reader = Reader::open(&world, STREAM, Some("1")).await;
     let gap = reader.next().await.unwrap();
     assert_eq!((gap.name.as_str(), gap.data), ("gap", serde_json::json!({"after": 1, "next": 5})));
-    assert_eq!(reader.sequences(2).await, [5, 6]);
+    assert_eq!(sequences(&mut reader, 2).await, [5, 6]);
 }
 
 #[tokio::test]
@@ -112,11 +60,11 @@ async fn an_inbox_that_began_anew_is_said_and_followed() {
     world.notifications.tell("ann", 1).await;
     let mut reader = Reader::open(&world, STREAM, Some("40")).await;
     assert_eq!(reader.next().await.unwrap().name, "gap");
-    assert_eq!(reader.sequences(1).await, [1]);
+    assert_eq!(sequences(&mut reader, 1).await, [1]);
     world.send("DELETE", "/users/ann", &[], "").await.expect(200);
     world.notifications.tell("ann", 2).await;
     assert_eq!(reader.next().await.unwrap().name, "gap");
-    assert_eq!(reader.sequences(1).await, [1]);
+    assert_eq!(sequences(&mut reader, 1).await, [1]);
 }
 
 #[tokio::test]
@@ -130,12 +78,12 @@ async fn a_receiver_that_fell_behind_catches_up_from_the_store() {
     }
     world.notifications.silent.store(false, Ordering::SeqCst);
     world.notifications.tell("ann", 4).await;
-    assert_eq!(reader.sequences(4).await, [1, 2, 3, 4]);
+    assert_eq!(sequences(&mut reader, 4).await, [1, 2, 3, 4]);
     // More at once than a receiver holds.
     for number in 5..=20 {
         world.notifications.tell("ann", number).await;
     }
-    assert_eq!(reader.sequences(16).await, (5..=20).collect::<Vec<_>>());
+    assert_eq!(sequences(&mut reader, 16).await, (5..=20).collect::<Vec<_>>());
 }
 
 #[tokio::test(start_paused = true)]
@@ -151,7 +99,7 @@ async fn a_reader_that_stalls_is_dropped_and_its_place_is_free() {
     }
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     let mut fresh = Reader::open(&world, STREAM, Some("0")).await;
-    assert_eq!(fresh.sequences(8).await.len(), 8);
+    assert_eq!(sequences(&mut fresh, 8).await.len(), 8);
     let mut left = 0;
     while stalled.next().await.is_some() {
         left += 1;

@@ -284,7 +284,7 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["Categories"];
+                        "application/json": components["schemas"]["CategoryList"];
                     };
                 };
                 /** @description Problem */
@@ -300,6 +300,167 @@ export interface paths {
         };
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Dead letters, newest first. With filters a page may hold fewer than asked for, and there may be more. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Only of records of this topic. */
+                    topic?: string;
+                    /** @description Only with this reason. */
+                    reason?: string;
+                    /** @description How many, 1 to 200. */
+                    limit?: number;
+                    /** @description `nextCursor` of the page before. */
+                    cursor?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description A page */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["DeadLetterPage"];
+                    };
+                };
+                /** @description Problem */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/dead-letters/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A dead letter with what the record says, as far as it can be decoded. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description Of the list, such as `0-17` */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The dead letter */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["DeadLetterDetail"];
+                    };
+                };
+                /** @description Problem */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/dead-letters/{id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Writes the record again to the topic it came from. An event that had its effect has it no second time. What
+         *     would only be dead-lettered again is refused with 409, unless `force` is set.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: {
+                    /** @description Repeats get the first answer */
+                    "Idempotency-Key"?: string | null;
+                };
+                path: {
+                    /** @description Of the list, such as `0-17` */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            /** @description May be left out */
+            requestBody?: {
+                content: {
+                    "application/json": components["schemas"]["ReplayRequest"] | null;
+                };
+            };
+            responses: {
+                /** @description Where the record stands now */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Replayed"];
+                    };
+                };
+                /** @description Problem */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         delete?: never;
         options?: never;
         head?: never;
@@ -329,7 +490,7 @@ export interface paths {
             /** @description One event, an array of at most 1,000, or at most 10,000 lines */
             requestBody: {
                 content: {
-                    "application/json": components["schemas"]["NewEvent"];
+                    "application/json": components["schemas"]["NewEvents"];
                     "application/x-ndjson": string;
                 };
             };
@@ -340,7 +501,7 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["EventResults"];
+                        "application/json": components["schemas"]["EventsAccepted"];
                     };
                 };
                 /** @description Problem */
@@ -1332,6 +1493,118 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/topics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The topics of the log, and how far behind their readers are. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The topics */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["TopicList"];
+                    };
+                };
+                /** @description Problem */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/topics/{topic}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Records of a topic, decoded, from now on or from where the reader was: events `open` and `record` with `id:`,
+         *     `gap` where retention was faster, `end` and `failure`.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Only what is about this shopper; not for `product.inventory.v1`, whose keys are products. */
+                    userId?: string;
+                    /** @description Begin with the oldest record that is kept. */
+                    fromBeginning?: boolean;
+                    /** @description Begin with the last so many records, 1 to 1,000. */
+                    last?: number;
+                    /** @description Go on behind the event with this `id`, where `Last-Event-ID` cannot be sent. */
+                    cursor?: string;
+                    /** @description `false` ends the stream, with an event `end`, instead of waiting for more. */
+                    follow?: boolean;
+                    /** @description Of `POST /notifications/ticket`. */
+                    ticket?: string;
+                };
+                header?: {
+                    /** @description Go on behind this event */
+                    "Last-Event-ID"?: string | null;
+                };
+                path: {
+                    /** @description Its name, such as `user.action.v1` */
+                    topic: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Server-sent events; data of `record` is a `TopicRecord`, of `gap` a `TopicGap` */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "text/event-stream": components["schemas"]["TopicRecord"];
+                    };
+                };
+                /** @description Problem */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/users": {
         parameters: {
             query?: never;
@@ -1358,7 +1631,7 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["Users"];
+                        "application/json": components["schemas"]["RecentUsers"];
                     };
                 };
                 /** @description Problem */
@@ -1513,7 +1786,7 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["History"];
+                        "application/json": components["schemas"]["HistoryPage"];
                     };
                 };
                 /** @description Problem */
@@ -1774,14 +2047,14 @@ export interface components {
              */
             le: number;
         };
-        /** @description The categories, ordered by name. */
-        Categories: {
-            items: components["schemas"]["CategoryCount"][];
-        };
         /** @description A category and how many products stand in it. */
-        CategoryCount: {
+        Category: {
             category: string;
             count: number;
+        };
+        /** @description The categories, ordered by name. */
+        CategoryList: {
+            items: components["schemas"]["Category"][];
         };
         /** @description How much of the taste a category makes up. */
         CategoryWeight: {
@@ -1792,15 +2065,119 @@ export interface components {
              */
             weight: number;
         };
+        /** @description One of them. */
+        DeadLetter: {
+            /**
+             * Format: date-time
+             * @description When it was set aside.
+             */
+            at: string;
+            /** @description What was wrong. */
+            error: string;
+            /**
+             * Format: int64
+             * @description Its offset.
+             */
+            offset: number;
+            /**
+             * Format: int32
+             * @description Its partition.
+             */
+            partition: number;
+            /**
+             * @description A stable code.
+             * @example BAD_MAGIC
+             */
+            reason: string;
+            /** @description Its topic. */
+            topic: string;
+        };
+        /** @description The same with what the record says. */
+        DeadLetterDetail: components["schemas"]["DeadLetterItem"] & {
+            /** @description Why it cannot be decoded. */
+            decodeError?: components["schemas"]["DecodeProblem"];
+            /** @description What the record says, if it can be decoded now. */
+            event?: Record<string, never>;
+            /** @description The original value in Base64, or its beginning. */
+            payload: string;
+        };
+        /** @description A record that could not be processed. */
+        DeadLetterItem: {
+            /**
+             * Format: int32
+             * @description How often it was tried.
+             */
+            attempts: number;
+            /** @description SHA-256 of the original value, if only its beginning is kept. */
+            cutFromSha256?: string;
+            /** @description What was wrong. */
+            error: string;
+            /**
+             * Format: date-time
+             * @description When it was given up.
+             */
+            failedAt: string;
+            /** @description The consumer group that gave up. */
+            group: string;
+            /**
+             * @description Names it in the routes of dead letters.
+             * @example 0-17
+             */
+            id: string;
+            /** @description The record's key as text, for actions the shopper. */
+            key?: string;
+            /** Format: int64 */
+            offset: number;
+            /** Format: int32 */
+            partition: number;
+            /**
+             * Format: int64
+             * @description Length of the original value.
+             */
+            payloadBytes: number;
+            /**
+             * @description A stable code.
+             * @example MALFORMED
+             */
+            reason: string;
+            /**
+             * @description Where the record stood.
+             * @example user.action.v1
+             */
+            topic: string;
+        };
+        /** @description Dead letters, newest first. */
+        DeadLetterPage: {
+            items: components["schemas"]["DeadLetterItem"][];
+            /** @description Where the next page begins; absent at the end. */
+            nextCursor?: string;
+            /**
+             * Format: int64
+             * @description Dead letters that are kept, whatever the filters say.
+             */
+            total: number;
+        };
         /** @description What could not be processed. */
         DeadLetters: {
             /** @description The newest first, at most 20. */
-            recent: components["schemas"]["RecentDeadLetter"][];
+            recent: components["schemas"]["DeadLetter"][];
             /**
              * Format: int64
              * @description All since the process began.
              */
             total: number;
+        };
+        /** @description Why a record cannot be decoded. */
+        DecodeProblem: {
+            /** @description What is wrong. */
+            message: string;
+            /**
+             * @description A stable code.
+             * @example BAD_MAGIC
+             */
+            reason: string;
+            /** @description How its value begins, at most 1 KiB, in hexadecimal. */
+            valueHex?: string;
         };
         /** @description What was forgotten of a shopper. */
         Erased: {
@@ -1835,8 +2212,13 @@ export interface components {
             /** @description What was odd, and taken all the same. */
             warnings?: string[];
         };
+        /**
+         * @description What became of one event.
+         * @enum {string}
+         */
+        EventStatus: "accepted" | "duplicate" | "rejected";
         /** @description What became of each event, in their order. */
-        EventResults: {
+        EventsAccepted: {
             /**
              * Format: date-time
              * @description When the request was taken up.
@@ -1849,11 +2231,6 @@ export interface components {
             durableAt: string;
             results: components["schemas"]["EventResult"][];
         };
-        /**
-         * @description What became of one event.
-         * @enum {string}
-         */
-        EventStatus: "accepted" | "duplicate" | "rejected";
         /** @description What a score is made of: `similarity + popularity + matching + diversity = final`. */
         Explain: {
             /**
@@ -1897,44 +2274,6 @@ export interface components {
             /** @description What it must be. */
             message: string;
         };
-        /** @description What flows: per second as rates, counted as totals. */
-        Flow: {
-            /**
-             * Format: double
-             * @description Events made durable in the log.
-             */
-            accepted: number;
-            /**
-             * Format: double
-             * @description Records dead-lettered.
-             */
-            deadLettered: number;
-            /**
-             * Format: double
-             * @description Behaviour documents indexed.
-             */
-            indexed: number;
-            /**
-             * Format: double
-             * @description Notifications delivered.
-             */
-            notifications: number;
-            /**
-             * Format: double
-             * @description Events folded into preferences.
-             */
-            processed: number;
-            /**
-             * Format: double
-             * @description Recommendations served.
-             */
-            recommendations: number;
-            /**
-             * Format: double
-             * @description Searches served.
-             */
-            searches: number;
-        };
         /** @description Event `gap` of a stream: items after `after` are lost. */
         Gap: {
             /**
@@ -1947,6 +2286,15 @@ export interface components {
              * @description The first sequence behind it, if there is one.
              */
             next?: number;
+        };
+        /** @description How far a group is behind in all partitions of a topic. */
+        GroupLag: {
+            group: string;
+            /**
+             * Format: int64
+             * @description Records it has yet to finish.
+             */
+            lag: number;
         };
         /** @description What works and what does not. */
         Health: {
@@ -1972,12 +2320,6 @@ export interface components {
          * @enum {string}
          */
         HealthStatus: "ok" | "degraded" | "down";
-        /** @description A page of a history, newest first. */
-        History: {
-            items: components["schemas"]["HistoryItem"][];
-            /** @description Where the next page begins; absent at the end. */
-            nextCursor?: string;
-        };
         /** @description One action of a shopper's history. */
         HistoryItem: {
             actionType: components["schemas"]["ActionType"];
@@ -1997,6 +2339,12 @@ export interface components {
              */
             timestamp: string;
             traceId: string;
+        };
+        /** @description A page of a history, newest first. */
+        HistoryPage: {
+            items: components["schemas"]["HistoryItem"][];
+            /** @description Where the next page begins; absent at the end. */
+            nextCursor?: string;
         };
         /**
          * @description Why a shopper is told.
@@ -2081,11 +2429,11 @@ export interface components {
             /** @description The catalogue. */
             products: components["schemas"]["ProductCounts"];
             /** @description Per second, over the window. */
-            rates: components["schemas"]["Flow"];
+            rates: components["schemas"]["Rates"];
             /** @description The simulator, if one runs. */
             simulator?: components["schemas"]["SimulatorStatus"];
             /** @description Since the process began. */
-            totals: components["schemas"]["Flow"];
+            totals: components["schemas"]["Rates"];
             /**
              * Format: double
              * @description Over how many seconds rates and latencies are taken.
@@ -2120,6 +2468,8 @@ export interface components {
             traceId?: string;
             userId: string;
         };
+        /** @description What `POST /events` takes as JSON. */
+        NewEvents: components["schemas"]["NewEvent"] | components["schemas"]["NewEvent"][];
         /** @description A product as it is put. `productId` may be left out where the path has it. */
         NewProduct: {
             attributes?: {
@@ -2409,6 +2759,44 @@ export interface components {
          * @enum {string}
          */
         PutStatus: "created" | "replaced" | "rejected";
+        /** @description What flows: per second as rates, counted as totals. */
+        Rates: {
+            /**
+             * Format: double
+             * @description Events made durable in the log.
+             */
+            accepted: number;
+            /**
+             * Format: double
+             * @description Records dead-lettered.
+             */
+            deadLettered: number;
+            /**
+             * Format: double
+             * @description Behaviour documents indexed.
+             */
+            indexed: number;
+            /**
+             * Format: double
+             * @description Notifications delivered.
+             */
+            notifications: number;
+            /**
+             * Format: double
+             * @description Events folded into preferences.
+             */
+            processed: number;
+            /**
+             * Format: double
+             * @description Recommendations served.
+             */
+            recommendations: number;
+            /**
+             * Format: double
+             * @description Searches served.
+             */
+            searches: number;
+        };
         /** @description Whether requests can be served. */
         Readiness: {
             /** @description What is missing. */
@@ -2435,33 +2823,6 @@ export interface components {
          * @enum {string}
          */
         ReasonKind: "SIMILAR_TO_ACTION" | "TASTE" | "POPULAR" | "SEARCH_WORDS" | "SEARCH_MEANING" | "SIMILAR" | "CATALOGUE";
-        /** @description One of them. */
-        RecentDeadLetter: {
-            /**
-             * Format: date-time
-             * @description When it was set aside.
-             */
-            at: string;
-            /** @description What was wrong. */
-            error: string;
-            /**
-             * Format: int64
-             * @description Its offset.
-             */
-            offset: number;
-            /**
-             * Format: int32
-             * @description Its partition.
-             */
-            partition: number;
-            /**
-             * @description A stable code.
-             * @example BAD_MAGIC
-             */
-            reason: string;
-            /** @description Its topic. */
-            topic: string;
-        };
         /** @description An event of the log. */
         RecentEvent: {
             actionType: components["schemas"]["ActionType"];
@@ -2487,6 +2848,18 @@ export interface components {
         /** @description The newest events of the log, newest first. */
         RecentEvents: {
             items: components["schemas"]["RecentEvent"][];
+        };
+        /** @description A shopper in a list. */
+        RecentUser: {
+            /** Format: int64 */
+            actionCount: number;
+            /** Format: date-time */
+            updatedAt: string;
+            userId: string;
+        };
+        /** @description Shoppers, last changed first. */
+        RecentUsers: {
+            items: components["schemas"]["RecentUser"][];
         };
         /** @description One of the last actions. */
         RecentView: {
@@ -2543,6 +2916,25 @@ export interface components {
              * @description Pieces that can be sold now.
              */
             stock: number;
+        };
+        /** @description What may be asked of a replay. */
+        ReplayRequest: {
+            /** @description Replay even what would be dead-lettered again, since it cannot be decoded. */
+            force?: boolean;
+        };
+        /** @description A record that was written again. */
+        Replayed: {
+            /**
+             * @description The dead letter.
+             * @example 0-17
+             */
+            id: string;
+            /** Format: int64 */
+            offset: number;
+            /** Format: int32 */
+            partition: number;
+            /** @description Where the record stands now. */
+            topic: string;
         };
         /** @description Items for a query. */
         SearchResults: {
@@ -2613,17 +3005,60 @@ export interface components {
             /** @description To be sent once as `?ticket=`. */
             ticket: string;
         };
-        /** @description A shopper in a list. */
-        UserSummary: {
-            /** Format: int64 */
-            actionCount: number;
-            /** Format: date-time */
-            updatedAt: string;
-            userId: string;
+        /** @description A topic of the log. */
+        Topic: {
+            /** @description Who reads it, and how far behind they are. */
+            groups: components["schemas"]["GroupLag"][];
+            /** @example user.action.v1 */
+            name: string;
+            /** Format: int32 */
+            partitions: number;
+            /**
+             * Format: int64
+             * @description Records that are kept.
+             */
+            records: number;
         };
-        /** @description Shoppers, last changed first. */
-        Users: {
-            items: components["schemas"]["UserSummary"][];
+        /** @description Records that retention removed before they could be read. */
+        TopicGap: {
+            /**
+             * Format: int64
+             * @description Offset of the first that is lost.
+             */
+            from: number;
+            /** Format: int32 */
+            partition: number;
+            /**
+             * Format: int64
+             * @description Offset of the first that is there.
+             */
+            to: number;
+        };
+        /** @description The topics. */
+        TopicList: {
+            items: components["schemas"]["Topic"][];
+        };
+        /** @description A record of the log, decoded. */
+        TopicRecord: {
+            /**
+             * Format: date-time
+             * @description When it was appended.
+             */
+            appendedAt: string;
+            /** @description Length of its value. */
+            bytes: number;
+            /** @description Why it cannot be decoded. */
+            error?: components["schemas"]["DecodeProblem"];
+            /** @description What it says; absent if it cannot be decoded. */
+            event?: Record<string, never>;
+            /** @description What decided its partition, as text. */
+            key: string;
+            /** Format: int64 */
+            offset: number;
+            /** Format: int32 */
+            partition: number;
+            /** @example user.action.v1 */
+            topic: string;
         };
     };
     responses: never;

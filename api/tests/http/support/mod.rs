@@ -5,6 +5,7 @@ mod embedder;
 mod log;
 mod notifications;
 mod shoppers;
+pub(crate) mod sse;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
