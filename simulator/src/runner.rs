@@ -3,6 +3,7 @@
 //! [`Simulator`] is the handle that routes and roles hold; a run is a task that keeps a schedule
 //! ([`pacer`]), appends to the log in lanes ([`lanes`]) and counts what became durable ([`totals`]).
 
+mod absent;
 mod changes;
 mod lanes;
 mod meter;
@@ -127,6 +128,15 @@ pub enum SimulatorError {
     /// A value is out of its range.
     #[error(transparent)]
     Invalid(#[from] FieldError),
+    /// The shop has none of the products that the traffic would be about.
+    #[error(
+        "the shop has none of the {0} invented products that simulated shoppers know; start REP on an empty data \
+         directory to let it invent a shop"
+    )]
+    Stranger(u32),
+    /// The shop could not be asked what it has.
+    #[error("the shop cannot be asked for its products: {0}")]
+    Shop(#[source] StoreError),
     /// The log did not take the event.
     #[error("the log did not take the event: {0}")]
     Log(#[from] StoreError),
@@ -182,14 +192,16 @@ impl Simulator {
         &self.inner.shared.parts.catalogue
     }
 
-    /// Starts a run; totals begin at zero. Refused while one is on.
+    /// Starts a run; totals begin at zero. Refused while one is on, and in a shop that has none of the products
+    /// it would be about; those that are missing alone are left out.
     pub async fn start(&self, wish: Wish) -> Result<Status, SimulatorError> {
         let mut run = self.inner.run.lock().await;
         if run.as_ref().is_some_and(Run::is_running) {
             return Err(SimulatorError::Running);
         }
         let settings = self.inner.shared.settings.borrow().with(wish)?;
-        *run = Some(Run::start(Arc::clone(&self.inner.shared), settings).await);
+        let absent = absent::find(&self.inner.shared.parts).await?;
+        *run = Some(Run::start(Arc::clone(&self.inner.shared), settings, absent).await);
         drop(run);
         Ok(self.status())
     }

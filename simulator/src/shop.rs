@@ -1,4 +1,5 @@
-//! The way to the real catalogue: what the simulator changes, everybody must hear of.
+//! The way to the real catalogue: what the simulator changes, everybody must hear of; what is not in it, no
+//! shopper can look at.
 
 use async_trait::async_trait;
 use rep_core::ports::StoreError;
@@ -16,4 +17,7 @@ pub trait Shop: Send + Sync {
         price: Option<Money>,
         stock: Option<u32>,
     ) -> Result<(), StoreError>;
+
+    /// Which of `products` the shop has, in their order.
+    async fn has(&self, products: &[ProductId]) -> Result<Vec<bool>, StoreError>;
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rep_core::Timestamp;
-use rep_simulator::{RunnerConfig, Scenario, SimulatorError, State, Wish};
+use rep_simulator::{Catalogue, RunnerConfig, Scenario, SimulatorError, State, Wish};
 use support::{Bench, NOW_MS, bench};
 
 fn at(rate: f64) -> Wish {
@@ -221,4 +221,25 @@ async fn prices_and_stock_move_by_the_shop() {
     let quiet = shop.changes.lock().len();
     sleep(5.0).await;
     assert_eq!(shop.changes.lock().len(), quiet);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_shop_does_not_have_is_not_named() {
+    let Bench { simulator, log, shop } = bench(RunnerConfig::default());
+    let all: Vec<_> = (0..1_000).map(Catalogue::id).collect();
+    shop.lacks.lock().extend(all.iter().cloned());
+    let error = simulator.start(at(500.0)).await.unwrap_err();
+    assert!(matches!(error, SimulatorError::Stranger(1_000)), "{error}");
+    assert_eq!(simulator.status().state, State::Stopped);
+
+    let lacks: HashSet<_> = all.into_iter().step_by(2).collect();
+    *shop.lacks.lock() = lacks.clone();
+    simulator.start(Wish { change_rate: Some(20.0), ..at(500.0) }).await.unwrap();
+    sleep(4.0).await;
+    let status = simulator.stop().await;
+    assert!((status.totals.events as i64 - 2_000).abs() <= 40, "the rate is met all the same: {status:?}");
+    let named: HashSet<_> = log.actions().into_iter().filter_map(|action| action.product_id).collect();
+    assert!(named.len() > 50 && named.is_disjoint(&lacks));
+    let changed: HashSet<_> = shop.changes.lock().iter().map(|change| change.product_id.clone()).collect();
+    assert!(!changed.is_empty() && changed.is_disjoint(&lacks));
 }

@@ -2,13 +2,15 @@
 
 use std::sync::{Arc, OnceLock};
 
+use anyhow::Context;
 use async_trait::async_trait;
 use axum::Router;
 use rep_api::{ShopError, SimulatorStatus};
 use rep_backends::Backends;
+use rep_core::ports::catalog::Catalog;
 use rep_core::ports::{StoreError, StoreErrorKind};
 use rep_core::{Clock, Money, ProductId};
-use rep_simulator::{Catalogue, Parts, RunnerConfig, Shop, Simulator, State, Wish};
+use rep_simulator::{Catalogue, Parts, RunnerConfig, Shop, Simulator, SimulatorError, State, Wish};
 
 use super::tasks::Tasks;
 use crate::options::Settings;
@@ -19,6 +21,7 @@ const STOCK_BATCH: usize = 1000;
 /// The simulator's place in the process: empty until the shop that it changes is there.
 #[derive(Clone)]
 pub(super) struct Traffic {
+    seed: u64,
     catalogue: Arc<Catalogue>,
     simulator: Arc<OnceLock<Simulator>>,
 }
@@ -27,7 +30,8 @@ impl Traffic {
     pub(super) fn new(settings: &Settings) -> Self {
         let products =
             if settings.products == 0 { rep_simulator::PRODUCTS_DEFAULT } else { settings.products };
-        Self { catalogue: Arc::new(Catalogue::new(settings.seed, products)), simulator: Arc::default() }
+        let catalogue = Arc::new(Catalogue::new(settings.seed, products));
+        Self { seed: settings.seed, catalogue, simulator: Arc::default() }
     }
 
     /// Invents the products of an empty shop. A shop with products of its own stays as it is.
@@ -47,7 +51,27 @@ impl Traffic {
         Ok(())
     }
 
-    /// Makes the simulator, and starts its traffic if that is wanted.
+    /// The invented products as far as the shop has them: a shop that was stocked with fewer is not asked for
+    /// more. All of them if it has none, which a start then refuses.
+    async fn in_shop(&self, backends: &Backends) -> anyhow::Result<Arc<Catalogue>> {
+        let products = self.catalogue.len();
+        let mut end = products;
+        while end > 0 {
+            let begin = end.saturating_sub(STOCK_BATCH as u32);
+            let ids: Vec<ProductId> = (begin..end).map(Catalogue::id).collect();
+            let found = backends.catalog.get(&ids).await?.iter().rposition(Option::is_some);
+            match found.and_then(|index| u32::try_from(index).ok()) {
+                Some(index) if begin + index + 1 == products => break,
+                Some(index) => {
+                    return Ok(Arc::new(Catalogue::new(self.seed, begin + index + 1)));
+                }
+                None => end = begin,
+            }
+        }
+        Ok(Arc::clone(&self.catalogue))
+    }
+
+    /// Makes the simulator, and starts its traffic if that is wanted and the shop has what it is about.
     pub(super) async fn start(
         &self,
         tasks: &mut Tasks,
@@ -57,11 +81,11 @@ impl Traffic {
         shop: rep_api::Shop,
     ) -> anyhow::Result<()> {
         let parts = Parts {
-            catalogue: Arc::clone(&self.catalogue),
+            catalogue: self.in_shop(backends).await?,
             log: Arc::clone(&backends.log),
             codec: backends.codec.clone(),
             clock: Arc::clone(clock),
-            shop: Arc::new(ApiShop(shop)),
+            shop: Arc::new(ApiShop { shop, catalog: Arc::clone(&backends.catalog) }),
         };
         let defaults = rep_simulator::Settings {
             users: settings.users,
@@ -72,7 +96,13 @@ impl Traffic {
         let simulator = Simulator::new(parts, RunnerConfig { defaults, ..RunnerConfig::default() });
         let simulator = self.simulator.get_or_init(|| simulator).clone();
         if !settings.no_simulator {
-            simulator.start(Wish::default()).await?;
+            match simulator.start(Wish::default()).await {
+                Ok(_) => {}
+                Err(error @ SimulatorError::Stranger(_)) => {
+                    tracing::warn!("no simulated traffic: {error}");
+                }
+                Err(error) => return Err(error).context("the simulator cannot start"),
+            }
         }
         let stop = tasks.stop();
         tasks.spawn("simulator", async move {
@@ -107,7 +137,10 @@ impl Traffic {
 }
 
 /// Changes prices and stock as `PATCH /products/{id}` does.
-struct ApiShop(rep_api::Shop);
+struct ApiShop {
+    shop: rep_api::Shop,
+    catalog: Arc<dyn Catalog>,
+}
 
 #[async_trait]
 impl Shop for ApiShop {
@@ -117,11 +150,15 @@ impl Shop for ApiShop {
         price: Option<Money>,
         stock: Option<u32>,
     ) -> Result<(), StoreError> {
-        match self.0.change_price_or_stock(product, price, stock).await {
+        match self.shop.change_price_or_stock(product, price, stock).await {
             Ok(_) => Ok(()),
             Err(ShopError::Store(error)) => Err(error),
             Err(error) if error.is_retryable() => Err(StoreError::new(StoreErrorKind::Unavailable, error)),
             Err(error) => Err(StoreError::new(StoreErrorKind::Invalid, error)),
         }
+    }
+
+    async fn has(&self, products: &[ProductId]) -> Result<Vec<bool>, StoreError> {
+        Ok(self.catalog.get(products).await?.iter().map(Option::is_some).collect())
     }
 }

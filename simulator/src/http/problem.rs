@@ -73,7 +73,13 @@ impl Problem {
 impl From<SimulatorError> for Problem {
     fn from(error: SimulatorError) -> Self {
         match error {
-            SimulatorError::Running => Self::new(StatusCode::CONFLICT, error.to_string()),
+            SimulatorError::Running | SimulatorError::Stranger(_) => {
+                Self::new(StatusCode::CONFLICT, error.to_string())
+            }
+            SimulatorError::Shop(ref store) => {
+                tracing::warn!(error = %store, "the shop could not be asked for its products");
+                Self::unavailable("the shop cannot be asked for its products now")
+            }
             SimulatorError::Invalid(wrong) => {
                 Self::bad_fields(vec![FieldProblem::new(wrong.field, wrong.message)])
             }

@@ -7,6 +7,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
+use super::absent::Absent;
 use super::pacer::Pacer;
 use super::settings::Settings;
 use crate::merchant::{Change, Merchant};
@@ -16,8 +17,13 @@ const TICK: Duration = Duration::from_millis(20);
 /// Longest wait for one change.
 const CHANGE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Makes changes until told to stop. A shop that is slow gets fewer of them: none pile up.
-pub(super) async fn make(shared: Arc<Shared>, mut settings: Settings, stop: CancellationToken) {
+/// Makes changes until told to stop, none of what is `absent`. A shop that is slow gets fewer of them: none pile up.
+pub(super) async fn make(
+    shared: Arc<Shared>,
+    mut settings: Settings,
+    absent: Absent,
+    stop: CancellationToken,
+) {
     let catalogue = Arc::clone(&shared.parts.catalogue);
     let mut merchant = Merchant::new(catalogue, settings.seed, settings.scenario);
     let mut pacer = Pacer::new(settings.changes_per_second(), Duration::from_secs(1));
@@ -45,7 +51,10 @@ pub(super) async fn make(shared: Arc<Shared>, mut settings: Settings, stop: Canc
                 return;
             }
             pacer.take(1);
-            apply(&shared, &merchant.next_change(), &mut ails).await;
+            let change = merchant.next_change();
+            if !absent.contains(&change.product_id) {
+                apply(&shared, &change, &mut ails).await;
+            }
         }
     }
 }

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rep_core::UserAction;
 use rep_core::ports::log::EventLog;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use super::absent::Absent;
 use super::lanes::{Lanes, Sent};
 use super::pacer::Pacer;
 use super::settings::{RATE_MAX, Settings};
@@ -17,6 +19,9 @@ use crate::scenario::Scenario;
 
 /// Events made between two looks at the runtime: some 300 µs of work.
 const CHUNK: usize = 100;
+/// Events drawn for one that the shop can serve, before it is given up: at one product in ten, all but one in
+/// thirty thousand are found.
+const DRAWS_MAX: usize = 100;
 /// How much later than due an event becomes durable without being late.
 const LATE_AFTER: Duration = Duration::from_secs(1);
 
@@ -28,8 +33,8 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Begins a run of `settings`.
-    pub(super) async fn start(shared: Arc<Shared>, settings: Settings) -> Self {
+    /// Begins a run of `settings` that leaves out what is `absent`.
+    pub(super) async fn start(shared: Arc<Shared>, settings: Settings, absent: Absent) -> Self {
         let now = shared.parts.clock.now();
         let config = GeneratorConfig {
             users: settings.users,
@@ -47,10 +52,11 @@ impl Run {
         shared.ledger.lock().begin(now, settings.rate);
         tracing::info!(?settings, "simulator starts");
         let stop = shared.alive.child_token();
-        let changes = tokio::spawn(changes::make(Arc::clone(&shared), settings, stop.clone()));
+        let changes =
+            tokio::spawn(changes::make(Arc::clone(&shared), settings, absent.clone(), stop.clone()));
         let traffic = match made {
             Ok(generator) => {
-                let run = Traffic::new(Arc::clone(&shared), settings, generator);
+                let run = Traffic::new(Arc::clone(&shared), settings, generator, absent);
                 tokio::spawn(run.drive(stop.clone()))
             }
             Err(error) => {
@@ -93,6 +99,7 @@ struct Traffic {
     lanes: Lanes,
     pacer: Pacer,
     settings: Settings,
+    absent: Absent,
     /// When the present scenario began.
     scenario_began: Instant,
     /// The reason of the last failed append, so that a log that is away is told once.
@@ -100,12 +107,21 @@ struct Traffic {
 }
 
 impl Traffic {
-    fn new(shared: Arc<Shared>, settings: Settings, generator: Generator) -> Self {
+    fn new(shared: Arc<Shared>, settings: Settings, generator: Generator, absent: Absent) -> Self {
         let config = &shared.config;
         let log: Arc<dyn EventLog> = Arc::clone(&shared.parts.log);
         let lanes = Lanes::new(log, shared.parts.codec.clone(), config.in_flight_max, config.append_timeout);
         let pacer = Pacer::new(settings.rate, config.backlog_max);
-        Self { shared, generator, lanes, pacer, settings, scenario_began: Instant::now(), ailment: None }
+        Self {
+            shared,
+            generator,
+            lanes,
+            pacer,
+            settings,
+            absent,
+            scenario_began: Instant::now(),
+            ailment: None,
+        }
     }
 
     async fn drive(mut self, stop: CancellationToken) {
@@ -169,7 +185,10 @@ impl Traffic {
         let now = self.shared.parts.clock.now();
         let due = Instant::now().checked_sub(self.pacer.delay()).unwrap_or_else(Instant::now);
         for _ in 0..count {
-            let mut event = self.generator.next_event();
+            let Some(mut event) = self.next_event() else {
+                self.shared.ledger.lock().given_up(1);
+                continue;
+            };
             event.timestamp = now;
             if let Err(error) = self.lanes.push(&event, due) {
                 tracing::error!(%error, "a simulated event does not fit its schema");
@@ -177,6 +196,14 @@ impl Traffic {
             }
         }
         self.pacer.take(count);
+    }
+
+    /// The next event about nothing that is absent.
+    fn next_event(&mut self) -> Option<UserAction> {
+        let absent = Arc::clone(&self.absent);
+        let is_served =
+            |event: &UserAction| event.product_id.as_ref().is_none_or(|product| !absent.contains(product));
+        (0..DRAWS_MAX).map(|_| self.generator.next_event()).find(is_served)
     }
 
     fn send(&mut self) {

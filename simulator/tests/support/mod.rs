@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -86,6 +87,8 @@ impl EventLog for MemoryLog {
 #[derive(Default)]
 pub(crate) struct MemoryShop {
     pub(crate) changes: Mutex<Vec<Change>>,
+    /// Products that it does not have.
+    pub(crate) lacks: Mutex<HashSet<ProductId>>,
     pub(crate) is_away: AtomicBool,
 }
 
@@ -102,6 +105,11 @@ impl Shop for MemoryShop {
         }
         self.changes.lock().push(Change { product_id: product.clone(), price, stock });
         Ok(())
+    }
+
+    async fn has(&self, products: &[ProductId]) -> Result<Vec<bool>, StoreError> {
+        let lacks = self.lacks.lock();
+        Ok(products.iter().map(|product| !lacks.contains(product)).collect())
     }
 }
 
