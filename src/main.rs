@@ -6,6 +6,7 @@ mod bench;
 mod cli;
 mod config;
 mod dashboard;
+mod duration;
 mod import;
 mod model;
 mod options;

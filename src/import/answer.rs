@@ -10,8 +10,8 @@ use super::entry::Problem;
 /// What became of one item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It is durable.
-    Accepted,
+    /// It is durable; what was odd about it all the same.
+    Accepted(Vec<String>),
     /// It was there before, and has no second effect.
     Duplicate,
     /// It is not valid.
@@ -28,6 +28,8 @@ struct ItemResult {
     status: String,
     #[serde(default)]
     errors: Vec<ItemError>,
+    #[serde(default)]
+    warnings: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -51,7 +53,7 @@ pub(super) fn verdicts(body: &[u8], count: usize) -> anyhow::Result<Vec<Verdict>
 
 fn verdict(result: ItemResult) -> anyhow::Result<Verdict> {
     match result.status.as_str() {
-        "accepted" | "created" | "replaced" => Ok(Verdict::Accepted),
+        "accepted" | "created" | "replaced" => Ok(Verdict::Accepted(result.warnings)),
         "duplicate" => Ok(Verdict::Duplicate),
         "rejected" if result.errors.is_empty() => {
             Ok(Verdict::Refused(vec![Problem::of_record("was refused by the API without a reason")]))
@@ -110,11 +112,12 @@ mod tests {
     #[test]
     fn each_item_has_a_verdict_of_its_own() {
         let body =
-            br#"{"results":[{"status":"accepted","traceId":"a"},{"status":"duplicate"},{"status":"created"},
+            br#"{"results":[{"status":"accepted","traceId":"a","warnings":["w"]},{"status":"duplicate"},{"status":"created"},
             {"status":"rejected","errors":[{"field":"price","message":"m"},{"field":"","message":"n"}]},
             {"status":"rejected"}],"created":1}"#;
         let verdicts = verdicts(body, 5).unwrap();
-        assert_eq!(verdicts[..3], [Verdict::Accepted, Verdict::Duplicate, Verdict::Accepted]);
+        let odd = Verdict::Accepted(vec!["w".to_owned()]);
+        assert_eq!(verdicts[..3], [odd, Verdict::Duplicate, Verdict::Accepted(Vec::new())]);
         let problems = vec![Problem::of("price", "m"), Problem::of_record("n")];
         assert_eq!(verdicts[3], Verdict::Refused(problems));
         assert!(matches!(&verdicts[4], Verdict::Refused(problems) if problems.len() == 1));

@@ -147,6 +147,17 @@ impl Import<'_> {
         Ok(())
     }
 
+    /// Tells what was odd about an item that was taken.
+    fn warn(&mut self, line: u64, warnings: &[String]) {
+        if warnings.is_empty() {
+            return;
+        }
+        self.outcome.warned += 1;
+        if let Some(text) = self.refusals.warning(line, warnings) {
+            self.progress.say(&text);
+        }
+    }
+
     /// Sends what is collected and counts the verdicts.
     fn flush(&mut self) -> anyhow::Result<()> {
         let (Some(kind), Some((first, last))) = (self.outcome.kind, self.batch.lines()) else {
@@ -206,7 +217,10 @@ impl Import<'_> {
         let mut failed = Ok(());
         for (item, verdict) in items.into_iter().zip(verdicts) {
             match verdict {
-                Verdict::Accepted => self.outcome.accepted += 1,
+                Verdict::Accepted(warnings) => {
+                    self.outcome.accepted += 1;
+                    self.warn(item.line, &warnings);
+                }
                 Verdict::Duplicate => self.outcome.duplicates += 1,
                 // A rejects file that cannot be written stops the import, but not the counting.
                 Verdict::Refused(problems) => {

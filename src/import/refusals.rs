@@ -1,4 +1,5 @@
-//! Refused records: the first ones on standard error, all of them in the rejects file.
+//! Refused records: the first ones on standard error, all of them in the rejects file. Beside them the first
+//! warnings about records that were taken.
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
@@ -24,6 +25,7 @@ struct Reject<'a> {
 pub(super) struct Refusals {
     unit: &'static str,
     count: u64,
+    warned: u64,
     file: Option<BufWriter<File>>,
 }
 
@@ -45,7 +47,7 @@ impl Refusals {
                 Some(BufWriter::new(file))
             }
         };
-        Ok(Self { unit, count: 0, file })
+        Ok(Self { unit, count: 0, warned: 0, file })
     }
 
     /// Keeps one; gives the text to show, if it is among the first.
@@ -69,14 +71,27 @@ impl Refusals {
         Ok(Some(format!("{} {line}: {}", self.unit, reasons.join("; "))))
     }
 
+    /// The text to show about a record that was taken with `warnings`, if it is among the first.
+    pub(super) fn warning(&mut self, line: u64, warnings: &[String]) -> Option<String> {
+        self.warned += 1;
+        let said = || printable(&warnings.join("; "));
+        (self.warned <= SHOWN_MAX).then(|| format!("{} {line}: warning: {}", self.unit, said()))
+    }
+
     /// Writes out what is held; gives a line about what was not shown.
     pub(super) fn finish(&mut self) -> anyhow::Result<Option<String>> {
         if let Some(file) = &mut self.file {
             file.flush().context("cannot write to the rejects file")?;
         }
-        let hidden = self.count.saturating_sub(SHOWN_MAX);
         let place = if self.file.is_some() { "" } else { " (`--rejects FILE` keeps them all)" };
-        Ok((hidden > 0).then(|| format!("… and {hidden} more refused{place}")))
+        Ok(match (self.count.saturating_sub(SHOWN_MAX), self.warned.saturating_sub(SHOWN_MAX)) {
+            (0, 0) => None,
+            (refused, 0) => Some(format!("… and {refused} more refused{place}")),
+            (0, warned) => Some(format!("… and {warned} more with warnings")),
+            (refused, warned) => {
+                Some(format!("… and {refused} more refused{place}, {warned} more with warnings"))
+            }
+        })
     }
 }
 
@@ -100,6 +115,10 @@ mod tests {
         assert_eq!(shown.len(), 20);
         assert_eq!(shown[0], "line 1: `price` is  [31m bad; odd");
         assert_eq!(refusals.finish().unwrap().unwrap(), "… and 5 more refused");
+        let odd = ["`x` is\nodd".to_owned()];
+        assert_eq!(refusals.warning(7, &odd).unwrap(), "line 7: warning: `x` is odd");
+        assert_eq!((8..=29).filter_map(|line| refusals.warning(line, &odd)).count(), 19);
+        assert_eq!(refusals.finish().unwrap().unwrap(), "… and 5 more refused, 3 more with warnings");
         let kept = std::fs::read_to_string(&path).unwrap();
         assert_eq!(kept.lines().count(), 25);
         let last: serde_json::Value = serde_json::from_str(kept.lines().last().unwrap()).unwrap();

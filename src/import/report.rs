@@ -21,6 +21,8 @@ pub(crate) struct ImportOutcome {
     pub(crate) read: u64,
     /// Items that the API made durable.
     pub(crate) accepted: u64,
+    /// Those of them that it warned about.
+    pub(crate) warned: u64,
     /// Events that it knew already: no second effect.
     pub(crate) duplicates: u64,
     /// Records refused here or by the API.
@@ -54,6 +56,9 @@ impl fmt::Display for ImportOutcome {
         writeln!(f, "{kind}{nothing_sent}")?;
         writeln!(f, "  read         {:>12}", self.read)?;
         writeln!(f, "  {:<12} {:>12}", if self.dry_run { "valid" } else { "accepted" }, self.accepted)?;
+        if self.warned > 0 {
+            writeln!(f, "  with warnings{:>12}", self.warned)?;
+        }
         if !self.dry_run {
             writeln!(f, "  duplicates   {:>12}", self.duplicates)?;
         }
@@ -92,6 +97,8 @@ mod tests {
         );
         assert_eq!(outcome.exit_status(), 2);
         assert_eq!(ImportOutcome::default().exit_status(), 0);
+        let warned = ImportOutcome { warned: 3, ..outcome.clone() }.to_string();
+        assert!(warned.contains("\n  with warnings           3\n"), "{warned}");
         let dry = ImportOutcome { dry_run: true, ..outcome }.to_string();
         assert!(dry.contains("valid") && !dry.contains("duplicates"), "{dry}");
     }
