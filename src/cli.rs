@@ -6,8 +6,10 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::bench::BenchArgs;
+use crate::dlq::DlqArgs;
 use crate::import::ImportArgs;
 use crate::options::Options;
+use crate::tail::TailArgs;
 
 /// Real-time personalisation and notifications: shoppers act, and at once what they are recommended changes.
 #[derive(Parser)]
@@ -30,6 +32,10 @@ pub(crate) enum Command {
     Config(ConfigCommand),
     /// Load products or events from CSV, JSONL or Parquet into a running REP
     Import(ImportArgs),
+    /// Show the records of a topic, decoded, as they come
+    Tail(TailArgs),
+    /// Records that could not be processed: list, show, replay
+    Dlq(DlqArgs),
     /// Measure this machine: the figures of docs/benchmarks.md
     Bench(BenchArgs),
     /// Print a completion script for a shell

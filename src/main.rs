@@ -4,14 +4,18 @@
 
 mod bench;
 mod cli;
+mod client;
 mod config;
 mod dashboard;
+mod dlq;
 mod duration;
 mod import;
 mod model;
 mod options;
+mod secret;
 mod serve;
 mod status;
+mod tail;
 mod telemetry;
 mod up;
 mod vector_cache;
@@ -30,6 +34,8 @@ fn main() -> ExitCode {
         Command::Config(command) => config::run(command),
         Command::Bench(args) => bench::run(&args),
         Command::Import(args) => import::run(args).map(|outcome| outcome.exit_code()),
+        Command::Tail(args) => tail::run(&args),
+        Command::Dlq(args) => dlq::run(args),
         Command::Completions { shell } => {
             cli::completions(shell);
             Ok(ExitCode::SUCCESS)

@@ -1,10 +1,14 @@
 //! What can be set: flags before environment before file before defaults.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use clap::Parser;
+use rep_api::{Auth, BearerAuth, SECRET_BYTES_MIN};
 use serde::{Deserialize, Serialize};
+
+use crate::secret::Secret;
 
 /// The file that is read when none is named.
 pub(crate) const FILE_DEFAULT: &str = "rep.toml";
@@ -87,6 +91,12 @@ options! {
     /// Port of the dashboard [default: 3001]
     #[arg(long, env = "REP_DASHBOARD_PORT", value_name = "PORT")]
     dashboard_port: u16,
+    /// Token that operators must send; with it or `--token-secret` the API serves nobody without a token
+    #[arg(long, env = "REP_OPERATOR_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    operator_token: Secret,
+    /// What shoppers' tokens are signed with, such as `rep token` makes; at least 16 bytes
+    #[arg(long, env = "REP_TOKEN_SECRET", hide_env_values = true, value_name = "SECRET")]
+    token_secret: Secret,
     /// Added to every port that is not set; port 0 takes a free one [default: 0]
     #[arg(long, env = "REP_PORT_OFFSET", value_name = "NUMBER")]
     port_offset: u16,
@@ -111,6 +121,10 @@ pub(crate) struct Settings {
     pub(crate) log: String,
     pub(crate) search: String,
     pub(crate) preferences: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) operator_token: Option<Secret>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) token_secret: Option<Secret>,
     #[serde(flatten)]
     pub(crate) ports: Ports,
 }
@@ -127,14 +141,30 @@ pub(crate) struct Ports {
     pub(crate) dashboard_port: u16,
 }
 
+/// The options that are set in the environment alone.
+#[derive(Parser)]
+struct Environment {
+    #[command(flatten)]
+    options: Options,
+}
+
 impl Options {
+    /// What the environment says, for commands that have no flags for it.
+    pub(crate) fn from_environment() -> anyhow::Result<Self> {
+        Ok(Environment::try_parse_from(["rep"])?.options)
+    }
+
     /// These options, completed from `file` (or [`FILE_DEFAULT`] where it exists) and by the defaults.
     pub(crate) fn resolve(self, file: Option<&Path>) -> anyhow::Result<Settings> {
         let text = match file {
             Some(path) => Some(
                 std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?,
             ),
-            None => std::fs::read_to_string(FILE_DEFAULT).ok(),
+            None => match std::fs::read_to_string(FILE_DEFAULT) {
+                Ok(text) => Some(text),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+                Err(error) => return Err(error).with_context(|| format!("cannot read `{FILE_DEFAULT}`")),
+            },
         };
         let name = file.map_or_else(|| FILE_DEFAULT.to_owned(), |path| path.display().to_string());
         let from_file =
@@ -173,6 +203,8 @@ impl Options {
             log: self.log.unwrap_or_else(|| "embedded:".to_owned()),
             search: self.search.unwrap_or_else(|| "embedded:".to_owned()),
             preferences: self.preferences.unwrap_or_else(|| "embedded:".to_owned()),
+            operator_token: self.operator_token,
+            token_secret: self.token_secret,
             ports,
         };
         settings.check()?;
@@ -181,6 +213,27 @@ impl Options {
 }
 
 impl Settings {
+    /// Who may call: everybody who reaches the address, unless tokens are set.
+    pub(crate) fn auth(&self) -> anyhow::Result<Auth> {
+        let operators: Vec<String> =
+            self.operator_token.iter().map(|token| token.reveal().to_owned()).collect();
+        let secret = self.token_secret.as_ref().map(|secret| secret.reveal().as_bytes());
+        if operators.is_empty() && secret.is_none() {
+            return Ok(Auth::Open);
+        }
+        Ok(Auth::Bearer(BearerAuth::new(&operators, secret)?))
+    }
+
+    /// Where a person on this machine reaches `port`.
+    pub(crate) fn url_of(&self, port: u16) -> String {
+        let host = match self.bind {
+            IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+            ip => ip,
+        };
+        format!("http://{}", SocketAddr::new(host, port))
+    }
+
     fn check(&self) -> anyhow::Result<()> {
         if !(1..=200_000).contains(&self.users) {
             bail!("`users` must be 1 to 200000, got {}", self.users);
@@ -190,6 +243,12 @@ impl Settings {
         }
         if !(self.rate > 0.0 && self.rate <= 50_000.0) {
             bail!("`rate` must be above 0 and at most 50000 events/s, got {}", self.rate);
+        }
+        for (key, secret) in [("operator-token", &self.operator_token), ("token-secret", &self.token_secret)]
+        {
+            if secret.as_ref().is_some_and(|secret| secret.reveal().len() < SECRET_BYTES_MIN) {
+                bail!("`{key}` must be at least {SECRET_BYTES_MIN} bytes, so that nobody can guess it");
+            }
         }
         for (key, url) in [("log", &self.log), ("search", &self.search), ("preferences", &self.preferences)] {
             if url != "embedded:" {
@@ -234,11 +293,25 @@ mod tests {
     }
 
     #[test]
+    fn secrets_are_not_shown() {
+        let options = parse_file("operator-token = \"0123456789abcdef\"").unwrap();
+        let settings = options.complete().unwrap();
+        assert!(matches!(settings.auth(), Ok(Auth::Bearer(_))));
+        for shown in [toml::to_string(&settings).unwrap(), format!("{settings:?}")] {
+            assert!(shown.contains("not shown") && !shown.contains("0123456789"), "{shown}");
+        }
+    }
+
+    #[test]
     fn values_out_of_range_are_refused_by_name() {
         for (options, name) in [
             (Options { rate: Some(f64::NAN), ..Options::default() }, "rate"),
             (Options { users: Some(0), ..Options::default() }, "users"),
             (Options { log: Some("kafka://x".into()), ..Options::default() }, "log"),
+            (
+                Options { operator_token: Some("short".parse().unwrap()), ..Options::default() },
+                "operator-token",
+            ),
             (Options { port_offset: Some(65_000), ..Options::default() }, "port"),
         ] {
             assert!(options.complete().unwrap_err().to_string().contains(name));
