@@ -10,6 +10,7 @@ use crate::dlq::DlqArgs;
 use crate::import::ImportArgs;
 use crate::options::Options;
 use crate::tail::TailArgs;
+use crate::token::TokenArgs;
 
 /// Real-time personalisation and notifications: shoppers act, and at once what they are recommended changes.
 #[derive(Parser)]
@@ -36,6 +37,8 @@ pub(crate) enum Command {
     Tail(TailArgs),
     /// Records that could not be processed: list, show, replay
     Dlq(DlqArgs),
+    /// Make a token for an API that asks for one
+    Token(TokenArgs),
     /// Measure this machine: the figures of docs/benchmarks.md
     Bench(BenchArgs),
     /// Print a completion script for a shell

@@ -15,8 +15,10 @@ mod options;
 mod secret;
 mod serve;
 mod status;
+mod stores;
 mod tail;
 mod telemetry;
+mod token;
 mod up;
 mod vector_cache;
 
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         Command::Import(args) => import::run(args).map(|outcome| outcome.exit_code()),
         Command::Tail(args) => tail::run(&args),
         Command::Dlq(args) => dlq::run(args),
+        Command::Token(args) => token::run(args),
         Command::Completions { shell } => {
             cli::completions(shell);
             Ok(ExitCode::SUCCESS)

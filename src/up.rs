@@ -1,5 +1,6 @@
 //! `rep up`: everything in one process. Options → backends → roles → servers → graceful stop.
 
+mod guard;
 mod roles;
 mod tasks;
 mod traffic;
@@ -14,15 +15,16 @@ use anyhow::Context;
 use axum::Router;
 use axum::routing::get;
 use parking_lot::Mutex;
-use rep_api::{ApiConfig, ApiDeps, ApiState, StatusSource};
-use rep_backends::{Backends, ConnectConfig, SystemClock, connect};
+use rep_api::{ApiConfig, ApiDeps, ApiState, Auth, StatusSource};
+use rep_backends::{Backends, ConnectConfig, SystemClock};
 use rep_core::Clock;
 use rep_core::ports::embedder::Embedder;
 use rep_embedder::http::EmbedService;
 use rep_embedder::{CachedEmbedder, Manifest};
 use tokio_util::sync::CancellationToken;
 
-use self::tasks::Tasks;
+use self::guard::operators_only;
+use self::tasks::{StopSignals, Tasks};
 use self::traffic::Traffic;
 use crate::cli::UpArgs;
 use crate::options::Settings;
@@ -30,7 +32,7 @@ use crate::serve::Listening;
 use crate::status::Status;
 use crate::telemetry::{Telemetry, Window};
 use crate::vector_cache::StoredVectors;
-use crate::{dashboard, model};
+use crate::{dashboard, model, stores};
 
 /// Embedded texts kept in memory: 10,000 × 384 dimensions are 15 MB.
 const EMBEDDED_TEXTS_MAX: NonZeroUsize = NonZeroUsize::new(10_000).expect("is not zero");
@@ -48,8 +50,9 @@ pub(crate) fn run(args: UpArgs) -> anyhow::Result<ExitCode> {
         // Ports first: what is in the way is said before anything is read or written.
         let servers = Servers::bind(&settings).await?;
         let running = Running::start(Parts::open(settings).await?, servers).await?;
+        let signals = StopSignals::listen()?;
         println!("{}", running.ready_line());
-        running.until_stopped().await
+        running.until_stopped(signals).await
     });
     // What still blocks after the bound is not worth waiting for.
     runtime.shutdown_timeout(Duration::from_secs(2));
@@ -83,13 +86,14 @@ impl Parts {
         let manifest = dir.manifest().clone();
         let config = ConnectConfig::new(settings.data_dir.clone(), manifest.id.clone(), manifest.dimensions);
         let (stores_clock, model_settings) = (Arc::clone(&clock), settings.clone());
-        let stores = tokio::task::spawn_blocking(move || connect(&config, stores_clock));
+        let stores = tokio::task::spawn_blocking(move || stores::open(&config, stores_clock));
         let session = tokio::task::spawn_blocking(move || model::load(&dir, &model_settings));
         let backends = stores.await?.context("the stores cannot be opened")?;
         let durable = Arc::new(StoredVectors(backends.embeddings.clone()));
         let embedder = CachedEmbedder::new(session.await??, EMBEDDED_TEXTS_MAX).with_durable(durable);
         let embedder: Arc<dyn Embedder> = Arc::new(embedder);
-        Ok(Self { settings, telemetry, clock, backends, embedder, manifest, api: ApiConfig::default() })
+        let api = ApiConfig { auth: settings.auth()?, ..ApiConfig::default() };
+        Ok(Self { settings, telemetry, clock, backends, embedder, manifest, api })
     }
 }
 
@@ -107,6 +111,7 @@ impl Running {
     pub(crate) async fn start(parts: Parts, servers: Servers) -> anyhow::Result<Self> {
         let Parts { settings, telemetry, clock, backends, embedder, manifest, api } = parts;
         let mut tasks = Tasks::new(CancellationToken::new());
+        let auth = api.auth.clone();
         let traffic = Traffic::new(&settings);
         traffic.stock_shop(&settings, &backends).await?;
         roles::start(&mut tasks, &backends, &embedder, &clock);
@@ -142,7 +147,7 @@ impl Running {
 
         let (streams, addresses, api_address) =
             (api.shutdown_token(), servers.addresses(), servers.api.address);
-        servers.serve(&mut tasks, &api, &traffic, EmbedService::new(embedder, manifest), &telemetry);
+        servers.serve(&mut tasks, &api, &traffic, EmbedService::new(embedder, manifest), &telemetry, &auth);
         Ok(Self { tasks, streams, addresses, api_address })
     }
 
@@ -151,8 +156,8 @@ impl Running {
     }
 
     /// Runs until a signal comes or a part ends by itself.
-    async fn until_stopped(self) -> anyhow::Result<ExitCode> {
-        self.tasks.run_until_stopped(self.streams, STOP_MAX).await
+    async fn until_stopped(self, signals: StopSignals) -> anyhow::Result<ExitCode> {
+        self.tasks.run_until_stopped(signals, self.streams, STOP_MAX).await
     }
 
     /// Stops everything now.
@@ -211,21 +216,21 @@ impl Servers {
         traffic: &Traffic,
         embedder: EmbedService,
         telemetry: &Telemetry,
+        auth: &Auth,
     ) {
         let metrics = || metrics_route(telemetry);
         let api = rep_api::router(api.clone());
-        let dashboard = dashboard::router(api.clone(), traffic.router());
-        let embedder = rep_embedder::http::router(embedder);
+        let dashboard = dashboard::router(api.clone(), operators_only(traffic.router(), auth));
+        let simulator = operators_only(traffic.router().merge(metrics()), auth);
+        let behaviour = operators_only(metrics(), auth);
+        let embedder = operators_only(rep_embedder::http::router(embedder).merge(metrics()), auth);
         let stop = tasks.stop();
         tasks.spawn("dashboard", self.dashboard.serve(dashboard, stop.clone()));
         tasks.spawn("api", self.api.serve(api.clone(), stop.clone()));
         tasks.spawn("notification service", self.notify.serve(api, stop.clone()));
-        tasks.spawn(
-            "simulator control",
-            self.simulator.serve(traffic.router().merge(metrics()), stop.clone()),
-        );
-        tasks.spawn("behaviour metrics", self.behaviour.serve(metrics(), stop.clone()));
-        tasks.spawn("embedding service", self.embedder.serve(embedder.merge(metrics()), stop));
+        tasks.spawn("simulator control", self.simulator.serve(simulator, stop.clone()));
+        tasks.spawn("behaviour metrics", self.behaviour.serve(behaviour, stop.clone()));
+        tasks.spawn("embedding service", self.embedder.serve(embedder, stop));
     }
 }
 

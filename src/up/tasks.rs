@@ -5,11 +5,25 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::status::TaskBoard;
+
+/// The calls to stop, heard from the moment this is made: before anybody is told that the process is ready.
+pub(super) struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    pub(super) fn listen() -> anyhow::Result<Self> {
+        let terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+        let interrupt = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
+        Ok(Self { terminate, interrupt })
+    }
+}
 
 /// Running parts; one that ends before it is told to stops all others.
 pub(super) struct Tasks {
@@ -46,13 +60,13 @@ impl Tasks {
     /// Waits for a signal, or for a part that ends by itself; then stops all.
     pub(super) async fn run_until_stopped(
         mut self,
+        mut signals: StopSignals,
         streams: CancellationToken,
         stop_max: Duration,
     ) -> anyhow::Result<ExitCode> {
-        let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
         let early = tokio::select! {
-            _ = terminate.recv() => Ok(()),
-            _ = tokio::signal::ctrl_c() => Ok(()),
+            _ = signals.terminate.recv() => Ok(()),
+            _ = signals.interrupt.recv() => Ok(()),
             ended = self.running.join_next() => self.note(ended).and(Err(anyhow::anyhow!("a part of the process ended by itself"))),
         };
         tracing::info!("stopping");

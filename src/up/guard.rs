@@ -1,0 +1,35 @@
+//! Keeps the routes beside the API for operators, where tokens are asked for.
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use rep_api::{Auth, BearerAuth};
+
+/// Routes that anybody may read.
+const PUBLIC: [&str; 2] = ["/livez", "/readyz"];
+const REFUSAL: &str = r#"{"type":"urn:rep:problem:unauthorized","title":"A valid token is required","status":401,"detail":"send `Authorization: Bearer …` with an operator's token"}"#;
+
+/// `router`, for operators alone if `auth` asks for tokens.
+pub(super) fn operators_only(router: Router, auth: &Auth) -> Router {
+    match auth {
+        Auth::Open => router,
+        Auth::Bearer(bearer) => router.layer(from_fn_with_state(bearer.clone(), check)),
+    }
+}
+
+async fn check(State(bearer): State<BearerAuth>, request: Request, next: Next) -> Response {
+    let public = PUBLIC.contains(&request.uri().path());
+    if public || token(request.headers()).is_some_and(|token| bearer.is_operator(token)) {
+        return next.run(request).await;
+    }
+    let headers = [(WWW_AUTHENTICATE, "Bearer"), (CONTENT_TYPE, "application/problem+json")];
+    (StatusCode::UNAUTHORIZED, headers, REFUSAL).into_response()
+}
+
+fn token(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
