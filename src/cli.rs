@@ -7,6 +7,7 @@ use clap_complete::Shell;
 
 use crate::bench::BenchArgs;
 use crate::dlq::DlqArgs;
+use crate::doctor::DoctorArgs;
 use crate::import::ImportArgs;
 use crate::options::Options;
 use crate::tail::TailArgs;
@@ -37,6 +38,8 @@ pub(crate) enum Command {
     Tail(TailArgs),
     /// Records that could not be processed: list, show, replay
     Dlq(DlqArgs),
+    /// Check everything that `rep up` needs, and say what to do
+    Doctor(DoctorArgs),
     /// Make a token for an API that asks for one
     Token(TokenArgs),
     /// Measure this machine: the figures of docs/benchmarks.md

@@ -13,6 +13,11 @@ use tower::ServiceExt;
 #[allow_missing = true]
 struct Files;
 
+/// Whether this build carries the dashboard.
+pub(crate) fn is_embedded() -> bool {
+    Files::get("index.html").is_some()
+}
+
 /// The dashboard, with the API's and the simulator's routes below `/api`.
 pub(crate) fn router(api: Router, simulator: Router) -> Router {
     // The simulator's own health routes stand on its own port; here they are the API's.

@@ -8,6 +8,7 @@ mod client;
 mod config;
 mod dashboard;
 mod dlq;
+mod doctor;
 mod duration;
 mod import;
 mod model;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Import(args) => import::run(args).map(|outcome| outcome.exit_code()),
         Command::Tail(args) => tail::run(&args),
         Command::Dlq(args) => dlq::run(args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Token(args) => token::run(args),
         Command::Completions { shell } => {
             cli::completions(shell);
