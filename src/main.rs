@@ -22,6 +22,7 @@ mod telemetry;
 mod token;
 mod up;
 mod vector_cache;
+mod watermark;
 
 use std::process::ExitCode;
 

@@ -32,7 +32,7 @@ use crate::serve::Listening;
 use crate::status::Status;
 use crate::telemetry::{Telemetry, Window};
 use crate::vector_cache::StoredVectors;
-use crate::{dashboard, model, stores};
+use crate::{dashboard, model, stores, watermark};
 
 /// Embedded texts kept in memory: 10,000 × 384 dimensions are 15 MB.
 const EMBEDDED_TEXTS_MAX: NonZeroUsize = NonZeroUsize::new(10_000).expect("is not zero");
@@ -89,6 +89,7 @@ impl Parts {
         let stores = tokio::task::spawn_blocking(move || stores::open(&config, stores_clock));
         let session = tokio::task::spawn_blocking(move || model::load(&dir, &model_settings));
         let backends = stores.await?.context("the stores cannot be opened")?;
+        watermark::check(&settings.data_dir, &backends).await?;
         let durable = Arc::new(StoredVectors(backends.embeddings.clone()));
         let embedder = CachedEmbedder::new(session.await??, EMBEDDED_TEXTS_MAX).with_durable(durable);
         let embedder: Arc<dyn Embedder> = Arc::new(embedder);
@@ -143,6 +144,8 @@ impl Running {
         });
         traffic.start(&mut tasks, &settings, &backends, &clock, api.shop()).await?;
         let stop = tasks.stop();
+        let noted = watermark::keep(settings.data_dir.clone(), backends.clone(), stop.clone());
+        tasks.spawn("log watermark", noted);
         tasks.spawn("upkeep", upkeep(backends, stop));
 
         let (streams, addresses, api_address) =

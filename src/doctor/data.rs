@@ -6,12 +6,12 @@ use std::sync::Arc;
 use indicatif::HumanBytes;
 use rep_backends::embedded::DbConfig;
 use rep_backends::embedded::OpenError;
-use rep_backends::{ConnectConfig, ConnectError, SystemClock};
+use rep_backends::{Backends, ConnectConfig, ConnectError, SystemClock};
 use rep_embedder::ModelDir;
 
 use super::report::{Check, Report};
 use crate::options::Settings;
-use crate::stores;
+use crate::{stores, watermark};
 
 /// Free space under which it is time to make room, in bytes.
 const DISK_FREE_GOOD: u64 = 2 << 30;
@@ -46,6 +46,9 @@ fn directory(dir: &Path, model: Option<&ModelDir>, is_running: bool) -> Check {
     let config = ConnectConfig::new(dir.to_owned(), manifest.id.clone(), manifest.dimensions);
     match stores::open(&config, Arc::new(SystemClock)) {
         Ok(backends) => {
+            if let Err(error) = whole(dir, &backends) {
+                return unreadable(&error);
+            }
             let bytes = HumanBytes(backends.upkeep.disk_bytes());
             Check::ok("data directory", format!("`{shown}` can be read and written, {bytes}"))
         }
@@ -59,12 +62,21 @@ fn directory(dir: &Path, model: Option<&ModelDir>, is_running: bool) -> Check {
             ),
             "stop that process, or name its ports or another directory",
         ),
-        Err(error) => Check::problem(
-            "data directory",
-            format!("{error:#}"),
-            "move it away to start afresh, or restore a backup",
-        ),
+        Err(error) => unreadable(&error),
     }
+}
+
+/// The error's own words name the way out behind a semicolon.
+fn unreadable(error: &anyhow::Error) -> Check {
+    let text = format!("{error:#}");
+    let (detail, hint) = text.rsplit_once("; ").unwrap_or((&text, "move it away, or restore a backup"));
+    Check::problem("data directory", detail, hint)
+}
+
+/// Whether the log reaches as far as it did.
+fn whole(dir: &Path, backends: &Backends) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(watermark::check(dir, backends))
 }
 
 fn is_locked(error: &anyhow::Error) -> bool {
