@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub(crate) mod cli;
+
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -19,11 +21,13 @@ impl Rep {
     /// Starts on `data_dir` and waits until it is ready.
     pub(crate) fn start(data_dir: &Path, more: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rep"));
-        command.arg("up").arg("--data-dir").arg(data_dir);
-        for port in ["api", "simulator", "behaviour", "notify", "embedder", "dashboard"] {
-            command.args([format!("--{port}-port"), "0".to_owned()]);
-        }
-        let mut child = command.args(more).stdout(Stdio::piped()).spawn().expect("rep starts");
+        command.args(up_args(data_dir)).args(more);
+        Self::spawn(command)
+    }
+
+    /// Starts `command`, which runs `rep up`, and waits until it is ready.
+    pub(crate) fn spawn(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("rep starts");
         let output = child.stdout.take().expect("its output is piped");
         let ready_line =
             BufReader::new(output).lines().next().expect("rep says when it is ready").expect("in UTF-8");
@@ -61,6 +65,15 @@ impl Drop for Rep {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// `up` on `data_dir` and free ports.
+pub(crate) fn up_args(data_dir: &Path) -> Vec<String> {
+    let mut args = vec!["up".to_owned(), "--data-dir".to_owned(), data_dir.display().to_string()];
+    for port in ["api", "simulator", "behaviour", "notify", "embedder", "dashboard"] {
+        args.extend([format!("--{port}-port"), "0".to_owned()]);
+    }
+    args
 }
 
 /// A client that gives statuses as answers, not as errors.
