@@ -65,7 +65,7 @@ pub(super) fn open_files() -> Check {
         ..OPEN_FILES_MIN => {
             Check::problem("open files", detail, format!("`ulimit -n {OPEN_FILES_GOOD}` before `rep up`"))
         }
-        ..OPEN_FILES_GOOD => Check::warning(
+        OPEN_FILES_MIN..OPEN_FILES_GOOD => Check::warning(
             "open files",
             format!("{detail}; thousands of streams need more"),
             format!("`ulimit -n {OPEN_FILES_GOOD}` before `rep up`"),
