@@ -284,7 +284,7 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["Categories"];
+                        "application/json": components["schemas"]["CategoryList"];
                     };
                 };
                 /** @description Problem */
@@ -329,7 +329,7 @@ export interface paths {
             /** @description One event, an array of at most 1,000, or at most 10,000 lines */
             requestBody: {
                 content: {
-                    "application/json": components["schemas"]["NewEvent"];
+                    "application/json": components["schemas"]["NewEvents"];
                     "application/x-ndjson": string;
                 };
             };
@@ -340,7 +340,7 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["EventResults"];
+                        "application/json": components["schemas"]["EventsAccepted"];
                     };
                 };
                 /** @description Problem */
@@ -1358,7 +1358,7 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["Users"];
+                        "application/json": components["schemas"]["RecentUsers"];
                     };
                 };
                 /** @description Problem */
@@ -1513,7 +1513,7 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["History"];
+                        "application/json": components["schemas"]["HistoryPage"];
                     };
                 };
                 /** @description Problem */
@@ -1774,14 +1774,14 @@ export interface components {
              */
             le: number;
         };
-        /** @description The categories, ordered by name. */
-        Categories: {
-            items: components["schemas"]["CategoryCount"][];
-        };
         /** @description A category and how many products stand in it. */
-        CategoryCount: {
+        Category: {
             category: string;
             count: number;
+        };
+        /** @description The categories, ordered by name. */
+        CategoryList: {
+            items: components["schemas"]["Category"][];
         };
         /** @description How much of the taste a category makes up. */
         CategoryWeight: {
@@ -1792,10 +1792,37 @@ export interface components {
              */
             weight: number;
         };
+        /** @description One of them. */
+        DeadLetter: {
+            /**
+             * Format: date-time
+             * @description When it was set aside.
+             */
+            at: string;
+            /** @description What was wrong. */
+            error: string;
+            /**
+             * Format: int64
+             * @description Its offset.
+             */
+            offset: number;
+            /**
+             * Format: int32
+             * @description Its partition.
+             */
+            partition: number;
+            /**
+             * @description A stable code.
+             * @example BAD_MAGIC
+             */
+            reason: string;
+            /** @description Its topic. */
+            topic: string;
+        };
         /** @description What could not be processed. */
         DeadLetters: {
             /** @description The newest first, at most 20. */
-            recent: components["schemas"]["RecentDeadLetter"][];
+            recent: components["schemas"]["DeadLetter"][];
             /**
              * Format: int64
              * @description All since the process began.
@@ -1835,8 +1862,13 @@ export interface components {
             /** @description What was odd, and taken all the same. */
             warnings?: string[];
         };
+        /**
+         * @description What became of one event.
+         * @enum {string}
+         */
+        EventStatus: "accepted" | "duplicate" | "rejected";
         /** @description What became of each event, in their order. */
-        EventResults: {
+        EventsAccepted: {
             /**
              * Format: date-time
              * @description When the request was taken up.
@@ -1849,11 +1881,6 @@ export interface components {
             durableAt: string;
             results: components["schemas"]["EventResult"][];
         };
-        /**
-         * @description What became of one event.
-         * @enum {string}
-         */
-        EventStatus: "accepted" | "duplicate" | "rejected";
         /** @description What a score is made of: `similarity + popularity + matching + diversity = final`. */
         Explain: {
             /**
@@ -1897,44 +1924,6 @@ export interface components {
             /** @description What it must be. */
             message: string;
         };
-        /** @description What flows: per second as rates, counted as totals. */
-        Flow: {
-            /**
-             * Format: double
-             * @description Events made durable in the log.
-             */
-            accepted: number;
-            /**
-             * Format: double
-             * @description Records dead-lettered.
-             */
-            deadLettered: number;
-            /**
-             * Format: double
-             * @description Behaviour documents indexed.
-             */
-            indexed: number;
-            /**
-             * Format: double
-             * @description Notifications delivered.
-             */
-            notifications: number;
-            /**
-             * Format: double
-             * @description Events folded into preferences.
-             */
-            processed: number;
-            /**
-             * Format: double
-             * @description Recommendations served.
-             */
-            recommendations: number;
-            /**
-             * Format: double
-             * @description Searches served.
-             */
-            searches: number;
-        };
         /** @description Event `gap` of a stream: items after `after` are lost. */
         Gap: {
             /**
@@ -1972,12 +1961,6 @@ export interface components {
          * @enum {string}
          */
         HealthStatus: "ok" | "degraded" | "down";
-        /** @description A page of a history, newest first. */
-        History: {
-            items: components["schemas"]["HistoryItem"][];
-            /** @description Where the next page begins; absent at the end. */
-            nextCursor?: string;
-        };
         /** @description One action of a shopper's history. */
         HistoryItem: {
             actionType: components["schemas"]["ActionType"];
@@ -1997,6 +1980,12 @@ export interface components {
              */
             timestamp: string;
             traceId: string;
+        };
+        /** @description A page of a history, newest first. */
+        HistoryPage: {
+            items: components["schemas"]["HistoryItem"][];
+            /** @description Where the next page begins; absent at the end. */
+            nextCursor?: string;
         };
         /**
          * @description Why a shopper is told.
@@ -2081,11 +2070,11 @@ export interface components {
             /** @description The catalogue. */
             products: components["schemas"]["ProductCounts"];
             /** @description Per second, over the window. */
-            rates: components["schemas"]["Flow"];
+            rates: components["schemas"]["Rates"];
             /** @description The simulator, if one runs. */
             simulator?: components["schemas"]["SimulatorStatus"];
             /** @description Since the process began. */
-            totals: components["schemas"]["Flow"];
+            totals: components["schemas"]["Rates"];
             /**
              * Format: double
              * @description Over how many seconds rates and latencies are taken.
@@ -2120,6 +2109,8 @@ export interface components {
             traceId?: string;
             userId: string;
         };
+        /** @description What `POST /events` takes as JSON. */
+        NewEvents: components["schemas"]["NewEvent"] | components["schemas"]["NewEvent"][];
         /** @description A product as it is put. `productId` may be left out where the path has it. */
         NewProduct: {
             attributes?: {
@@ -2409,6 +2400,44 @@ export interface components {
          * @enum {string}
          */
         PutStatus: "created" | "replaced" | "rejected";
+        /** @description What flows: per second as rates, counted as totals. */
+        Rates: {
+            /**
+             * Format: double
+             * @description Events made durable in the log.
+             */
+            accepted: number;
+            /**
+             * Format: double
+             * @description Records dead-lettered.
+             */
+            deadLettered: number;
+            /**
+             * Format: double
+             * @description Behaviour documents indexed.
+             */
+            indexed: number;
+            /**
+             * Format: double
+             * @description Notifications delivered.
+             */
+            notifications: number;
+            /**
+             * Format: double
+             * @description Events folded into preferences.
+             */
+            processed: number;
+            /**
+             * Format: double
+             * @description Recommendations served.
+             */
+            recommendations: number;
+            /**
+             * Format: double
+             * @description Searches served.
+             */
+            searches: number;
+        };
         /** @description Whether requests can be served. */
         Readiness: {
             /** @description What is missing. */
@@ -2435,33 +2464,6 @@ export interface components {
          * @enum {string}
          */
         ReasonKind: "SIMILAR_TO_ACTION" | "TASTE" | "POPULAR" | "SEARCH_WORDS" | "SEARCH_MEANING" | "SIMILAR" | "CATALOGUE";
-        /** @description One of them. */
-        RecentDeadLetter: {
-            /**
-             * Format: date-time
-             * @description When it was set aside.
-             */
-            at: string;
-            /** @description What was wrong. */
-            error: string;
-            /**
-             * Format: int64
-             * @description Its offset.
-             */
-            offset: number;
-            /**
-             * Format: int32
-             * @description Its partition.
-             */
-            partition: number;
-            /**
-             * @description A stable code.
-             * @example BAD_MAGIC
-             */
-            reason: string;
-            /** @description Its topic. */
-            topic: string;
-        };
         /** @description An event of the log. */
         RecentEvent: {
             actionType: components["schemas"]["ActionType"];
@@ -2487,6 +2489,18 @@ export interface components {
         /** @description The newest events of the log, newest first. */
         RecentEvents: {
             items: components["schemas"]["RecentEvent"][];
+        };
+        /** @description A shopper in a list. */
+        RecentUser: {
+            /** Format: int64 */
+            actionCount: number;
+            /** Format: date-time */
+            updatedAt: string;
+            userId: string;
+        };
+        /** @description Shoppers, last changed first. */
+        RecentUsers: {
+            items: components["schemas"]["RecentUser"][];
         };
         /** @description One of the last actions. */
         RecentView: {
@@ -2612,18 +2626,6 @@ export interface components {
             expiresAt: string;
             /** @description To be sent once as `?ticket=`. */
             ticket: string;
-        };
-        /** @description A shopper in a list. */
-        UserSummary: {
-            /** Format: int64 */
-            actionCount: number;
-            /** Format: date-time */
-            updatedAt: string;
-            userId: string;
-        };
-        /** @description Shoppers, last changed first. */
-        Users: {
-            items: components["schemas"]["UserSummary"][];
         };
     };
     responses: never;
