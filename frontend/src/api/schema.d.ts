@@ -2400,43 +2400,43 @@ export interface components {
          * @enum {string}
          */
         PutStatus: "created" | "replaced" | "rejected";
-        /** @description What flows: per second as rates, counted as totals. */
+        /** @description What flows: per second as rates, counted as totals. What nobody counts is left out: it is not zero. */
         Rates: {
             /**
              * Format: double
              * @description Events made durable in the log.
              */
-            accepted: number;
+            accepted?: number;
             /**
              * Format: double
              * @description Records dead-lettered.
              */
-            deadLettered: number;
+            deadLettered?: number;
             /**
              * Format: double
              * @description Behaviour documents indexed.
              */
-            indexed: number;
+            indexed?: number;
             /**
              * Format: double
              * @description Notifications delivered.
              */
-            notifications: number;
+            notifications?: number;
             /**
              * Format: double
              * @description Events folded into preferences.
              */
-            processed: number;
+            processed?: number;
             /**
              * Format: double
              * @description Recommendations served.
              */
-            recommendations: number;
+            recommendations?: number;
             /**
              * Format: double
              * @description Searches served.
              */
-            searches: number;
+            searches?: number;
         };
         /** @description Whether requests can be served. */
         Readiness: {
