@@ -9,6 +9,8 @@ interface HistogramProps {
   formatCount: (count: number) => string;
   marks: readonly { name: string; value: number; text: string }[];
   target?: number | undefined;
+  /** Said where nothing was measured. */
+  empty: string;
 }
 
 /** Where `value` lies on an axis of buckets of equal width, 0 to 1. */
@@ -33,7 +35,8 @@ export function trim<T extends { count: number }>(buckets: readonly T[]): readon
 }
 
 /** How often each length of time came up. Bars past the target are drawn as a warning. */
-export function Histogram({ label, buckets: all, formatBound, formatCount, marks, target }: HistogramProps) {
+export function Histogram({ label, buckets: all, formatBound, formatCount, marks, target, empty }: HistogramProps) {
+  if (!all.some((bucket) => bucket.count > 0)) return <p className={cx(css.nothing, "muted")}>{empty}</p>;
   const buckets = trim(all);
   const step = Math.ceil(buckets.length / LABELS_MAX);
   const most = Math.max(...buckets.map((bucket) => bucket.count), 1);
