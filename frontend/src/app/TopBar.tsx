@@ -109,7 +109,7 @@ function Health({ last, lost }: { last: LiveStatus | null; lost: boolean }) {
           {lost && <p className={css.check}><Dot tone="bad" /><span>{t("error.unreachable")}</span><span className="muted">{t("error.unreachableHint")}</span></p>}
           <ul>
             {last?.health.checks.map((check) => (
-              <li key={check.name} className={css.check}>
+              <li key={check.name} className={css.check} data-status={check.status}>
                 <Dot tone={TONES[check.status] ?? "plain"} />
                 <span>{check.name} · {check.status}</span>
                 {check.detail && <span className="muted">{check.detail}</span>}
