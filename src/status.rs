@@ -148,8 +148,8 @@ impl StatusSource for Status {
             embedded: s.embedded as u64,
         });
         let window = self.window.lock();
-        let flow = |of: &dyn Fn(&str, &[&str]) -> f64| Flow {
-            accepted: of("rep_events_accepted_total", &[]) + of("rep_simulator_events_total", &[]),
+        let flow = |of: &dyn Fn(&str, &[&str]) -> Option<f64>| Flow {
+            accepted: either(of("rep_events_accepted_total", &[]), of("rep_simulator_events_total", &[])),
             processed: of("rep_consumer_processed_total", &["role=behaviour"]),
             indexed: of("rep_consumer_indexed_total", &["role=behaviour"]),
             dead_lettered: of("rep_consumer_dead_letters_total", &[]),
@@ -180,6 +180,11 @@ impl StatusSource for Status {
             process: process(self.clock.now().since(self.started_at)),
         }
     }
+}
+
+/// The sum of what is counted; `None` where neither is.
+fn either(one: Option<f64>, other: Option<f64>) -> Option<f64> {
+    one.into_iter().chain(other).reduce(|sum, value| sum + value)
 }
 
 fn check(name: &str, status: HealthStatus, detail: String) -> HealthCheck {

@@ -108,20 +108,22 @@ impl Window {
         }
     }
 
-    /// The sum of all series of `metric` that carry every label of `labels` (`name=value`).
-    pub(crate) fn total(&self, metric: &str, labels: &[&str]) -> f64 {
-        self.samples.back().map_or(0.0, |sample| sum(sample, metric, labels))
+    /// The sum of all series of `metric` that carry every label of `labels` (`name=value`); `None` where there is
+    /// no such series.
+    pub(crate) fn total(&self, metric: &str, labels: &[&str]) -> Option<f64> {
+        sum(self.samples.back()?, metric, labels)
     }
 
-    /// Growth of [`Self::total`] a second, over the last `seconds` at most.
-    pub(crate) fn rate(&self, metric: &str, labels: &[&str], seconds: usize) -> f64 {
-        let Some(last) = self.samples.back() else { return 0.0 };
+    /// Growth of [`Self::total`] a second, over the last `seconds` at most; `None` before there are two samples.
+    pub(crate) fn rate(&self, metric: &str, labels: &[&str], seconds: usize) -> Option<f64> {
+        let last = self.samples.back()?;
+        let now = sum(last, metric, labels)?;
         let first = self.samples.iter().rev().take(seconds + 1).next_back().unwrap_or(last);
         let elapsed = last.at.since(first.at).as_secs_f64();
         if elapsed <= 0.0 {
-            return 0.0;
+            return None;
         }
-        ((sum(last, metric, labels) - sum(first, metric, labels)) / elapsed).max(0.0)
+        Some(((now - sum(first, metric, labels).unwrap_or(0.0)) / elapsed).max(0.0))
     }
 
     /// What histogram `metric` (in seconds) recorded over the last `seconds` at most, in milliseconds.
@@ -160,11 +162,11 @@ fn matches(series: &str, metric: &str, labels: &[&str]) -> bool {
     name == metric && labels.iter().all(|label| found.split(',').any(|f| f == *label))
 }
 
-fn sum(sample: &Sample, metric: &str, labels: &[&str]) -> f64 {
+fn sum(sample: &Sample, metric: &str, labels: &[&str]) -> Option<f64> {
     let from = metric.to_owned();
     let named = sample.totals.range(from..).take_while(|(series, _)| series.starts_with(metric));
-    // Folded from zero: the sum of no floats is -0.
-    named.filter(|(series, _)| matches(series, metric, labels)).fold(0.0, |sum, (_, value)| sum + value)
+    let found = named.filter(|(series, _)| matches(series, metric, labels)).map(|(_, value)| *value);
+    found.reduce(|sum, value| sum + value)
 }
 
 fn merged(sample: &Sample, metric: &str, labels: &[&str]) -> Vec<(f64, f64)> {
@@ -221,13 +223,24 @@ mod tests {
             .replace("le=\"0.01\"} 0", "le=\"0.01\"} 100")
             .replace("le=\"+Inf\"} 0", "le=\"+Inf\"} 100");
         window.observe(Timestamp::from_ms(2000), &later);
-        assert!((window.total("rep_x_total", &[]) - 35.0).abs() < 1e-9);
-        assert!((window.rate("rep_x_total", &["role=a"], 60) - 10.0).abs() < 1e-9);
-        assert!(window.rate("rep_x_total", &["role=d"], 60).abs() < 1e-9);
+        assert!((window.total("rep_x_total", &[]).unwrap() - 35.0).abs() < 1e-9);
+        assert!((window.rate("rep_x_total", &["role=a"], 60).unwrap() - 10.0).abs() < 1e-9);
+        assert!(window.rate("rep_x_total", &["role=d"], 60).unwrap().abs() < 1e-9);
         let q = window.quantiles("rep_y_seconds", &[], 60);
         assert_eq!((q.count, q.buckets.len()), (100, 3));
         assert!((q.p50.unwrap() - 1.0).abs() < 1e-9);
         assert!((q.p99.unwrap() - 9.82).abs() < 0.01);
         assert_eq!(window.quantiles("rep_none_seconds", &[], 60), Quantiles::default());
+    }
+
+    #[test]
+    fn what_nobody_counts_is_not_zero() {
+        let mut window = Window::default();
+        assert_eq!((window.total("rep_x_total", &[]), window.rate("rep_x_total", &[], 60)), (None, None));
+        window.observe(Timestamp::from_ms(0), TEXT);
+        window.observe(Timestamp::from_ms(1000), TEXT);
+        assert_eq!(window.total("rep_x_total", &["role=z"]), None);
+        assert_eq!(window.rate("rep_none_total", &[], 60), None);
+        assert_eq!(window.rate("rep_x_total", &[], 60), Some(0.0));
     }
 }

@@ -70,25 +70,39 @@ pub struct ProductCounts {
     pub embedded: u64,
 }
 
-/// What flows: per second as rates, counted as totals.
+/// What flows: per second as rates, counted as totals. What nobody counts is left out: it is not zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Rates)]
 pub struct Flow {
     /// Events made durable in the log.
-    pub accepted: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub accepted: Option<f64>,
     /// Events folded into preferences.
-    pub processed: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub processed: Option<f64>,
     /// Behaviour documents indexed.
-    pub indexed: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub indexed: Option<f64>,
     /// Records dead-lettered.
-    pub dead_lettered: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub dead_lettered: Option<f64>,
     /// Notifications delivered.
-    pub notifications: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub notifications: Option<f64>,
     /// Recommendations served.
-    pub recommendations: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub recommendations: Option<f64>,
     /// Searches served.
-    pub searches: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub searches: Option<f64>,
 }
 
 /// How far a group is behind in one partition.

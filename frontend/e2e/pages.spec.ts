@@ -9,6 +9,15 @@ const PAGES = [
   { path: "/notifications", ready: (page: Page) => page.getByRole("button", { name: "Change it" }) },
 ] as const;
 
+/** What keeps people out of the page as it stands, by rule. Drawings are left out: they are hidden from readers, and many. */
+async function barriers(page: Page): Promise<string[]> {
+  // Colours are read from what is drawn: nothing may be on its way from one to another.
+  await page.waitForFunction(() => document.getAnimations().every((one) => one.playState !== "running"));
+  const { violations } = await new AxeBuilder({ page }).exclude("svg[aria-hidden]").analyze();
+  const grave = violations.filter((one) => one.impact === "serious" || one.impact === "critical");
+  return grave.map((one) => `${one.id}: ${one.nodes.map((node) => `${node.target.join(" ")} ${node.any.map((check) => check.message).join("; ")}`).join(" | ")}`);
+}
+
 for (const scheme of ["light", "dark"] as const) {
   for (const { path, ready } of PAGES) {
     test(`${path} has nothing that keeps people out (${scheme})`, async ({ browser, baseURL }) => {
@@ -19,10 +28,7 @@ for (const scheme of ["light", "dark"] as const) {
       await page.goto(path);
       await expect(ready(page)).toBeVisible();
       await expect(page.locator("html")).toHaveAttribute("data-theme", scheme);
-      // Drawings are hidden from readers, and many.
-      const { violations } = await new AxeBuilder({ page }).exclude("svg[aria-hidden]").analyze();
-      const grave = violations.filter((one) => one.impact === "serious" || one.impact === "critical");
-      expect(grave.map((one) => `${one.id}: ${one.nodes.map((node) => `${node.target.join(" ")} ${node.any.map((check) => check.message).join("; ")}`).join(" | ")}`)).toEqual([]);
+      expect(await barriers(page)).toEqual([]);
       expect(broken).toEqual([]);
       await context.close();
     });
@@ -35,10 +41,19 @@ test("works by keyboard alone", async ({ page }) => {
 
   await page.keyboard.press("Tab");
   await expect(page.getByRole("link", { name: "Skip to content" })).toBeFocused();
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("main")).toBeFocused();
+
+  await page.getByRole("list", { name: "Shop", exact: true }).getByRole("button", { name: /^Look at/ }).first().press("Enter");
+  await expect(page.getByRole("region", { name: "Product you look at" })).toBeVisible();
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("region", { name: "Product you look at" })).toBeHidden();
 
   await page.keyboard.press("g");
   await page.keyboard.press("l");
   await expect(page).toHaveURL(/\/live$/);
+  // The address changes before the page is there to listen.
+  await expect(page.getByRole("button", { name: "Pause" })).toBeVisible();
   await page.keyboard.press("p");
   await expect(page.getByRole("button", { name: "Resume" })).toBeVisible();
 
@@ -80,4 +95,33 @@ test("says that the server is gone, and goes on by itself when it is back", asyn
   await expect(page.getByRole("alert").getByText("The server does not answer")).toBeVisible();
   await page.unroute("**/api/live");
   await expect(page.getByRole("img", { name: /^Events\./ })).toBeVisible({ timeout: 15_000 });
+});
+
+for (const scheme of ["light", "dark"] as const) {
+  test(`what is left of a lost connection is greyed, and can still be read (${scheme})`, async ({ page }) => {
+    await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
+    // A connection tells one state and ends; once that is on the screen, none is to be had.
+    const status = await page.request.get("/api/status");
+    let up = true;
+    await page.route("**/api/live", async (route) => {
+      await (up ? route.fulfill({ contentType: "text/event-stream", body: `event: live\ndata: ${await status.text()}\n\n` }) : route.abort());
+    });
+    await page.goto("/simulator");
+    await expect(page.getByText("Model", { exact: true })).toBeVisible();
+    up = false;
+    await expect(page.getByText("Connection lost", { exact: true })).toBeAttached();
+    await expect(page.getByRole("radio", { name: /^Steady/ })).toBeVisible();
+    expect(await barriers(page)).toEqual([]);
+  });
+}
+
+test("theme and language can be changed on a phone", async ({ page }) => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.goto("/simulator");
+  await page.getByRole("button", { name: "Theme and language" }).click();
+  await page.getByRole("button", { name: "Use the dark theme" }).click();
+  await expect(page.locator("html")).toHaveAttribute("data-theme", "dark");
+  await page.getByRole("button", { name: "Theme and language" }).click();
+  await page.getByRole("button", { name: "한국어" }).click();
+  await expect(page.locator("html")).toHaveAttribute("lang", "ko");
 });

@@ -26,13 +26,13 @@ describe("an answer", () => {
 
 describe("the live history", () => {
   const empty: LiveFeed = { state: "connecting", last: null, receivedAt: 0, history: [] };
-  const message = (accepted: number) => ({ totals: { accepted } }) as LiveStatus;
+  const message = (uptimeS: number) => ({ process: { uptimeS } }) as LiveStatus;
 
   test("forgets the oldest", () => {
     let feed = empty;
     for (let at = 0; at <= HISTORY_S_MAX + 5; at++) feed = appendLive(feed, message(at), at);
     expect(feed.history).toHaveLength(HISTORY_S_MAX);
-    expect(feed.history[0]?.totals.accepted).toBe(6);
+    expect(feed.history[0]?.process.uptimeS).toBe(6);
   });
 
   test("begins anew when the server did", () => {

@@ -27,7 +27,7 @@ const feed = new Store<LiveFeed>(nothing, () =>
 
 /** Adds a message, forgetting the oldest; a server that restarted starts a new history. */
 export function appendLive(before: LiveFeed, message: LiveStatus, receivedAt: number): LiveFeed {
-  const restarted = before.last !== null && message.totals.accepted < before.last.totals.accepted;
+  const restarted = before.last !== null && message.process.uptimeS < before.last.process.uptimeS;
   const kept = restarted ? [] : before.history.length >= HISTORY_S_MAX ? before.history.slice(1 - HISTORY_S_MAX) : before.history;
   return { ...before, state: "open", last: message, receivedAt, history: [...kept, message] };
 }

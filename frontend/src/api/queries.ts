@@ -99,7 +99,8 @@ export const settingsQuery = (id: string) =>
 export const simulatorQuery = queryOptions({
   queryKey: ["simulator"],
   queryFn: ({ signal }) => unwrap(api.GET("/simulator", { signal })),
-  refetchInterval: 2000,
+  // Not after a failure: each round would put the skeleton in the place of the error. A new connection asks again.
+  refetchInterval: (query) => (query.state.status === "error" ? false : 2000),
 });
 
 export const scenariosQuery = queryOptions({

@@ -1663,7 +1663,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Forgets a shopper: taste, history, inbox and settings. Can be repeated. */
+        /**
+         * Forgets a shopper: taste, history, inbox and settings. Can be repeated. Waits up to 8 s until what is
+         *     queued of the shopper has had its effect; 503 if that takes longer, and nothing is erased then.
+         */
         delete: {
             parameters: {
                 query?: never;
@@ -2759,43 +2762,43 @@ export interface components {
          * @enum {string}
          */
         PutStatus: "created" | "replaced" | "rejected";
-        /** @description What flows: per second as rates, counted as totals. */
+        /** @description What flows: per second as rates, counted as totals. What nobody counts is left out: it is not zero. */
         Rates: {
             /**
              * Format: double
              * @description Events made durable in the log.
              */
-            accepted: number;
+            accepted?: number;
             /**
              * Format: double
              * @description Records dead-lettered.
              */
-            deadLettered: number;
+            deadLettered?: number;
             /**
              * Format: double
              * @description Behaviour documents indexed.
              */
-            indexed: number;
+            indexed?: number;
             /**
              * Format: double
              * @description Notifications delivered.
              */
-            notifications: number;
+            notifications?: number;
             /**
              * Format: double
              * @description Events folded into preferences.
              */
-            processed: number;
+            processed?: number;
             /**
              * Format: double
              * @description Recommendations served.
              */
-            recommendations: number;
+            recommendations?: number;
             /**
              * Format: double
              * @description Searches served.
              */
-            searches: number;
+            searches?: number;
         };
         /** @description Whether requests can be served. */
         Readiness: {

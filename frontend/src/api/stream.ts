@@ -55,7 +55,10 @@ export function openStream(path: string, { on, onState }: StreamOptions): () => 
   const onVisibility = () => {
     clearTimeout(hide);
     if (document.hidden) hide = setTimeout(close, HIDDEN_GRACE_MS);
-    else if (!source) open();
+    else if (!source) {
+      onState?.("connecting");
+      open();
+    }
   };
 
   onState?.("connecting");

@@ -5,14 +5,14 @@ type Schemas = components["schemas"];
 
 export type Problem = Schemas["Problem"];
 export type Product = Schemas["Product"];
-export type Category = Schemas["CategoryCount"];
+export type Category = Schemas["Category"];
 export type RecommendedItem = Schemas["RecommendedItem"];
 export type Recommendations = Schemas["Recommendations"];
 export type Reason = Schemas["Reason"];
 export type Explain = Schemas["Explain"];
 export type ActionType = Schemas["ActionType"];
 export type NewEvent = Schemas["NewEvent"];
-export type EventResults = Schemas["EventResults"];
+export type EventResults = Schemas["EventsAccepted"];
 export type Preference = Schemas["Preference"];
 export type HistoryItem = Schemas["HistoryItem"];
 export type PreferenceChange = Schemas["PreferenceChange"];

@@ -1,3 +1,4 @@
+import { useQueryClient } from "@tanstack/react-query";
 import { Outlet } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -41,17 +42,26 @@ export function Frame() {
   );
 }
 
-/** When the last word came, once the connection is lost; null while all is well. */
+/** A server that says nothing for so long, when it should each second, is as good as gone. */
+const SILENT_MS = 8000;
+
+/** When the last word came, once the connection is lost; null while all is well. What is shown is brought up to date when it is back. */
 function useStale(): number | null {
   const { t } = useTranslation();
+  const client = useQueryClient();
   const { state, receivedAt } = useLive();
-  const lost = state === "lost" && receivedAt > 0;
-  const was = useRef(false);
+  const now = useNow();
+  const was = useRef(state);
   useEffect(() => {
-    if (was.current && !lost) showToast({ tone: "good", title: t("error.back") });
-    was.current = lost;
-  }, [lost, t]);
-  return lost ? receivedAt : null;
+    if (was.current === "lost" && state === "open") {
+      showToast({ tone: "good", title: t("error.back") });
+      // What failed meanwhile, or may have changed, is asked for again.
+      void client.invalidateQueries();
+    }
+    was.current = state;
+  }, [state, client, t]);
+  const silent = state === "open" && now - receivedAt > SILENT_MS;
+  return receivedAt > 0 && (state === "lost" || silent) ? receivedAt : null;
 }
 
 function Stale({ since }: { since: number }) {
@@ -61,7 +71,9 @@ function Stale({ since }: { since: number }) {
   return (
     <p className={css.stale} role="status">
       <Icon name="warn" />
-      {t("error.staleSince", { ago: formatAgo(since, now, locale) })}
+      {/* Said once, not each second. */}
+      <span className="sr-only">{t("error.stale")}</span>
+      <span aria-hidden="true">{t("error.staleSince", { ago: formatAgo(since, now, locale) })}</span>
     </p>
   );
 }

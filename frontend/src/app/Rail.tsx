@@ -1,18 +1,15 @@
 import { Link } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 
-import { setLanguage, useLocale } from "~/i18n";
-import { Button, IconButton } from "~/ui/Button";
+import { IconButton } from "~/ui/Button";
 import { Icon } from "~/ui/Icon";
 
 import css from "./app.module.css";
 import { PAGES } from "./pages";
-import { toggleTheme, useTheme } from "./theme";
+import { LanguageButton, ThemeButton } from "./Preferences";
 
 export function Rail({ onKeys }: { onKeys: () => void }) {
   const { t } = useTranslation();
-  const locale = useLocale();
-  const theme = useTheme();
   return (
     <nav className={css.rail} aria-label={t("nav.label")}>
       <div className={css.brand}>
@@ -23,11 +20,12 @@ export function Rail({ onKeys }: { onKeys: () => void }) {
         <Link key={page.name} to={page.to} className={css.link} activeOptions={{ exact: page.to === "/", includeSearch: false }} title={t(`nav.${page.name}`)}>
           <Icon name={page.icon} size={18} />
           <span>{t(`nav.${page.name}`)}</span>
+          <span className={css.tab} aria-hidden="true">{page.name === "recommendations" ? t("nav.recommendationsShort") : t(`nav.${page.name}`)}</span>
         </Link>
       ))}
       <div className={css.railFoot}>
-        <IconButton icon={theme === "dark" ? "sun" : "moon"} label={theme === "dark" ? t("bar.toLight") : t("bar.toDark")} onClick={toggleTheme} />
-        <Button tone="quiet" small lang={locale === "ko" ? "en" : "ko"} aria-label={locale === "ko" ? "English" : "한국어"} onClick={() => void setLanguage(locale === "ko" ? "en" : "ko")}>{locale === "ko" ? "EN" : "한"}</Button>
+        <ThemeButton />
+        <LanguageButton />
         <IconButton icon="keyboard" label={t("bar.keys")} onClick={onKeys} />
       </div>
     </nav>

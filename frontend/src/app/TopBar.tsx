@@ -1,5 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useRouterState } from "@tanstack/react-router";
+import { useEffect } from "react";
 import { useTranslation } from "react-i18next";
 
 import { api, unwrap } from "~/api/client";
@@ -16,6 +17,7 @@ import { Badge, Dot, type Tone } from "~/ui/States";
 
 import css from "./app.module.css";
 import { PAGES } from "./pages";
+import { PreferencesMenu } from "./Preferences";
 import { toastError } from "./problems";
 import { useShopper } from "./shopper";
 
@@ -26,10 +28,14 @@ export function TopBar() {
   const { t } = useTranslation();
   const path = useRouterState({ select: (state) => state.location.pathname });
   const page = PAGES.find((one) => one.to === path);
+  const title = page ? t(`nav.${page.name}`) : "REP";
   const { last, state } = useLive();
+  useEffect(() => {
+    document.title = page ? `${title} · REP` : "REP";
+  }, [page, title]);
   return (
     <header className={css.bar}>
-      <p className={css.title}>{page ? t(`nav.${page.name}`) : "REP"}</p>
+      <p className={css.title}>{title}</p>
       <div className={css.facts}>
         {last && (
           <>
@@ -42,6 +48,7 @@ export function TopBar() {
       <div className={css.tools}>
         <Health last={last} lost={state === "lost"} />
         <Bell />
+        <PreferencesMenu />
       </div>
     </header>
   );
@@ -102,7 +109,7 @@ function Health({ last, lost }: { last: LiveStatus | null; lost: boolean }) {
           {lost && <p className={css.check}><Dot tone="bad" /><span>{t("error.unreachable")}</span><span className="muted">{t("error.unreachableHint")}</span></p>}
           <ul>
             {last?.health.checks.map((check) => (
-              <li key={check.name} className={css.check}>
+              <li key={check.name} className={css.check} data-status={check.status}>
                 <Dot tone={TONES[check.status] ?? "plain"} />
                 <span>{check.name} · {check.status}</span>
                 {check.detail && <span className="muted">{check.detail}</span>}

@@ -1,5 +1,5 @@
 import { useNavigate } from "@tanstack/react-router";
-import { useEffect } from "react";
+import { useEffect, useEffectEvent } from "react";
 
 import { PAGES } from "./pages";
 import { toggleTheme } from "./theme";
@@ -13,6 +13,8 @@ function isTyping(target: EventTarget | null): boolean {
 /** The keys that work everywhere: `?`, `/`, `t`, and `g` with a page's letter. */
 export function useKeys(onHelp: () => void): void {
   const navigate = useNavigate();
+  // Not a dependency: a listener put up anew at each render would forget a `g` that was just pressed.
+  const help = useEffectEvent(onHelp);
   useEffect(() => {
     let chordUntil = 0;
     const onKey = (event: KeyboardEvent) => {
@@ -21,7 +23,7 @@ export function useKeys(onHelp: () => void): void {
       chordUntil = 0;
       if (page) void navigate({ to: page.to });
       else if (event.key === "g") chordUntil = performance.now() + CHORD_MS;
-      else if (event.key === "?") onHelp();
+      else if (event.key === "?") help();
       else if (event.key === "t") toggleTheme();
       else if (event.key === "/") document.querySelector<HTMLInputElement>("[data-search]")?.focus();
       else return;
@@ -29,5 +31,5 @@ export function useKeys(onHelp: () => void): void {
     };
     document.addEventListener("keydown", onKey);
     return () => document.removeEventListener("keydown", onKey);
-  }, [navigate, onHelp]);
+  }, [navigate]);
 }

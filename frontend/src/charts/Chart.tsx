@@ -3,6 +3,8 @@ import "uplot/dist/uPlot.min.css";
 import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
 import uPlot from "uplot";
 
+import { NONE } from "~/lib/format";
+
 import css from "./charts.module.css";
 import { plotOptions, type PlotSpec } from "./plot";
 
@@ -78,7 +80,7 @@ export function Chart({ title, note, data, range, height = 176, theme, ...spec }
 
   const shown = cursor ?? (data[0].length > 0 ? data[0].length - 1 : null);
   const values = spec.series.map((one, at) => ({ ...one, value: shown === null ? null : data[at + 1]?.[shown] }));
-  const words = useMemo(() => values.map((one) => `${one.label}: ${one.value === null || one.value === undefined ? "–" : spec.format(one.value)}`).join(", "), [values, spec]);
+  const words = useMemo(() => values.map((one) => `${one.label}: ${one.value === null || one.value === undefined ? NONE : spec.format(one.value)}`).join(", "), [values, spec]);
 
   return (
     <figure className={css.chart}>
@@ -91,7 +93,7 @@ export function Chart({ title, note, data, range, height = 176, theme, ...spec }
           <li key={one.key}>
             <i style={{ background: `var(${one.ink})` }} data-dashed={one.dashed ?? false} />
             {one.label}
-            <b className="num">{one.value === null || one.value === undefined ? "–" : spec.format(one.value)}</b>
+            <b className="num">{one.value === null || one.value === undefined ? NONE : spec.format(one.value)}</b>
           </li>
         ))}
       </ul>

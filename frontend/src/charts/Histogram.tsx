@@ -9,6 +9,8 @@ interface HistogramProps {
   formatCount: (count: number) => string;
   marks: readonly { name: string; value: number; text: string }[];
   target?: number | undefined;
+  /** Said where nothing was measured. */
+  empty: string;
 }
 
 /** Where `value` lies on an axis of buckets of equal width, 0 to 1. */
@@ -22,6 +24,10 @@ export function placeOf(value: number, bounds: readonly number[]): number {
 
 const BUCKETS_MIN = 6;
 const LABELS_MAX = 10;
+/** Past this place a label stands to the left of its mark. */
+const FLIP_FROM = 0.8;
+/** Labels of marks nearer than this stand one below the other. */
+const LABELS_APART = 0.5;
 
 /** The buckets worth drawing: from one before the first that holds something to one behind the last. */
 export function trim<T extends { count: number }>(buckets: readonly T[]): readonly T[] {
@@ -33,7 +39,8 @@ export function trim<T extends { count: number }>(buckets: readonly T[]): readon
 }
 
 /** How often each length of time came up. Bars past the target are drawn as a warning. */
-export function Histogram({ label, buckets: all, formatBound, formatCount, marks, target }: HistogramProps) {
+export function Histogram({ label, buckets: all, formatBound, formatCount, marks, target, empty }: HistogramProps) {
+  if (!all.some((bucket) => bucket.count > 0)) return <p className={cx(css.nothing, "muted")}>{empty}</p>;
   const buckets = trim(all);
   const step = Math.ceil(buckets.length / LABELS_MAX);
   const most = Math.max(...buckets.map((bucket) => bucket.count), 1);
@@ -46,13 +53,17 @@ export function Histogram({ label, buckets: all, formatBound, formatCount, marks
             <i data-late={target !== undefined && bucket.le > target} style={{ height: `${bucket.count === 0 ? 0 : Math.max(1.5, (bucket.count / most) * 100)}%` }} />
           </div>
         ))}
-        {marks.map((mark) => (
-          <span key={mark.name} className={cx(css.mark, "num")} style={{ left: `${placeOf(mark.value, bounds) * 100}%` }} data-flip={placeOf(mark.value, bounds) > 0.8}>
-            <b>{mark.name} {mark.text}</b>
-          </span>
-        ))}
+        {marks.map((mark, at) => {
+          const place = placeOf(mark.value, bounds);
+          const before = marks[at - 1];
+          return (
+            <span key={mark.name} className={cx(css.mark, "num")} style={{ left: `${place * 100}%` }} data-flip={place > FLIP_FROM} data-below={before !== undefined && place - placeOf(before.value, bounds) < LABELS_APART}>
+              <b>{mark.name} {mark.text}</b>
+            </span>
+          );
+        })}
       </div>
-      <div className={cx(css.bounds, "num")} aria-hidden="true">{buckets.map((bucket, at) => <span key={bucket.le}>{(buckets.length - 1 - at) % step === 0 ? formatBound(bucket.le) : ""}</span>)}</div>
+      <div className={cx(css.bounds, "num")} aria-hidden="true">{buckets.map((bucket, at) => <span key={bucket.le} data-minor={((buckets.length - 1 - at) / step) % 2 === 1}>{(buckets.length - 1 - at) % step === 0 ? formatBound(bucket.le) : ""}</span>)}</div>
     </div>
   );
 }

@@ -1,10 +1,10 @@
 import type { Messages } from "./en";
 
 export const ko: Messages = {
-  nav: { label: "주 메뉴", shop: "상점", recommendations: "추천", live: "실시간", simulator: "시뮬레이터", notifications: "알림", skip: "본문으로 건너뛰기" },
+  nav: { label: "주 메뉴", shop: "상점", recommendations: "추천", live: "실시간", simulator: "시뮬레이터", notifications: "알림", skip: "본문으로 건너뛰기", recommendationsShort: "추천" },
   bar: {
     data: "데이터", embedded: "내장", cluster: "클러스터", model: "모델", simulator: "시뮬레이터", running: "실행 중", stopped: "정지", start: "시뮬레이터 시작", stop: "시뮬레이터 정지",
-    health: "상태", ok: "정상", degraded: "일부 이상", down: "중단", unknown: "알 수 없음", theme: "테마", toDark: "어두운 테마로", toLight: "밝은 테마로", language: "언어", keys: "단축키",
+    health: "상태", ok: "정상", degraded: "일부 이상", down: "중단", unknown: "알 수 없음", theme: "테마", toDark: "어두운 테마로", toLight: "밝은 테마로", language: "언어", preferences: "테마와 언어", keys: "단축키",
     bell_one: "알림, 읽지 않음 {{count}}개", bell_other: "알림, 읽지 않음 {{count}}개", connecting: "연결 중…", perSecond: "초당 {{rate}}",
     checks: "점검", process: "프로세스", memory: "메모리", uptime: "가동 시간", products: "임베딩된 상품", vector: "{{dimensions}}차원",
   },
@@ -32,11 +32,11 @@ export const ko: Messages = {
     noProducts: "카탈로그가 비어 있습니다", noProductsHint: "`rep import products.jsonl`로 가져오세요.", looking: "보고 있는 상품",
   },
   forYou: {
-    title: "추천 상품", updated: "{{ago}} 갱신", waiting: "첫 클릭을 기다리는 중", waitingHint: "그때까지는 지금 인기 있는 상품을 보여 드립니다.", because: "{{act}} {{product}} 때문에", becauseSearch: "“{{query}}” 검색 때문에",
+    title: "추천 상품", updated: "{{ago}} 갱신", waiting: "첫 클릭을 기다리는 중", waitingHint: "그때까지는 인기 상품입니다.", because: "{{act}} {{product}} 때문에", becauseSearch: "“{{query}}” 검색 때문에",
     entered_one: "새로 {{count}}개", entered_other: "새로 {{count}}개", rose_one: "{{count}}개 상승", rose_other: "{{count}}개 상승", same: "같은 상품, 같은 순서", rowNew: "신규", up: "{{count}}계단 상승", down: "{{count}}계단 하락", rank: "{{rank}}위", empty: "아직 추천할 상품이 없습니다", emptyHint: "카탈로그가 임베딩되면 여기에 나타납니다.", matching: "일치도",
   },
   way: {
-    title: "이 이벤트의 경로", idle: "상품을 클릭하면 화면에 반영되기까지의 경로를 밀리초 단위로 그립니다.", accepted: "접수", logged: "기록", vector: "벡터", visible: "표시", acceptedHint: "API가 받음", loggedHint: "로그에 안전히 저장", vectorHint: "취향 벡터 이동", visibleHint: "화면에 새 상품",
+    title: "이 이벤트의 경로", idle: "상품을 클릭하면 단계별 시간이 나옵니다.", accepted: "접수", logged: "기록", vector: "벡터", visible: "표시", acceptedHint: "API가 받음", loggedHint: "로그에 안전히 저장", vectorHint: "취향 벡터 이동", visibleHint: "화면에 새 상품",
     total: "클릭에서 화면까지", running: "이동 중…", failed: "도착하지 못함", history_one: "최근 행동", history_other: "최근 행동 {{count}}회", target: "목표 {{ms}}", noChange: "{{ms}} 안에 변화 없음", median: "중앙값",
   },
   rec: {
@@ -45,7 +45,7 @@ export const ko: Messages = {
   },
   live: {
     title: "실시간", window: "기간", pause: "일시정지", resume: "계속", paused: "일시정지됨", minutes: "{{n}}분", throughput: "이벤트", throughputUnit: "초당", accepted: "접수", processed: "처리", indexed: "색인", freshness: "신선도", freshnessHint: "행동에서 바뀐 추천까지", stages: "단계별 지연, p99", lag: "컨슈머 지연", lagUnit: "밀린 이벤트", serving: "제공", notifications: "알림", recommendations: "추천", searches: "검색", deadLetters: "데드 레터", deadLettersNone: "데드 레터 없음", deadLettersNoneHint: "처리할 수 없는 이벤트는 이유와 함께 여기에 보관됩니다.",
-    append: "로그 추가", vector: "벡터", recommend: "추천", notify: "알림", histogram: "소요 시간", histogramOf: "{{name}} 분포", stage: "단계", count: "건수", empty: "아직 흐르는 것이 없습니다", emptyHint: "시뮬레이터를 시작하고 살아나는 모습을 보세요.", startSim: "시뮬레이터 시작", partitions: "파티션별 지연", topic: "토픽", group: "그룹", partition: "파티션", end: "끝", committed: "커밋", behind: "지연", reason: "이유", offset: "오프셋", when: "시각", tail: "들어오는 행동", tailHint: "가장 최근 행동, 1초마다", tailEmpty: "아직 행동이 없습니다", waiting: "첫 1초를 기다리는 중…", total: "누적 {{n}}", caughtUp: "따라잡음", zoom: "끌어서 확대, 두 번 클릭해 초기화", barTarget: "목표 100 ms",
+    append: "로그 추가", vector: "벡터", recommend: "추천", notify: "알림", histogram: "소요 시간", histogramOf: "{{name}} 분포", stage: "단계", count: "건수", empty: "흐르는 것이 없습니다", emptyHint: "시뮬레이터를 시작하고 살아나는 모습을 보세요.", startSim: "시뮬레이터로 가기", partitions: "파티션별 지연", topic: "토픽", group: "그룹", partition: "파티션", end: "끝", committed: "커밋", behind: "지연", reason: "이유", offset: "오프셋", when: "시각", tail: "들어오는 행동", tailHint: "가장 최근 행동, 1초마다", tailEmpty: "아직 행동이 없습니다", waiting: "첫 1초를 기다리는 중…", total: "{{n}}건 보관", kept: "건 보관", totalOf: { accepted: "시작 이후 이벤트 {{n}}개", processed: "시작 이후 이벤트 {{n}}개", notifications: "시작 이후 {{n}}건 발송" }, notCounted: "집계되지 않음", notMeasured: "최근 {{seconds}}초 동안 측정값이 없습니다", overTarget: "목표 초과", updated: "{{ago}} 갱신", ratesOver: "속도는 최근 {{seconds}}초 기준", resetZoom: "확대 초기화", caughtUp: "따라잡음", zoom: "끌어서 확대", barTarget: "목표 100 ms",
   },
   sim: {
     title: "시뮬레이터", intro: "보고, 찾고, 담고, 사는 가상의 고객들.", state: "상태", running: "실행 중", stopped: "정지", starting: "시작하는 중…", start: "시작", stop: "정지", rate: "속도", rateUnit: "초당 이벤트", users: "고객 수", seed: "시드", seedHint: "같은 시드는 같은 군중을 재현합니다.", scenario: "시나리오", actual: "실제", target: "목표", chart: "실제 속도와 목표 속도", totals: "시작 이후", since: "{{time}}부터", confirmStop: "시뮬레이터를 정지할까요?", confirmStopHint: "고객들은 돌아가고 집계는 남습니다. 언제든 다시 시작할 수 있습니다.", liveHint: "속도와 시나리오는 재시작 없이 바로 바뀝니다. 고객 수와 시드는 다음 시작부터 적용됩니다.", stoppedHint: "시뮬레이터가 정지되어 있습니다.", restart: "이 설정으로 다시 시작", unavailable: "이번 실행에는 시뮬레이터가 없습니다", unavailableHint: "`--no-simulator` 없이 REP를 시작하세요.", ofTarget: "목표의 {{percent}}", setup: "군중",
@@ -62,7 +62,7 @@ export const ko: Messages = {
     },
   },
   notif: {
-    title: "알림", inbox: "받은 알림", unread_one: "읽지 않음 {{count}}개", unread_other: "읽지 않음 {{count}}개", live: "실시간", empty: "아직 없습니다", emptyHint: "상품을 장바구니에 담은 뒤 오른쪽에서 가격을 내려 보세요.", markRead: "읽음으로 표시", markAll: "모두 읽음으로 표시", settings: "설정", channels: "채널", kinds: "알림 받을 내용", inApp: "앱 안에서", push: "푸시 (모의)", sms: "문자 (모의)", priceDrop: "가격 인하", backInStock: "재입고", lowStock: "품절 임박", saved: "저장됨",
+    title: "알림", inbox: "받은 알림", unread_one: "읽지 않음 {{count}}개", unread_other: "읽지 않음 {{count}}개", live: "실시간", empty: "아직 없습니다", emptyHint: "상품을 장바구니에 담은 뒤 “상품 바꾸기”에서 가격을 내려 보세요.", markRead: "읽음으로 표시", markAll: "모두 읽음으로 표시", settings: "설정", channels: "채널", kinds: "알림 받을 내용", inApp: "앱 안에서", push: "푸시 (모의)", sms: "문자 (모의)", priceDrop: "가격 인하", backInStock: "재입고", lowStock: "품절 임박", saved: "저장됨",
     change: "상품 바꾸기", changeHint: "가격을 내리고 관심 있는 사람들에게 전해지는 것을 보세요.", pick: "상품", mine: "내 상품", search: "상품 찾기", newPrice: "새 가격", newStock: "새 재고", apply: "바꾸기", applied: "바꿨습니다. 알림을 기다리는 중…", arrivedIn: "변경 후 {{ms}} 만에 도착", noArrival: "바꿨습니다. 회원님께는 알림이 없습니다. 관심을 보인 상품이 아니거나 변화가 작거나 꺼져 있습니다.", cartFirst: "먼저 내 장바구니에 담기", carted: "장바구니에 있음", toRestore: "{{price}}(으)로 되돌리기", mineEmpty: "아직 없습니다. 먼저 상점에서 상품을 보거나 담으세요.", gap: "자리를 비운 사이 놓친 알림이 있습니다. 받은 알림에는 모두 있습니다.",
     kind: { PRICE_DROP: "가격 인하", BACK_IN_STOCK: "재입고", LOW_STOCK: "품절 임박", UNKNOWN: "소식" },
     reason: { CARTED: "장바구니에 있음", WISHLISTED: "찜한 상품", VIEWED: "살펴본 상품", SIMILAR: "취향에 가까움", UNKNOWN: "추천 소식" },

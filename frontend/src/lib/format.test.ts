@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { formatAgo, formatBytes, formatMoney, formatMs, formatUptime, lessPercent } from "./format";
 
 test("milliseconds change to seconds when they are many", () => {
-  expect([formatMs(0.84, "en"), formatMs(12.4, "en"), formatMs(1440, "en"), formatMs(61_000, "en")]).toEqual(["0.8 ms", "12 ms", "1.4 s", "61 s"]);
+  expect([formatMs(0.84, "en"), formatMs(9.97, "en"), formatMs(12.4, "en"), formatMs(1440, "en"), formatMs(61_000, "en")]).toEqual(["0.8 ms", "10 ms", "12 ms", "1.4 s", "61 s"]);
 });
 
 test("money keeps its decimals, and survives a currency nobody knows", () => {

@@ -2,6 +2,9 @@
 
 export type Locale = "en" | "ko";
 
+/** What stands where nothing was measured. */
+export const NONE = "—";
+
 const cache = new Map<string, Intl.NumberFormat>();
 
 function formatter(locale: Locale, options: Intl.NumberFormatOptions): Intl.NumberFormat {
@@ -24,14 +27,14 @@ export function formatCompact(value: number, locale: Locale): string {
 
 /** A rate per second: one decimal below ten, none above. */
 export function formatRate(value: number, locale: Locale): string {
-  return formatNumber(value, locale, value > 0 && value < 10 ? 1 : 0);
+  return formatNumber(value, locale, value > 0 && value < 9.95 ? 1 : 0);
 }
 
 /** Milliseconds as `0.8 ms`, `12 ms`, `1.4 s`. */
 export function formatMs(value: number, locale: Locale): string {
   if (value >= 10_000) return `${formatNumber(value / 1000, locale, 0)} s`;
   if (value >= 1000) return `${formatNumber(value / 1000, locale, 1)} s`;
-  return `${formatNumber(value, locale, value < 10 ? 1 : 0)} ms`;
+  return `${formatNumber(value, locale, value < 9.95 ? 1 : 0)} ms`;
 }
 
 /** A decimal string and its currency: `€19.90`. */

@@ -10,6 +10,7 @@ const PATHS = {
   bag: "M4 5.5h8l.6 8H3.4l.6-8ZM6 7.5V4.8a2 2 0 0 1 4 0v2.7",
   minus: "M4 8h8",
   plus: "M8 4v8M4 8h8",
+  menu: "M3 4.5h10M3 8h10M3 11.5h10",
   check: "M3.5 8.5l3 3 6-7",
   x: "M4 4l8 8M12 4l-8 8",
   up: "M8 12.5v-9M4.5 7 8 3.5 11.5 7",

@@ -13,7 +13,7 @@ interface PopoverProps {
   className?: string | undefined;
 }
 
-/** Something that opens under its button. Escape, or a click elsewhere, closes it. */
+/** Something that opens under its button. Escape, a click elsewhere or tabbing on closes it. */
 export function Popover({ label, align = "end", trigger, children, className }: PopoverProps) {
   const [open, setOpen] = useState(false);
   const root = useRef<HTMLDivElement>(null);
@@ -39,7 +39,7 @@ export function Popover({ label, align = "end", trigger, children, className }: 
   }, [open]);
 
   return (
-    <div ref={root} className={css.popoverRoot}>
+    <div ref={root} className={css.popoverRoot} onBlur={(event) => event.relatedTarget && !root.current?.contains(event.relatedTarget) && setOpen(false)}>
       {trigger({ onClick: () => setOpen(!open), "aria-expanded": open, "aria-controls": id, "aria-haspopup": "dialog" })}
       {open && (
         <div id={id} role="dialog" aria-label={label} data-align={align} className={cx(css.popover, className)}>

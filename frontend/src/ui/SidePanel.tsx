@@ -4,6 +4,7 @@ import { useTranslation } from "react-i18next";
 
 import { IconButton } from "./Button";
 import css from "./ui.module.css";
+import { useEscape } from "./useEscape";
 
 interface SidePanelProps {
   title: string;
@@ -16,21 +17,12 @@ interface SidePanelProps {
 export function SidePanel({ title, onClose, children, foot }: SidePanelProps) {
   const { t } = useTranslation();
   const ref = useRef<HTMLElement>(null);
-  const close = useRef(onClose);
-
-  useEffect(() => {
-    close.current = onClose;
-  }, [onClose]);
+  useEscape(onClose);
 
   useEffect(() => {
     const before = document.activeElement;
     ref.current?.focus();
-    const onKey = (event: KeyboardEvent) => {
-      if (event.key === "Escape" && !event.defaultPrevented) close.current();
-    };
-    document.addEventListener("keydown", onKey);
     return () => {
-      document.removeEventListener("keydown", onKey);
       if (before instanceof HTMLElement && before.isConnected) before.focus();
     };
   }, []);

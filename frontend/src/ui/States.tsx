@@ -4,6 +4,7 @@ import { cx } from "~/lib/cx";
 
 import { Icon, type IconName } from "./Icon";
 import css from "./ui.module.css";
+import { Words } from "./Words";
 
 export type Tone = "plain" | "accent" | "good" | "warn" | "bad";
 
@@ -33,7 +34,7 @@ export function StateNote({ icon, title, text, tone = "plain", children }: State
     <div className={css.state} role={tone === "bad" ? "alert" : "note"}>
       <span className={css.stateIcon} data-tone={tone}><Icon name={icon} size={20} /></span>
       <p className={css.stateTitle}>{title}</p>
-      {text && <p className={css.stateText}>{text}</p>}
+      {text && <p className={css.stateText}><Words text={text} /></p>}
       {children && <div className={css.stateActions}>{children}</div>}
     </div>
   );

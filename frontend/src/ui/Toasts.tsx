@@ -6,6 +6,7 @@ import { IconButton } from "./Button";
 import { CopyButton } from "./Copy";
 import { Icon } from "./Icon";
 import css from "./ui.module.css";
+import { Words } from "./Words";
 
 export interface Toast {
   id: number;
@@ -41,7 +42,7 @@ export function Toasts() {
           <Icon name={toast.tone === "bad" ? "warn" : toast.tone === "good" ? "check" : "bell"} />
           <div>
             <p className={css.toastTitle}>{toast.title}</p>
-            {toast.text && <p className={css.toastText}>{toast.text}</p>}
+            {toast.text && <p className={css.toastText}><Words text={toast.text} /></p>}
             {toast.traceId && <CopyButton label={`${t("common.traceId")} ${toast.traceId.slice(0, 8)}…`} text={() => toast.traceId ?? ""} />}
           </div>
           <IconButton icon="x" label={t("common.dismiss")} onClick={() => dismissToast(toast.id)} />

@@ -54,7 +54,7 @@ export function LagTable({ rows, selected, onOpen }: LagTableProps) {
 export function LagPanel({ row, history, onClose }: { row: PartitionLag; history: readonly LiveStatus[]; onClose: () => void }) {
   const { t } = useTranslation();
   const locale = useLocale();
-  const values = history.slice(-SPARK_S).map((message) => message.lag.find((one) => keyOf(one) === keyOf(row))?.lag ?? 0);
+  const values = history.slice(-SPARK_S).map((message) => message.lag.find((one) => keyOf(one) === keyOf(row))?.lag ?? null);
   return (
     <SidePanel title={`${row.topic} / ${row.partition}`} onClose={onClose} foot={<CopyButton label={t("common.copyJson")} text={() => JSON.stringify(row, null, 2)} />}>
       <dl className={css.kv}>

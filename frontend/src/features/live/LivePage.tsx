@@ -1,4 +1,4 @@
-import { getRouteApi } from "@tanstack/react-router";
+import { getRouteApi, Link } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 
@@ -12,12 +12,14 @@ import { formatAgo } from "~/lib/format";
 import { useNow } from "~/lib/useNow";
 import { Button } from "~/ui/Button";
 import { Segmented } from "~/ui/Field";
+import { Icon } from "~/ui/Icon";
 import { Badge, Skeleton } from "~/ui/States";
 
-import { Charts } from "./Charts";
+import { Charts, type Zoom } from "./Charts";
 import { DeadLetters } from "./DeadLetters";
 import { keyOf, LagPanel, LagTable } from "./LagTable";
 import css from "./live.module.css";
+import { counted } from "./series";
 import { Stats } from "./Stats";
 import { Tail } from "./Tail";
 
@@ -36,6 +38,7 @@ export function LivePage() {
   const navigate = route.useNavigate();
   const feed = useLive();
   const [frozen, setFrozen] = useState<Frozen | null>(null);
+  const [zoom, setZoom] = useState<Zoom | null>(null);
   const history = frozen?.history ?? feed.history;
   const last = history.at(-1);
   const endMs = frozen?.endMs ?? (last ? Date.parse(last.at) : 0);
@@ -52,14 +55,22 @@ export function LivePage() {
         <Segmented label={t("live.window")} value={String(minutes)} options={WINDOWS_MIN.map((n) => ({ value: String(n), label: t("live.minutes", { n }) }))} onChange={(value) => set({ minutes: Number(value) })} />
         <Button icon={frozen ? "play" : "pause"} aria-pressed={frozen !== null} onClick={toggle}>{frozen ? t("live.resume") : t("live.pause")}</Button>
         {frozen && <Badge tone="warn" icon="pause">{t("live.paused")}</Badge>}
-        <p className={css.note}><Freshness at={frozen ? endMs : feed.receivedAt} /> · {t("live.zoom")}</p>
+        {zoom && <Button tone="quiet" icon="x" onClick={() => setZoom(null)}>{t("live.resetZoom")}</Button>}
+        <p className={css.note}><Freshness at={frozen ? endMs : feed.receivedAt} />{last && <span className="num"> · {t("live.ratesOver", { seconds: last.windowS })}</span>}<span className={css.hint}> · {t("live.zoom")}</span></p>
       </div>
       {!last ? (
         feed.state === "lost" ? <ErrorNote error={new ApiError(0, "")} /> : <Ghost />
       ) : (
         <>
+          {last.simulator?.state === "stopped" && !counted(last.rates, "accepted") && (
+            <div className={css.idle} role="note">
+              <Icon name="info" />
+              <p><strong>{t("live.empty")}.</strong> {t("live.emptyHint")}</p>
+              <Link to="/simulator">{t("live.startSim")}</Link>
+            </div>
+          )}
           <Stats history={history} />
-          <Charts history={history} minutes={minutes} endMs={endMs} stage={search.stage ?? "freshness"} onStage={(stage) => set({ stage })} />
+          <Charts history={history} minutes={minutes} endMs={endMs} stage={search.stage ?? "freshness"} onStage={(stage) => set({ stage })} zoom={zoom} onZoom={setZoom} />
           <div className={css.below}>
             <LagTable rows={last.lag} selected={search.row} onOpen={(key) => set({ row: key })} />
             <div className={css.column}>
@@ -78,7 +89,7 @@ function Freshness({ at }: { at: number }) {
   const { t } = useTranslation();
   const locale = useLocale();
   const now = useNow();
-  return <span className="num">{at === 0 ? t("live.waiting") : now - at < 1500 ? t("common.now") : formatAgo(at, now, locale)}</span>;
+  return <span className="num">{at === 0 ? t("live.waiting") : t("live.updated", { ago: now - at < 1500 ? t("common.now") : formatAgo(at, now, locale) })}</span>;
 }
 
 function Ghost() {

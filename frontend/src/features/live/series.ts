@@ -21,6 +21,14 @@ export function percentile(latency: Latency, name: "p50" | "p99"): number | null
   return latency.count > 0 ? latency[name] : null;
 }
 
+/** What flows, by name. A platform names only what it counts. */
+type Flow = Partial<Record<keyof LiveStatus["rates"], number | null>>;
+
+/** A rate or a total; null where nobody counts it, so that it is shown as a dash and not as a zero. */
+export function counted(flow: Flow, name: keyof Flow): number | null {
+  return flow[name] ?? null;
+}
+
 export function totalLag(message: LiveStatus, group?: string): number {
   return message.lag.reduce((sum, one) => (group === undefined || one.group === group ? sum + one.lag : sum), 0);
 }

@@ -1,13 +1,14 @@
-import { useQueries, useQuery } from "@tanstack/react-query";
+import { useQueries, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { categoriesQuery, historyQuery, productQuery, searchQuery } from "~/api/queries";
+import { ErrorNote } from "~/app/ErrorNote";
 import { nameOf } from "~/app/names";
 import { marksOf } from "~/features/shop/marks";
 import { useLocale } from "~/i18n";
 import { SelectField, TextField } from "~/ui/Field";
-import { Skeleton } from "~/ui/States";
+import { Skeleton, StateNote } from "~/ui/States";
 
 import { ChangeForm } from "./ChangeForm";
 import css from "./notif.module.css";
@@ -25,6 +26,7 @@ const FOUND_MAX = 12;
 export function ChangeProduct({ userId, productId, onPick }: ChangeProductProps) {
   const { t } = useTranslation();
   const locale = useLocale();
+  const client = useQueryClient();
   const [q, setQ] = useState("");
   const history = useQuery(historyQuery(userId));
   const categories = useQuery(categoriesQuery);
@@ -36,6 +38,7 @@ export function ChangeProduct({ userId, productId, onPick }: ChangeProductProps)
   const others = (found.data?.items ?? []).filter((item) => !mineIds.includes(item.productId));
   const chosenId = productId ?? mine[0]?.productId ?? (history.isPending ? undefined : others[0]?.productId);
   const chosen = useQuery({ ...productQuery(chosenId ?? ""), enabled: chosenId !== undefined });
+  const failure = chosen.error ?? found.error ?? categories.error;
   const listed = [...mine, ...others].some((item) => item.productId === chosenId);
 
   return (
@@ -50,7 +53,17 @@ export function ChangeProduct({ userId, productId, onPick }: ChangeProductProps)
         {mine.length > 0 && <optgroup label={t("notif.mine")}>{mine.map((item) => <option key={item.productId} value={item.productId}>{nameOf(item, locale)}</option>)}</optgroup>}
         <optgroup label={t("nav.shop")}>{others.map((item) => <option key={item.productId} value={item.productId}>{nameOf(item, locale)}</option>)}</optgroup>
       </SelectField>
-      {chosen.data ? <ChangeForm key={chosen.data.productId} product={chosen.data} userId={userId} inCart={marks.cart.has(chosen.data.productId)} /> : <Skeleton height={180} />}
+      {chosen.data ? (
+        <ChangeForm key={chosen.data.productId} product={chosen.data} userId={userId} inCart={marks.cart.has(chosen.data.productId)} />
+      ) : failure ? (
+        <ErrorNote error={failure} onRetry={() => void client.invalidateQueries()} />
+      ) : categories.data?.items.length === 0 && !q ? (
+        <StateNote icon="box" title={t("shop.noProducts")} text={t("shop.noProductsHint")} />
+      ) : found.data && chosenId === undefined ? (
+        <StateNote icon="search" title={t("shop.emptyGrid")} text={t("shop.emptyGridHint")} />
+      ) : (
+        <Skeleton height={180} />
+      )}
     </section>
   );
 }

@@ -34,7 +34,7 @@ export function Settings({ userId }: { userId: string }) {
     onSettled: () => client.invalidateQueries({ queryKey: query.queryKey }),
   });
   const { data } = settings;
-  if (settings.error && !data) return <ErrorNote error={settings.error} onRetry={() => void settings.refetch()} />;
+  if (settings.error && !data) return <section className={css.panel}><ErrorNote error={settings.error} onRetry={() => void settings.refetch()} /></section>;
   return (
     <section className={css.panel} aria-labelledby="settings">
       <h2 id="settings">{t("notif.settings")}</h2>

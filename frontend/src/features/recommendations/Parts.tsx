@@ -49,7 +49,7 @@ export function PartsTable({ explain }: { explain: Explain }) {
           <dd className="num muted">{formatNumber(explain.cosine, locale, 3)}</dd>
         </div>
       )}
-      {PARTS.map((part) => (
+      {PARTS.filter((part) => explain[part] !== 0).map((part) => (
         <div key={part} className={css.partRow}>
           <dt className="muted">{t(`rec.${part}`)}</dt>
           <dd className={css.parts}><i style={{ width: `${(Math.abs(explain[part]) / scale) * 100}%`, opacity: explain[part] < 0 ? 0.5 : 1, background: INK[part] }} /></dd>

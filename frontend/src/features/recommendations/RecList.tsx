@@ -37,6 +37,7 @@ export function RecList({ of, result, filters, selected, onOpen, shared = NONE_S
   const now = useNow();
   const items = result.data?.items ?? NO_ITEMS;
   const columns = useColumns(items, shared, compact);
+  const narrowed = Object.entries(filters).some(([key, value]) => key !== "limit" && value !== undefined);
   const name = "userId" in of ? of.userId : `“${of.query}”`;
 
   if (result.error) return <ErrorNote error={result.error} onRetry={() => void result.refetch()} />;
@@ -68,11 +69,11 @@ export function RecList({ of, result, filters, selected, onOpen, shared = NONE_S
       ) : items.length === 0 ? (
         <>
           {title}
-          <StateNote icon="search" title={t("rec.empty")} text={t("rec.emptyHint")} />
+          {"query" in of || narrowed ? <StateNote icon="search" title={t("rec.empty")} text={t("rec.emptyHint")} /> : <StateNote icon="spark" title={t("forYou.empty")} text={t("forYou.emptyHint")} />}
         </>
       ) : (
         <>
-          <DataTable label={`${t("rec.list")}: ${name}`} title={title} columns={columns} rows={items} rowKey={(item) => item.productId} rowHeight={60} maxHeight={680} minWidth={compact ? 420 : 820} selected={selected} onOpen={(item) => onOpen(item.productId)} curl={() => curlOf(of, filters)} />
+          <DataTable label={`${t("rec.list")}: ${name}`} title={title} columns={columns} rows={items} rowKey={(item) => item.productId} rowHeight={60} maxHeight={612} minWidth={compact ? 420 : 820} selected={selected} onOpen={(item) => onOpen(item.productId)} curl={() => curlOf(of, filters)} />
           <Below of={of} items={items} known={data.preference !== undefined} />
         </>
       )}

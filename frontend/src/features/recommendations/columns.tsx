@@ -7,7 +7,7 @@ import { reasonText } from "~/app/reasons";
 import { ProductPicture } from "~/art/ProductPicture";
 import { useLocale } from "~/i18n";
 import { cx } from "~/lib/cx";
-import { formatMoney, formatNumber } from "~/lib/format";
+import { formatMoney, formatNumber, NONE } from "~/lib/format";
 import type { Column } from "~/ui/DataTable";
 import { Badge } from "~/ui/States";
 
@@ -29,7 +29,7 @@ export function useColumns(items: readonly RecommendedItem[], shared: ReadonlySe
       {
         id: "name",
         name: t("common.product"),
-        width: "minmax(200px, 2.2fr)",
+        width: "minmax(200px, 3fr)",
         sort: (item) => item.name,
         cell: (item) => (
           <div className={css.product}>
@@ -57,7 +57,7 @@ export function useColumns(items: readonly RecommendedItem[], shared: ReadonlySe
 function Why({ item }: { item: RecommendedItem }) {
   const { t } = useTranslation();
   const [first, ...rest] = item.reasons;
-  if (!first) return "–";
+  if (!first) return NONE;
   return (
     <span title={item.reasons.map((reason) => reasonText(reason, t)).join("\n")}>
       {reasonText(first, t)}

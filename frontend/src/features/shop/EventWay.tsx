@@ -2,7 +2,7 @@ import { useTranslation } from "react-i18next";
 
 import { useLocale } from "~/i18n";
 import { cx } from "~/lib/cx";
-import { formatMs } from "~/lib/format";
+import { formatMs, NONE } from "~/lib/format";
 import { isAct } from "~/app/reasons";
 
 import css from "./forYou.module.css";
@@ -48,7 +48,7 @@ export function EventWay({ journeys }: { journeys: readonly Journey[] }) {
           return (
             <div key={name} className={css.stage} data-reached={stage !== undefined} title={t(`way.${name}Hint`)}>
               <dt>{t(`way.${name}`)}</dt>
-              <dd className="num">{stage ? formatMs(stage.atMs, locale) : "–"}</dd>
+              <dd className="num">{stage ? formatMs(stage.atMs, locale) : NONE}</dd>
             </div>
           );
         })}

@@ -36,7 +36,7 @@ export function ForYou({ state, onOpen, onRetry }: ForYouProps) {
     <section className={css.panel} aria-labelledby="for-you">
       <div className={css.head}>
         <h2 id="for-you">{t("forYou.title")}</h2>
-        {state.answer && <Strategy name={state.answer.strategy} />}
+        {state.answer && items.length > 0 && <Strategy name={state.answer.strategy} />}
         {state.receivedAt > 0 && <Fresh at={state.receivedAt} />}
       </div>
       <div className={css.why} aria-live="polite"><Why state={state} /></div>
@@ -70,7 +70,8 @@ function Fresh({ at }: { at: number }) {
 function Why({ state }: { state: LoopState }) {
   const { t } = useTranslation();
   const { cause, change, answer } = state;
-  if (!answer) return <Skeleton width="70%" />;
+  if (!answer) return state.error === null ? <Skeleton width="70%" /> : null;
+  if (answer.items.length === 0) return null;
   if (!cause || !change) {
     if (answer.strategy === "personalized") return <p>{answer.items[0]?.reasons[0] ? reasonText(answer.items[0].reasons[0], t) : ""}</p>;
     return (

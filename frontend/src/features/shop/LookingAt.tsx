@@ -6,6 +6,7 @@ import { ProductPicture } from "~/art/ProductPicture";
 import { useLocale } from "~/i18n";
 import { formatMoney } from "~/lib/format";
 import { Button, IconButton } from "~/ui/Button";
+import { useEscape } from "~/ui/useEscape";
 
 import type { Shown } from "./ProductCard";
 import css from "./shop.module.css";
@@ -24,6 +25,7 @@ export function LookingAt({ product, inCart, liked, onAct, onClose }: LookingAtP
   const locale = useLocale();
   const text = locale === "ko" && product.descriptionKo ? product.descriptionKo : product.description;
   const soldOut = product.stock === 0;
+  useEscape(onClose);
   return (
     <section className={css.looking} aria-label={t("shop.looking")}>
       <ProductPicture product={product} className={css.lookingArt} />

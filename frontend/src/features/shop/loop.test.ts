@@ -17,6 +17,7 @@ function answer(ids: string[], actionCount = 0): Recommendations {
 function world() {
   let now = 0;
   let tell: ((change: PreferenceChange) => void) | undefined;
+  let open: ((is: boolean) => void) | undefined;
   const lists: Recommendations[] = [answer(["a", "b"])];
   const posted: string[] = [];
   const errors: unknown[] = [];
@@ -32,6 +33,7 @@ function world() {
     },
     watch: (on, onOpen) => {
       tell = on;
+      open = onOpen;
       onOpen(true);
       return () => (tell = undefined);
     },
@@ -39,7 +41,7 @@ function world() {
     wallMs: () => now,
     monotonicMs: () => now,
   };
-  return { ports, lists, posted, errors, at: (ms: number) => (now = ms), tell: (change: PreferenceChange) => tell?.(change) };
+  return { ports, lists, posted, errors, at: (ms: number) => (now = ms), tell: (change: PreferenceChange) => tell?.(change), open: (is: boolean) => open?.(is) };
 }
 
 const settle = () => vi.advanceTimersByTimeAsync(0);
@@ -102,6 +104,19 @@ describe("the loop", () => {
     expect(w.errors).toEqual([refused]);
     expect(loop.state.get().journeys[0]?.status).toBe("failed");
     expect(loop.state.get().answer?.items).toHaveLength(2);
+    loop.stop();
+  });
+
+  test("asks anew when the stream is back: it may have missed something", async () => {
+    const w = world();
+    const loop = new ShopLoop("u", w.ports);
+    loop.start();
+    await settle();
+    w.lists.splice(0, 1, answer(["c"]));
+    w.open(false);
+    w.open(true);
+    await settle();
+    expect(loop.state.get().answer?.items.map((one) => one.productId)).toEqual(["c"]);
     loop.stop();
   });
 

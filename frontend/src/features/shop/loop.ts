@@ -47,6 +47,8 @@ export class ShopLoop {
   private stopWatch: (() => void) | undefined;
   private asking: AbortController | undefined;
   private streaming = false;
+  /** The stream was open once: when it opens again, something may have been missed. */
+  private streamed = false;
   private readonly timers = new Set<ReturnType<typeof setTimeout>>();
 
   constructor(
@@ -57,7 +59,11 @@ export class ShopLoop {
   start(): void {
     this.stopWatch = this.ports.watch(
       (change) => void this.onChange(change),
-      (open) => (this.streaming = open),
+      (open) => {
+        this.streaming = open;
+        if (open && (this.streamed || this.state.get().error !== null)) void this.refresh(null);
+        this.streamed ||= open;
+      },
     );
     void this.refresh(null);
   }

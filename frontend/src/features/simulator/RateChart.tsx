@@ -19,7 +19,7 @@ export function RateChart() {
   const { history, last } = useLive();
   const [zoom, setZoom] = useState<readonly [number, number] | null>(null);
   const endMs = last ? Date.parse(last.at) : 0;
-  const data = useMemo(() => columnsOf(within(history, WINDOW_S, endMs), [(one) => one.simulator?.rate ?? 0, (one) => (one.simulator?.state === "running" ? one.simulator.targetRate : 0)]), [history, endMs]);
+  const data = useMemo(() => columnsOf(within(history, WINDOW_S, endMs), [(one) => one.simulator?.rate ?? null, (one) => (one.simulator?.state === "running" ? one.simulator.targetRate : null)]), [history, endMs]);
   if (!last) return <Skeleton height={264} radius={8} />;
   return (
     <Chart
