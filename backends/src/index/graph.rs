@@ -7,8 +7,9 @@
 mod insert;
 mod repair;
 mod search;
+mod twins;
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 use parking_lot::Mutex;
 
@@ -18,13 +19,14 @@ use super::rows::{SEGMENT_SLOTS, Slot};
 
 pub(crate) use self::repair::Dead;
 pub(crate) use self::search::{Scratch, Sought};
+use self::twins::Twins;
 
 /// Links of a vector in the upper layers; the bottom layer has twice as many.
 const LINKS: usize = 16;
 /// Links in the bottom layer.
 const LINKS_BASE: usize = 2 * LINKS;
 /// Candidates looked at for the links of a new vector.
-const BUILD_WIDTH: usize = 128;
+const BUILD_WIDTH: usize = 96;
 /// Layers above the bottom; enough for 16^8 vectors.
 const LEVEL_MAX: usize = 7;
 /// Locks on lists of links: a list is changed by one thread at a time.
@@ -32,12 +34,22 @@ const STRIPES: usize = 1024;
 /// No link.
 const NONE: Slot = Slot::MAX;
 
+/// Links lead to the slot, or may.
+const LINKED: u8 = 1;
+/// As a linked one it stands for others.
+const HAS_TWINS: u8 = 2;
+/// A linked one stands for it.
+const TWIN: u8 = 4;
+
 /// Links between slots.
 pub(crate) struct Graph {
     base: Vec<Box<[AtomicU32]>>,
     /// By slot, for the few that stand in upper layers: the lists of layers 1, 2, …
     upper: Vec<Box<[AtomicU32]>>,
-    linked: Vec<AtomicBool>,
+    /// By slot: [`LINKED`], [`HAS_TWINS`], [`TWIN`], or none of them.
+    states: Vec<AtomicU8>,
+    twins: Mutex<Twins>,
+    hasher: ahash::RandomState,
     entry: Mutex<Option<Slot>>,
     stripes: Box<[Mutex<()>]>,
 }
@@ -47,7 +59,9 @@ impl Graph {
         Self {
             base: Vec::new(),
             upper: Vec::new(),
-            linked: Vec::new(),
+            states: Vec::new(),
+            twins: Mutex::default(),
+            hasher: ahash::RandomState::new(),
             entry: Mutex::new(None),
             stripes: (0..STRIPES).map(|_| Mutex::default()).collect(),
         }
@@ -55,28 +69,38 @@ impl Graph {
 
     /// Makes room for links of all `slots`.
     pub(crate) fn cover(&mut self, slots: usize) {
-        while self.linked.len() < slots {
-            if self.linked.len() == self.base.len() * SEGMENT_SLOTS {
+        while self.states.len() < slots {
+            if self.states.len() == self.base.len() * SEGMENT_SLOTS {
                 self.base.push(no_links(SEGMENT_SLOTS * LINKS_BASE));
             }
-            let level = drawn_level(self.linked.len() as Slot);
+            let level = drawn_level(self.states.len() as Slot);
             self.upper.push(no_links(level * LINKS));
-            self.linked.push(AtomicBool::new(false));
+            self.states.push(AtomicU8::new(0));
         }
     }
 
     /// Whether links lead to the slot, or may.
     pub(crate) fn is_linked(&self, slot: Slot) -> bool {
-        self.linked.get(slot as usize).is_some_and(|linked| linked.load(Ordering::Acquire))
+        self.state(slot) & LINKED != 0
+    }
+
+    /// Whether searches through the graph find the slot.
+    pub(crate) fn has(&self, slot: Slot) -> bool {
+        self.state(slot) & (LINKED | TWIN) != 0
+    }
+
+    fn state(&self, slot: Slot) -> u8 {
+        self.states.get(slot as usize).map_or(0, |state| state.load(Ordering::Acquire))
     }
 
     /// Bytes on the heap.
     pub(crate) fn memory_bytes(&self) -> usize {
         let upper: usize = self.upper.iter().map(|lists| lists.len() * size_of::<AtomicU32>()).sum();
-        let per_slot = size_of::<Box<[AtomicU32]>>() + size_of::<AtomicBool>();
+        let per_slot = size_of::<Box<[AtomicU32]>>() + size_of::<AtomicU8>();
         self.base.len() * SEGMENT_SLOTS * LINKS_BASE * size_of::<AtomicU32>()
             + upper
-            + self.linked.capacity() * per_slot
+            + self.twins_memory_bytes()
+            + self.states.capacity() * per_slot
     }
 
     fn links(&self, slot: Slot, level: usize) -> &[AtomicU32] {

@@ -7,7 +7,7 @@
 use std::sync::OnceLock;
 
 /// 64 int8 codes in [-127, 127]: one cache line. A row is a slice of these, its tail zero.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(C, align(64))]
 pub(crate) struct Line(pub(crate) [i8; 64]);
 

@@ -45,10 +45,15 @@ impl Store {
     /// Removes a vector; whether there was one.
     pub(crate) fn remove(&mut self, id: &ProductId) -> bool {
         let Some(slot) = self.rows.remove(id) else { return false };
+        let pending = self.pending.get_mut();
         match &self.graph {
-            Some(graph) if graph.is_linked(slot) => self.dead.push(slot),
+            Some(graph) if graph.is_linked(slot) => {
+                graph.leave_twins(&self.rows, slot).into_iter().for_each(|twin| pending.add(twin));
+                self.dead.push(slot);
+            }
+            Some(graph) if graph.part_twin(&self.rows, slot) => self.rows.release(slot),
             _ => {
-                self.pending.get_mut().remove(slot);
+                pending.remove(slot);
                 self.rows.release(slot);
             }
         }

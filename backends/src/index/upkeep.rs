@@ -66,7 +66,7 @@ impl Shared {
         let Some(graph) = &store.graph else { return false };
         let Some(slot) = store.pending.lock().next() else { return false };
         // Nothing is removed while the store is locked, so the row stays until it is linked.
-        if !graph.is_linked(slot) {
+        if !graph.has(slot) {
             graph.insert(&store.rows, slot, scratch);
         }
         store.pending.lock().remove(slot);

@@ -2,15 +2,21 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{BUILD_WIDTH, Graph, LINKS, Scratch, Sought};
+use super::{BUILD_WIDTH, Graph, LINKED, LINKS, Scratch, Sought};
 use crate::index::rows::{Rows, Slot};
 
 impl Graph {
-    /// Links a slot in use that is not linked. Others may be inserted and searched for at the same time.
+    /// Takes in a slot in use that is not there. Others may be taken in and searched for at the same time.
     pub(crate) fn insert(&self, rows: &Rows, slot: Slot, scratch: &mut Scratch) {
+        if !self.join_twin(rows, slot) {
+            self.link(rows, slot, scratch);
+        }
+    }
+
+    fn link(&self, rows: &Rows, slot: Slot, scratch: &mut Scratch) {
         let top = self.level(slot);
         let Some(entry) = self.entry_or(slot) else {
-            self.linked[slot as usize].store(true, Ordering::Release);
+            self.states[slot as usize].store(LINKED, Ordering::Release);
             return;
         };
         let probe = rows.probe(slot);
@@ -34,7 +40,7 @@ impl Graph {
                 self.link_back(rows, neighbour, slot, level);
             }
         }
-        self.linked[slot as usize].store(true, Ordering::Release);
+        self.states[slot as usize].store(LINKED, Ordering::Release);
         self.raise_entry(slot);
     }
 

@@ -55,7 +55,7 @@ impl Graph {
     /// Chooses another entry if it is one of `dead`.
     pub(crate) fn leave_entry(&mut self, dead: &Dead) {
         if self.entry().is_some_and(|entry| dead.contains(&entry)) {
-            let slots = 0..self.linked.len() as Slot;
+            let slots = 0..self.states.len() as Slot;
             let stays = slots.filter(|slot| self.is_linked(*slot) && !dead.contains(slot));
             let highest = stays.max_by_key(|slot| self.level(*slot));
             *self.entry.get_mut() = highest;
@@ -67,6 +67,6 @@ impl Graph {
         for level in 0..=self.level(slot) {
             self.set_links(slot, level, &[]);
         }
-        self.linked[slot as usize].store(false, Ordering::Release);
+        self.states[slot as usize].store(0, Ordering::Release);
     }
 }

@@ -8,7 +8,7 @@ use crate::index::kernel::prefetch;
 use crate::index::rows::{Rows, Slot};
 
 /// Slots followed through the upper layers.
-const DESCENT_WIDTH: usize = 16;
+const DESCENT_WIDTH: usize = 24;
 
 /// What one search uses, kept for the next.
 #[derive(Default)]
@@ -78,8 +78,8 @@ pub(crate) struct Sought<'a> {
 }
 
 impl Graph {
-    /// Up to `width` slots near to the probe among those that `admit` lets through, with their similarities,
-    /// nearest first. `None` if it took too many comparisons, or nothing is linked yet.
+    /// Up to `width` slots near to the probe among those that `admit` lets through, and all that equal them,
+    /// with their similarities, nearest first. `None` if it took too many comparisons, or nothing is linked yet.
     pub(crate) fn search(
         &self,
         rows: &Rows,
@@ -88,7 +88,9 @@ impl Graph {
         scratch: &mut Scratch,
     ) -> Option<Vec<(f32, Slot)>> {
         let starts = self.descend(rows, sought.probe, 0, scratch)?;
-        self.search_layer(rows, sought, (0, &starts), admit, scratch)
+        let found =
+            self.search_layer(rows, sought, (0, &starts), |slot| self.admits(slot, &admit), scratch)?;
+        Some(self.with_twins(found, &admit))
     }
 
     /// Slots near to the probe to begin with in layer `level`: the nearest of the layers above.
