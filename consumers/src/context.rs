@@ -2,12 +2,13 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rep_core::ports::{StoreError, StoreErrorKind};
 use rep_core::{Clock, Timestamp};
 
 use crate::retry::Retry;
-use crate::{LiveStats, RetryConfig};
+use crate::{LiveStats, RetryConfig, Tally};
 
 /// Shared by the parts of one role; cheap to clone.
 #[derive(Clone)]
@@ -59,10 +60,24 @@ impl RoleContext {
         }
     }
 
+    /// Adds `tally` to the metrics. Zeros too: a series that nothing happened in yet reads 0, not absent.
+    pub(crate) fn count(&self, tally: Tally) {
+        let role = self.role;
+        metrics::counter!("rep_consumer_indexed_total", "role" => role).increment(tally.indexed);
+        metrics::counter!("rep_consumer_duplicates_total", "role" => role).increment(tally.duplicates);
+        metrics::counter!("rep_consumer_notifications_total", "role" => role).increment(tally.notifications);
+        metrics::counter!("rep_consumer_muted_total", "role" => role).increment(tally.muted);
+        metrics::counter!("rep_consumer_skipped_total", "role" => role).increment(tally.skipped);
+    }
+
+    /// Records how long `stage` took since `begun`.
+    pub(crate) fn observe(&self, stage: &'static str, begun: tokio::time::Instant) {
+        self.observe_for(stage, begun.elapsed());
+    }
+
     /// Records how long `stage` took.
-    pub(crate) fn observe(&self, stage: &'static str, since: tokio::time::Instant) {
-        metrics::histogram!("rep_consumer_stage_seconds", "role" => self.role, "stage" => stage)
-            .record(since.elapsed());
+    pub(crate) fn observe_for(&self, stage: &'static str, took: Duration) {
+        metrics::histogram!("rep_consumer_stage_seconds", "role" => self.role, "stage" => stage).record(took);
     }
 }
 

@@ -8,6 +8,7 @@ use rep_core::ports::log::{GroupReader, Record};
 use rep_core::ports::{StoreError, StoreErrorKind};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::gather::{Gathered, gather};
 use super::{Source, unless_stopped};
@@ -24,7 +25,24 @@ pub(super) struct Drive<H> {
     frontier: Frontier,
     verdicts: Verdicts,
     last_commit: Instant,
+    /// How long the last commit took.
+    commit_took: Duration,
+    committing: Option<Committing>,
 }
+
+/// A commit that goes on beside the work.
+struct Committing {
+    offsets: Vec<(u32, u64)>,
+    /// Gives how long it took.
+    task: AbortOnDropHandle<Result<Duration, StoreError>>,
+}
+
+/// Commits take at most one part in so many of the time: under load each holds more, and a crash repeats more.
+const COMMIT_SHARE: u32 = 10;
+/// No commit is put off for longer than this many intervals.
+const COMMIT_DELAY_MAX: u32 = 5;
+/// How soon a commit under way is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Why a batch was not taken, and after how many attempts.
 struct Failure {
@@ -48,6 +66,8 @@ impl<H: Handler> Drive<H> {
             frontier: Frontier::default(),
             verdicts: Verdicts::default(),
             last_commit: Instant::now(),
+            commit_took: Duration::ZERO,
+            committing: None,
         }
     }
 
@@ -74,8 +94,9 @@ impl<H: Handler> Drive<H> {
                 self.hand_on(&mut *reader, &revoking).await?;
             }
             if self.frontier.has_progress() && (idle || self.commit_wait().is_zero()) {
-                self.commit(&mut *reader).await?;
+                self.begin_commit(&*reader);
             }
+            self.end_commit(&mut *reader, false).await?;
         }
         self.flush().await?;
         self.commit(&mut *reader).await
@@ -97,14 +118,18 @@ impl<H: Handler> Drive<H> {
         if let Some(due) = self.handler.due() {
             wait = wait.min(due.saturating_duration_since(Instant::now()));
         }
-        if self.frontier.has_progress() {
+        if self.committing.is_some() {
+            wait = wait.min(LOOK_AGAIN);
+        } else if self.frontier.has_progress() {
             wait = wait.min(self.commit_wait());
         }
         wait
     }
 
     fn commit_wait(&self) -> Duration {
-        self.config.commit_interval.saturating_sub(self.last_commit.elapsed())
+        let interval = self.config.commit_interval;
+        let spaced = interval.max(self.commit_took * COMMIT_SHARE).min(interval * COMMIT_DELAY_MAX);
+        spaced.saturating_sub(self.last_commit.elapsed())
     }
 
     /// Hands `records` over; halves what is refused until the records at fault stand alone, and parks those.
@@ -182,6 +207,7 @@ impl<H: Handler> Drive<H> {
         verdicts.done.iter().chain(parked).for_each(|position| self.frontier.done(*position));
         let stats = self.context.stats();
         stats.add(verdicts.tally);
+        self.context.count(verdicts.tally);
         let done = verdicts.done.len() as u64;
         stats.processed.fetch_add(done, Ordering::Relaxed);
         metrics::counter!("rep_consumer_processed_total", "role" => self.context.role()).increment(done);
@@ -199,8 +225,56 @@ impl<H: Handler> Drive<H> {
         Ok(())
     }
 
+    /// Starts a commit of what is finished, to go on beside the work, unless one is under way.
+    fn begin_commit(&mut self, reader: &dyn GroupReader) {
+        let offsets = self.frontier.committable();
+        if self.committing.is_some() || offsets.is_empty() {
+            return;
+        }
+        self.last_commit = Instant::now();
+        let (commit, context) = (reader.commit(&offsets), self.context.clone());
+        let task = tokio::spawn(async move {
+            let begun = Instant::now();
+            context.bounded(commit).await.map(|()| begun.elapsed())
+        });
+        self.committing = Some(Committing { offsets, task: AbortOnDropHandle::new(task) });
+    }
+
+    /// Notes a commit under way that has ended, or waits until it has; one that failed is tried again, and the
+    /// work waits.
+    async fn end_commit(&mut self, reader: &mut dyn GroupReader, wait: bool) -> Result<(), RoleError> {
+        let Some(Committing { offsets, task }) =
+            self.committing.take_if(|committing| wait || committing.task.is_finished())
+        else {
+            return Ok(());
+        };
+        match task.await {
+            Ok(Ok(took)) => self.note_commit(&offsets, took),
+            Ok(Err(error)) => {
+                tracing::debug!(role = self.context.role(), %error, "a commit failed beside the work");
+                self.commit_rest(reader).await?;
+            }
+            Err(error) => {
+                tracing::error!(role = self.context.role(), %error, "a commit was broken off");
+                self.commit_rest(reader).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn note_commit(&mut self, offsets: &[(u32, u64)], took: Duration) {
+        self.frontier.committed(offsets);
+        self.commit_took = took;
+        self.context.observe_for("commit", took);
+    }
+
+    /// Commits all that is finished; returns when it is durable.
     async fn commit(&mut self, reader: &mut dyn GroupReader) -> Result<(), RoleError> {
-        let begun = Instant::now();
+        self.end_commit(reader, true).await?;
+        self.commit_rest(reader).await
+    }
+
+    async fn commit_rest(&mut self, reader: &mut dyn GroupReader) -> Result<(), RoleError> {
         let mut retry = self.context.retry("commit");
         let mut pruned = false;
         loop {
@@ -211,8 +285,7 @@ impl<H: Handler> Drive<H> {
             }
             match self.context.bounded(reader.commit(&offsets)).await {
                 Ok(()) => {
-                    self.frontier.committed(&offsets);
-                    self.context.observe("commit", begun);
+                    self.note_commit(&offsets, self.last_commit.elapsed());
                     return Ok(());
                 }
                 Err(error) if error.kind() == StoreErrorKind::Invalid && !pruned => {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use rep_core::ports::log::{EventLog, GroupReader, NewRecord, PartitionOffsets, Polled, Record};
+use rep_core::ports::log::{Commit, EventLog, GroupReader, NewRecord, PartitionOffsets, Polled, Record};
 use rep_core::ports::{StoreError, StoreErrorKind};
 use rep_core::{Clock, Position, Topic, partition_of};
 use tokio::sync::Notify;
@@ -111,7 +111,7 @@ impl EventLog for MemoryLog {
             on_commit: Arc::clone(&self.on_commit),
             group: group.to_owned(),
             topic,
-            next,
+            next: Arc::new(Mutex::new(next)),
         }))
     }
 
@@ -145,19 +145,19 @@ struct MemoryReader {
     on_commit: Arc<dyn Fn() + Send + Sync>,
     group: String,
     topic: Topic,
-    next: BTreeMap<u32, u64>,
+    next: Arc<Mutex<BTreeMap<u32, u64>>>,
 }
 
 impl MemoryReader {
-    fn take(&mut self, max: usize) -> Option<Polled> {
+    fn take(&self, max: usize) -> Option<Polled> {
         let mut state = self.state.lock();
         if !state.revoking.is_empty() {
             let revoking = std::mem::take(&mut state.revoking);
-            self.next.retain(|p, _| !revoking.contains(p));
+            self.next.lock().retain(|p, _| !revoking.contains(p));
             return Some(Polled::Revoking(revoking));
         }
         let mut found = Vec::new();
-        for (partition, next) in &mut self.next {
+        for (partition, next) in &mut *self.next.lock() {
             let records =
                 state.records.get(&(self.topic, *partition)).map_or(&[][..], |records| &records[..]);
             let from = usize::try_from(*next).unwrap().min(records.len());
@@ -187,29 +187,33 @@ impl GroupReader for MemoryReader {
         }
     }
 
-    async fn commit(&mut self, offsets: &[(u32, u64)]) -> Result<(), StoreError> {
-        self.faults.enter("commit").await?;
-        {
-            let mut state = self.state.lock();
-            if let Some((partition, _)) = offsets.iter().find(|(p, _)| state.foreign.contains(p)) {
-                let partition = *partition;
-                let foreign = state.foreign.clone();
-                self.next.retain(|p, _| !foreign.contains(p));
-                let error = format!("partition {partition} is not ours");
-                return Err(StoreError::new(StoreErrorKind::Invalid, error));
+    fn commit(&self, offsets: &[(u32, u64)]) -> Commit {
+        let (faults, state, on_commit) =
+            (self.faults.clone(), Arc::clone(&self.state), Arc::clone(&self.on_commit));
+        let (group, topic, next) = (self.group.clone(), self.topic, Arc::clone(&self.next));
+        let offsets = offsets.to_vec();
+        Box::pin(async move {
+            faults.enter("commit").await?;
+            {
+                let mut state = state.lock();
+                if let Some((partition, _)) = offsets.iter().find(|(p, _)| state.foreign.contains(p)) {
+                    let error = format!("partition {partition} is not ours");
+                    next.lock().retain(|p, _| !state.foreign.contains(p));
+                    return Err(StoreError::new(StoreErrorKind::Invalid, error));
+                }
+                for (partition, offset) in offsets {
+                    let records = state.records.get(&(topic, partition));
+                    let end = records.map_or(0, |records| records.len() as u64);
+                    assert!(offset <= end, "commit beyond the end");
+                    let before = state.committed.insert((group.clone(), topic, partition), offset);
+                    assert!(before.unwrap_or(0) <= offset, "commit goes back");
+                    state.history.push(format!("commit {partition} {offset}"));
+                }
+                on_commit();
             }
-            for (partition, offset) in offsets {
-                let end =
-                    state.records.get(&(self.topic, *partition)).map_or(0, |records| records.len() as u64);
-                assert!(*offset <= end, "commit beyond the end");
-                let before = state.committed.insert((self.group.clone(), self.topic, *partition), *offset);
-                assert!(before.unwrap_or(0) <= *offset, "commit goes back");
-                state.history.push(format!("commit {partition} {offset}"));
-            }
-            (self.on_commit)();
-        }
-        self.faults.leave().await;
-        Ok(())
+            faults.leave().await;
+            Ok(())
+        })
     }
 
     async fn release(&mut self, partitions: &[u32]) -> Result<(), StoreError> {
@@ -223,6 +227,6 @@ impl GroupReader for MemoryReader {
     }
 
     fn assignment(&self) -> Vec<u32> {
-        self.next.keys().copied().collect()
+        self.next.lock().keys().copied().collect()
     }
 }

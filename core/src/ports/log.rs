@@ -1,5 +1,6 @@
 //! The durable log: topics of partitions of records, read by groups.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -91,6 +92,9 @@ pub trait EventLog: Send + Sync {
     async fn offsets(&self, topic: Topic, group: &str) -> Result<Vec<PartitionOffsets>, StoreError>;
 }
 
+/// A commit under way; see [`GroupReader::commit`].
+pub type Commit = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>;
+
 /// One member of a group.
 #[async_trait]
 pub trait GroupReader: Send {
@@ -98,10 +102,12 @@ pub trait GroupReader: Send {
     /// Neither an error nor dropping the future before it is done passes over a record.
     async fn poll(&mut self, max: usize, wait: Duration) -> Result<Polled, StoreError>;
 
-    /// Says that all before these offsets is done: `(partition, next offset)`. Durable when it returns, in
-    /// one step with whatever state the same backend holds back for it. Offsets of partitions that this
+    /// Says that all before these offsets is done: `(partition, next offset)`. Durable when the answer is there,
+    /// in one step with whatever state the same backend holds back for it. Offsets of partitions that this
     /// member no longer has are refused as invalid, and nothing is committed.
-    async fn commit(&mut self, offsets: &[(u32, u64)]) -> Result<(), StoreError>;
+    ///
+    /// The answer may be awaited beside further polls; nothing happens before it is first polled.
+    fn commit(&self, offsets: &[(u32, u64)]) -> Commit;
 
     /// Hands revoked partitions on.
     async fn release(&mut self, partitions: &[u32]) -> Result<(), StoreError>;

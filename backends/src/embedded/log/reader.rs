@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rep_core::Topic;
 use rep_core::ports::StoreError;
-use rep_core::ports::log::{GroupReader, Polled, Record};
+use rep_core::ports::log::{Commit, GroupReader, Polled, Record};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -114,6 +114,22 @@ impl Reader {
         Ok(records)
     }
 
+    fn check_committable(&self, offsets: &[(u32, u64)]) -> Result<(), StoreError> {
+        let (owned, leaving) = self.group.partitions_of(self.member);
+        for (partition, offset) in offsets {
+            if !owned.contains(partition) && !leaving.contains(partition) {
+                return Err(invalid(format!("partition {partition} is no longer this member's")));
+            }
+            let (_, end) = self.store.bounds(self.topic, *partition);
+            if *offset > end {
+                return Err(invalid(format!(
+                    "offset {offset} lies behind the end {end} of partition {partition}"
+                )));
+            }
+        }
+        Ok(())
+    }
+
     async fn read_disk(&self, partition: u32, from: u64, max: usize) -> Result<Vec<Record>, StoreError> {
         let (store, topic) = (Arc::clone(&self.store), self.topic);
         tokio::task::spawn_blocking(move || store.read_disk(topic, partition, from, max))
@@ -146,19 +162,8 @@ impl GroupReader for Reader {
         }
     }
 
-    async fn commit(&mut self, offsets: &[(u32, u64)]) -> Result<(), StoreError> {
-        let (owned, leaving) = self.group.partitions_of(self.member);
-        for (partition, offset) in offsets {
-            if !owned.contains(partition) && !leaving.contains(partition) {
-                return Err(invalid(format!("partition {partition} is no longer this member's")));
-            }
-            let (_, end) = self.store.bounds(self.topic, *partition);
-            if *offset > end {
-                return Err(invalid(format!(
-                    "offset {offset} lies behind the end {end} of partition {partition}"
-                )));
-            }
-        }
+    fn commit(&self, offsets: &[(u32, u64)]) -> Commit {
+        let checked = self.check_committable(offsets);
         let entries: Vec<(Vec<u8>, [u8; 8])> = offsets
             .iter()
             .map(|(partition, offset)| {
@@ -167,21 +172,22 @@ impl GroupReader for Reader {
             .collect();
         let (store, topic) = (Arc::clone(&self.store), self.topic);
         let write = move || {
+            let fill = |batch: &mut fjall::OwnedWriteBatch| {
+                for (key, value) in entries {
+                    batch.insert(&store.offsets, key, value);
+                }
+            };
             if topic == Topic::UserAction {
-                let fill = |batch: &mut fjall::OwnedWriteBatch| {
-                    for (key, value) in entries {
-                        batch.insert(&store.offsets, key, value);
-                    }
-                };
                 return store.db.checkpoint(fill);
             }
             let mut batch = store.db.batch();
-            for (key, value) in entries {
-                batch.insert(&store.offsets, key, value);
-            }
+            fill(&mut batch);
             store.db.write_synced(batch)
         };
-        tokio::task::spawn_blocking(write).await.map_err(interrupted)?
+        Box::pin(async move {
+            checked?;
+            tokio::task::spawn_blocking(write).await.map_err(interrupted)?
+        })
     }
 
     async fn release(&mut self, partitions: &[u32]) -> Result<(), StoreError> {

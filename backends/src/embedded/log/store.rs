@@ -141,7 +141,7 @@ impl LogStore {
         let range = batch_key(topic, partition, first)..batch_key(topic, partition, end);
         for entry in self.batches.range(range) {
             let (key, value) = entry.into_inner().map_err(store_error)?;
-            let batch = StoredBatch::from_stored(base_of(&key)?, Bytes::from(value))?;
+            let batch = StoredBatch::from_stored(base_of(&key)?, Bytes::copy_from_slice(&value))?;
             batch.read_into(EPOCH, partition, offset, max, &mut records)?;
             if records.len() >= max {
                 break;
@@ -174,7 +174,7 @@ impl LogStore {
             let range = batch_key(topic, partition, begin)..batch_key(topic, partition, end);
             for entry in self.batches.range(range) {
                 let (key, value) = entry.into_inner().map_err(store_error)?;
-                let batch = StoredBatch::from_stored(base_of(&key)?, Bytes::from(value))?;
+                let batch = StoredBatch::from_stored(base_of(&key)?, Bytes::copy_from_slice(&value))?;
                 if batch.appended_at >= before || batch.end() >= end {
                     break;
                 }
@@ -203,7 +203,7 @@ impl PartitionState {
         let end = match batches.prefix(&prefix).next_back() {
             Some(entry) => {
                 let (key, value) = entry.into_inner().map_err(store_error)?;
-                StoredBatch::from_stored(base_of(&key)?, Bytes::from(value))?.end()
+                StoredBatch::from_stored(base_of(&key)?, Bytes::copy_from_slice(&value))?.end()
             }
             None => 0,
         };

@@ -153,7 +153,7 @@ fn write(store: &LogStore, requests: &[Request]) -> Result<Vec<Vec<Position>>, S
     let mut stored = Vec::with_capacity(builders.len());
     for ((topic, partition), (base, builder)) in builders {
         let finished = builder.finish(base);
-        batch.insert(&store.batches, batch_key(topic, partition, base), finished.bytes().clone());
+        batch.insert(&store.batches, batch_key(topic, partition, base), &**finished.bytes());
         stored.push((topic, partition, finished));
     }
     store.db.write_synced(batch)?;

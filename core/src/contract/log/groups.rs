@@ -26,7 +26,7 @@ async fn step(reader: &mut dyn GroupReader) -> Vec<Record> {
 
 /// A reader that has every partition of `TOPIC`, of a group that has committed all that is there.
 async fn reader_at_the_end(log: &dyn EventLog, group: &str) -> Box<dyn GroupReader> {
-    let mut reader = sole_reader(log, group).await;
+    let reader = sole_reader(log, group).await;
     let standings = log.offsets(TOPIC, group).await.unwrap();
     let ends: Vec<(u32, u64)> = standings.iter().map(|s| (s.partition, s.end)).collect();
     reader.commit(&ends).await.unwrap();
@@ -235,7 +235,7 @@ pub async fn what_was_not_committed_is_read_again(subject: &mut impl Subject) {
 pub async fn a_commit_is_there_after_reopening(subject: &mut impl Subject) {
     let (group, key) = (unique("group"), unique("key"));
     let log = &subject.ports().log;
-    let mut reader = reader_at_the_end(&**log, &group).await;
+    let reader = reader_at_the_end(&**log, &group).await;
     let places = log.append(TOPIC, records(&key, 0..10)).await.unwrap();
     reader.commit(&[(places[5].partition, places[5].offset + 1)]).await.unwrap();
     drop(reader);
@@ -288,7 +288,7 @@ pub async fn offsets_tell_where_a_group_stands(subject: &mut impl Subject) {
         assert_eq!(standing.lag(), standing.end - standing.begin);
     }
     assert!(standings[partition as usize].end > places[9].offset);
-    let mut reader = sole_reader(&**log, &group).await;
+    let reader = sole_reader(&**log, &group).await;
     reader.commit(&[(partition, places[7].offset)]).await.unwrap();
     let standing = log.offsets(TOPIC, &group).await.unwrap()[partition as usize];
     assert_eq!(standing.committed, Some(places[7].offset));
