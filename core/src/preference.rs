@@ -2,10 +2,8 @@
 
 use std::collections::VecDeque;
 
-use ndarray::{ArrayView1, ArrayViewMut1};
 use serde::{Deserialize, Serialize};
 
-use crate::vector::normalise;
 use crate::{ActionType, ModelId, Position, ProductId, Timestamp, UnitVector, UserAction, UserId};
 
 /// Most recent actions kept beside a vector.
@@ -128,24 +126,15 @@ fn moved(
     weight: f32,
     rules: EmaRules,
 ) -> Option<UnitVector> {
-    let rate = rules.base_rate * weight.abs();
-    let Some(vector) = vector else {
+    let Some(mut vector) = vector else {
         return (weight > 0.0).then(|| embedding.clone());
     };
-    if rate == 0.0 || vector.dimensions() != embedding.dimensions() {
-        return Some(vector);
+    let rate = rules.base_rate * weight.abs();
+    if rate > 0.0 {
+        let (keep, add) = if weight > 0.0 { (1.0 - rate, rate) } else { (1.0, -rate) };
+        vector.blend(keep, embedding, add);
     }
-    let mut numbers = vector.as_slice().to_vec();
-    let (keep, add) = if weight > 0.0 { (1.0 - rate, rate) } else { (1.0, -rate) };
-    {
-        let mut view = ArrayViewMut1::from(&mut numbers[..]);
-        view.zip_mut_with(&ArrayView1::from(embedding.as_slice()), |v, e| *v = keep * *v + add * e);
-    }
-    // Only opposite vectors of equal length cancel out; then the old direction stands.
-    match normalise(&mut numbers).and_then(|()| UnitVector::checked(numbers)) {
-        Ok(new) => Some(new),
-        Err(_) => Some(vector),
-    }
+    Some(vector)
 }
 
 #[cfg(test)]

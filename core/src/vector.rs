@@ -64,7 +64,30 @@ impl UnitVector {
     pub fn cosine(&self, other: &Self) -> f32 {
         dot(&self.0, &other.0).clamp(-1.0, 1.0)
     }
+
+    /// Becomes the direction of `keep · self + add · other`, in place if nobody shares the numbers. Stays as it
+    /// is if the widths differ, or if the two (nearly) cancel out.
+    pub fn blend(&mut self, keep: f32, other: &Self, add: f32) {
+        if self.dimensions() != other.dimensions() {
+            return;
+        }
+        let squared = keep * keep + add * add + 2.0 * keep * add * self.cosine(other);
+        if squared.is_nan() || squared < BLEND_SQUARED_MIN {
+            return;
+        }
+        let numbers = Arc::make_mut(&mut self.0);
+        for (number, other) in numbers.iter_mut().zip(other.as_slice()) {
+            *number = keep * *number + add * other;
+        }
+        let norm = norm(numbers);
+        for number in numbers {
+            *number /= norm;
+        }
+    }
 }
+
+/// Least squared norm of a blend that still has a direction.
+const BLEND_SQUARED_MIN: f32 = 1e-6;
 
 /// Inner product; panics in debug builds if the widths differ.
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
@@ -110,5 +133,19 @@ mod tests {
         assert!(matches!(UnitVector::checked(vec![1.0, 1.0]), Err(VectorError::NotUnit(_))));
         let v = UnitVector::normalised((0..19).map(|i| i as f32).collect()).unwrap();
         assert!((v.cosine(&v) - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_blend_is_a_direction_between_and_leaves_others_alone() {
+        let unit = |numbers: [f32; 3]| UnitVector::normalised(numbers.to_vec()).unwrap();
+        let (x, y) = (unit([1.0, 0.0, 0.0]), unit([0.0, 1.0, 0.0]));
+        let mut blend = x.clone();
+        blend.blend(0.6, &y, 0.8);
+        assert!(dot(blend.as_slice(), &[0.6, 0.8, 0.0]) > 1.0 - 1e-6);
+        assert_eq!(x, unit([1.0, 0.0, 0.0]), "whoever shares the numbers keeps them");
+        blend.blend(1.0, &unit([0.6, 0.8, 0.0]), -1.0);
+        assert!(dot(blend.as_slice(), &[0.6, 0.8, 0.0]) > 1.0 - 1e-6, "what cancels out has no direction");
+        blend.blend(0.5, &UnitVector::normalised(vec![1.0]).unwrap(), 0.5);
+        assert_eq!(blend.dimensions(), 3);
     }
 }

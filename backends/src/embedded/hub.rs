@@ -27,9 +27,14 @@ impl<T: Clone> Hub<T> {
     }
 
     pub(crate) fn publish(&self, user: &UserId, message: T) {
+        self.publish_with(user, || message);
+    }
+
+    /// Makes the message only if somebody listens.
+    pub(crate) fn publish_with(&self, user: &UserId, message: impl FnOnce() -> T) {
         let unheard = match self.senders.read().get(user) {
             // An error means that nobody listens any more.
-            Some(sender) => sender.send(message).is_err(),
+            Some(sender) => sender.send(message()).is_err(),
             None => return,
         };
         if unheard {

@@ -9,7 +9,9 @@ use async_trait::async_trait;
 use fjall::{Keyspace, OwnedWriteBatch as WriteBatch};
 use parking_lot::RwLock;
 use rep_core::ports::StoreError;
-use rep_core::ports::preferences::{PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome};
+use rep_core::ports::preferences::{
+    Fold, FoldRules, FoldStep, Folded, PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome,
+};
 use rep_core::vector::dot;
 use rep_core::{
     Clock, ModelId, Position, Preference, ProductId, RecentAction, Timestamp, UnitVector, UserId,
@@ -25,6 +27,8 @@ use super::hub::Hub;
 const VERSION: u8 = 1;
 /// Parts of the map, so that readers and the writer seldom meet.
 const SHARDS: usize = 64;
+/// Shoppers folded between two chances for other tasks to run.
+const FOLDS_AT_ONCE: usize = 64;
 
 /// Bounds of the cache.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +56,8 @@ pub struct EmbeddedPreferences {
 struct Shared {
     keyspace: Keyspace,
     clock: Arc<dyn Clock>,
+    /// The model that vectors are compared in.
+    model: ModelId,
     config: PreferenceConfig,
     shards: Vec<RwLock<Shard>>,
     hasher: ahash::RandomState,
@@ -102,10 +108,11 @@ struct StoredRef<'a> {
 }
 
 impl EmbeddedPreferences {
-    pub(crate) fn open(db: &Db, config: PreferenceConfig) -> Result<Self, StoreError> {
+    pub(crate) fn open(db: &Db, model: ModelId, config: PreferenceConfig) -> Result<Self, StoreError> {
         let shared = Arc::new(Shared {
             keyspace: db.keyspace("preferences")?,
             clock: db.clock(),
+            model,
             config,
             shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
             hasher: ahash::RandomState::new(),
@@ -236,6 +243,35 @@ impl Shared {
         Ok(StoreOutcome::Stored)
     }
 
+    /// Folds in place; `changed` is told of each action that counts.
+    fn fold(
+        &self,
+        fold: &Fold<'_>,
+        rules: &FoldRules<'_>,
+        changed: impl FnMut(&FoldStep<'_>, u64),
+    ) -> Result<Folded, StoreError> {
+        let user = fold.user_id;
+        let mut shard = self.shard(user).write();
+        let Shard { entries, dirty, .. } = &mut *shard;
+        if !entries.contains_key(user) {
+            let stored = self.on_disk(user)?;
+            let preference = stored.unwrap_or_else(|| Preference::new(user.clone(), rules.model.clone()));
+            let stored_at = rules.applied_at;
+            let cached = Cached { preference: Arc::new(preference), stored_at, dirty: false, writing: false };
+            entries.insert(user.clone(), cached);
+        }
+        let Some(cached) = entries.get_mut(user) else { return Ok(Folded::Stands) };
+        // Whoever reads the state at this moment keeps the old one.
+        let (any, restarted) = fold.apply(Arc::make_mut(&mut cached.preference), rules, changed);
+        if any {
+            cached.stored_at = rules.applied_at;
+            if !std::mem::replace(&mut cached.dirty, true) {
+                dirty.push(user.clone());
+            }
+        }
+        Ok(if restarted { Folded::Restarted } else { Folded::Stands })
+    }
+
     fn each(&self, mut visit: impl FnMut(&Arc<Preference>)) {
         for shard in &self.shards {
             shard.read().entries.values().for_each(|cached| visit(&cached.preference));
@@ -305,6 +341,20 @@ impl PreferenceStore for EmbeddedPreferences {
         Ok(outcomes)
     }
 
+    async fn fold(&self, folds: &[Fold<'_>], rules: &FoldRules<'_>) -> Result<Vec<Folded>, StoreError> {
+        let mut outcomes = Vec::with_capacity(folds.len());
+        for fold in folds {
+            let changed = |step: &FoldStep<'_>, count: u64| {
+                self.hub.publish_with(fold.user_id, || step.change(rules.applied_at, count));
+            };
+            outcomes.push(self.shared.fold(fold, rules, changed)?);
+            if outcomes.len() % FOLDS_AT_ONCE == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(outcomes)
+    }
+
     async fn nearest(
         &self,
         vector: &UnitVector,
@@ -316,7 +366,9 @@ impl PreferenceStore for EmbeddedPreferences {
         let scan = move || {
             let mut found: Vec<(UserId, f32)> = Vec::new();
             shared.each(|state| {
-                let Some(theirs) = &state.vector else { return };
+                let Some(theirs) = state.vector.as_ref().filter(|_| state.model == shared.model) else {
+                    return;
+                };
                 if state.updated_at < since || theirs.dimensions() != vector.dimensions() {
                     return;
                 }

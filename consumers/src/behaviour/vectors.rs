@@ -5,13 +5,12 @@ use std::sync::Arc;
 use ahash::AHashMap;
 use metrics::Histogram;
 use rep_core::ports::StoreError;
-use rep_core::ports::preferences::{PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome};
-use rep_core::{EmaRules, FoldOutcome, ModelId, Preference, Timestamp, UnitVector, UserId};
+use rep_core::ports::preferences::{Fold, FoldRules, FoldStep, Folded, PreferenceStore};
+use rep_core::{EmaRules, ModelId, Timestamp, UnitVector, UserId};
 
 use super::triage::Admitted;
 use crate::RoleContext;
 use crate::context::one_each;
-use crate::pacing::breathe;
 
 pub(super) struct Vectors {
     context: RoleContext,
@@ -20,12 +19,6 @@ pub(super) struct Vectors {
     rules: EmaRules,
     since_logged: Histogram,
     since_acted: Histogram,
-}
-
-/// The actions of one shopper, as indices into the batch, in order.
-struct Shopper {
-    user_id: UserId,
-    actions: Vec<u32>,
 }
 
 impl Vectors {
@@ -53,90 +46,22 @@ impl Vectors {
         if admitted.is_empty() {
             return Ok(());
         }
-        let shoppers = by_shopper(admitted);
-        let stale = self.fold_and_store(&shoppers, admitted, embeddings).await?;
-        if !stale.is_empty() {
-            // Somebody else went further: a zombie's view or a race with a replay. Look once more.
-            let again: Vec<Shopper> =
-                shoppers.into_iter().enumerate().filter(|(i, _)| stale.contains(i)).map(|(_, s)| s).collect();
-            let dropped = self.fold_and_store(&again, admitted, embeddings).await?.len() as u64;
-            metrics::counter!("rep_behaviour_vectors_stale_total").increment(again.len() as u64);
-            if dropped > 0 {
-                metrics::counter!("rep_behaviour_vectors_dropped_total").increment(dropped);
-                tracing::warn!(role = self.context.role(), dropped, "stale vectors are dropped");
-            }
+        let folds = by_shopper(admitted, embeddings);
+        let rules = FoldRules { model: &self.model, ema: self.rules, applied_at: self.context.now() };
+        let folded = self.context.bounded(self.preferences.fold(&folds, &rules)).await?;
+        let folded = one_each(folds.len(), folded)?;
+        let count = |outcome| folded.iter().filter(|folded| **folded == outcome).count() as u64;
+        let (restarted, dropped) = (count(Folded::Restarted), count(Folded::Stale));
+        if restarted > 0 {
+            metrics::counter!("rep_behaviour_vectors_restarted_total").increment(restarted);
+        }
+        if dropped > 0 {
+            // Somebody else went further: a zombie's view or a race with a replay.
+            metrics::counter!("rep_behaviour_vectors_dropped_total").increment(dropped);
+            tracing::warn!(role = self.context.role(), dropped, "stale vectors are dropped");
         }
         self.observe_freshness(admitted);
         Ok(())
-    }
-
-    /// Gives the indices of shoppers whose state in the store was newer than what was written.
-    async fn fold_and_store(
-        &self,
-        shoppers: &[Shopper],
-        admitted: &[Admitted<'_>],
-        embeddings: &[Option<UnitVector>],
-    ) -> Result<Vec<usize>, StoreError> {
-        let users: Vec<UserId> = shoppers.iter().map(|shopper| shopper.user_id.clone()).collect();
-        let states = one_each(users.len(), self.context.bounded(self.preferences.load(&users)).await?)?;
-        let applied_at = self.context.now();
-        let mut writes = Vec::with_capacity(shoppers.len());
-        let mut writers = Vec::with_capacity(shoppers.len());
-        let (mut step, mut other_model) = (0, 0);
-        for (index, (shopper, state)) in shoppers.iter().zip(states).enumerate() {
-            let mut preference =
-                state.unwrap_or_else(|| Preference::new(shopper.user_id.clone(), self.model.clone()));
-            let foreign = preference.model != self.model;
-            if foreign {
-                preference.model = self.model.clone();
-                preference.vector = None;
-            }
-            let mut changes = Vec::with_capacity(shopper.actions.len());
-            for action in &shopper.actions {
-                let at = *action as usize;
-                let (admitted, embedding) = (&admitted[at], embeddings[at].as_ref());
-                changes.extend(self.fold(&mut preference, admitted, embedding, applied_at));
-                breathe(step).await;
-                step += 1;
-            }
-            if !changes.is_empty() {
-                other_model += u64::from(foreign);
-                writes.push(PreferenceWrite { preference, changes });
-                writers.push(index);
-            }
-        }
-        if writes.is_empty() {
-            return Ok(Vec::new());
-        }
-        let stored = one_each(writers.len(), self.context.bounded(self.preferences.store(writes)).await?)?;
-        if other_model > 0 {
-            metrics::counter!("rep_behaviour_vectors_restarted_total").increment(other_model);
-        }
-        let stale = |(outcome, index)| (outcome == StoreOutcome::Stale).then_some(index);
-        Ok(stored.into_iter().zip(writers).filter_map(stale).collect())
-    }
-
-    fn fold(
-        &self,
-        preference: &mut Preference,
-        admitted: &Admitted<'_>,
-        embedding: Option<&UnitVector>,
-        applied_at: Timestamp,
-    ) -> Option<PreferenceChange> {
-        let (action, record) = (&admitted.action, admitted.record);
-        match preference.fold(action, record.position, embedding, self.rules) {
-            FoldOutcome::Replayed => None,
-            FoldOutcome::Applied => Some(PreferenceChange {
-                trace_id: action.trace_id.clone(),
-                user_id: action.user_id.clone(),
-                action_type: action.action_type,
-                product_id: action.product_id.clone(),
-                event_at: action.timestamp,
-                logged_at: record.appended_at,
-                applied_at,
-                action_count: preference.action_count,
-            }),
-        }
     }
 
     /// One sample an action; equal neighbours are recorded together.
@@ -152,16 +77,21 @@ impl Vectors {
     }
 }
 
-fn by_shopper(admitted: &[Admitted<'_>]) -> Vec<Shopper> {
+fn by_shopper<'a>(admitted: &'a [Admitted<'_>], embeddings: &'a [Option<UnitVector>]) -> Vec<Fold<'a>> {
     let mut slots: AHashMap<&UserId, usize> = AHashMap::with_capacity(admitted.len());
-    let mut shoppers: Vec<Shopper> = Vec::new();
-    for (index, admitted) in (0_u32..).zip(admitted) {
-        let user_id = &admitted.action.user_id;
-        let slot = *slots.entry(user_id).or_insert_with(|| {
-            shoppers.push(Shopper { user_id: user_id.clone(), actions: Vec::with_capacity(1) });
-            shoppers.len() - 1
+    let mut folds: Vec<Fold<'a>> = Vec::new();
+    for (admitted, embedding) in admitted.iter().zip(embeddings) {
+        let Admitted { record, action } = admitted;
+        let slot = *slots.entry(&action.user_id).or_insert_with(|| {
+            folds.push(Fold { user_id: &action.user_id, steps: Vec::with_capacity(1) });
+            folds.len() - 1
         });
-        shoppers[slot].actions.push(index);
+        folds[slot].steps.push(FoldStep {
+            action,
+            position: record.position,
+            logged_at: record.appended_at,
+            embedding: embedding.as_ref(),
+        });
     }
-    shoppers
+    folds
 }

@@ -227,7 +227,7 @@ pub async fn a_receiver_that_falls_behind_is_told_so(subject: &mut impl Subject)
     assert_eq!(lost + kept, 20_000);
 }
 
-/// `nearest` gives at most `k` shoppers, near enough, who acted lately, nearest first.
+/// `nearest` gives at most `k` shoppers of this model, near enough, who acted lately, nearest first.
 pub async fn the_nearest_shoppers_come_first(subject: &mut impl Subject) {
     let store = &subject.ports().preferences;
     let centre = new_user();
@@ -241,6 +241,12 @@ pub async fn the_nearest_shoppers_come_first(subject: &mut impl Subject) {
     }
     let blank = new_user();
     writes.push(write(Preference { vector: None, ..state(&blank, position(9, 0)) }));
+    let foreign = Preference {
+        vector: Some(direction(&centre, 0.0)),
+        model: ModelId::new("another-model").unwrap(),
+        ..state(&new_user(), position(9, 0))
+    };
+    writes.push(write(foreign));
     store.store(writes).await.unwrap();
     let target = direction(&centre, 0.0);
     let cosines: Vec<f32> = turns.iter().map(|turn| direction(&centre, *turn).cosine(&target)).collect();

@@ -1,9 +1,12 @@
 //! Preference vectors: cached, backed up, fenced.
 
+mod fold;
+
 use async_trait::async_trait;
 use serde::Serialize;
 use tokio::sync::broadcast;
 
+pub use self::fold::{Fold, FoldRules, FoldStep, Folded};
 use super::StoreError;
 use crate::{ActionType, Preference, ProductId, Timestamp, TraceId, UnitVector, UserId};
 
@@ -64,8 +67,16 @@ pub trait PreferenceStore: Send + Sync {
     /// Stores states and announces their changes; gives an outcome for each, in their order.
     async fn store(&self, writes: Vec<PreferenceWrite>) -> Result<Vec<StoreOutcome>, StoreError>;
 
-    /// Up to `k` shoppers whose vector is at least `cosine_min` near to `vector` and who acted at or after
-    /// `since`, nearest first.
+    /// Folds the actions of shoppers into their states, each shopper once, stores the states and announces their
+    /// changes; gives an outcome for each, in their order.
+    ///
+    /// Idempotent: what a state covers already is not folded again. After an error some may be folded.
+    async fn fold(&self, folds: &[Fold<'_>], rules: &FoldRules<'_>) -> Result<Vec<Folded>, StoreError> {
+        fold::by_load_and_store(self, folds, rules).await
+    }
+
+    /// Up to `k` shoppers whose vector is of the connected model and at least `cosine_min` near to `vector`, and
+    /// who acted at or after `since`, nearest first.
     async fn nearest(
         &self,
         vector: &UnitVector,
