@@ -92,9 +92,10 @@ fn a_damaged_data_directory_is_refused_with_what_to_do() {
     let good = folder.path().join("good");
     used(&good, 20);
     let all = files(&good);
+    let main = good.join("db");
     let of = |part: &str| {
-        let found =
-            all.keys().filter(|path| path.to_string_lossy().contains(part)).max_by_key(|p| all[*p].len());
+        let named = |path: &&PathBuf| path.starts_with(&main) && path.to_string_lossy().contains(part);
+        let found = all.keys().filter(named).max_by_key(|path| all[*path].len());
         found.map(|path| path.strip_prefix(&good).unwrap().to_owned())
     };
     let mut damages: Vec<(&str, PathBuf, Damage)> = Vec::new();

@@ -100,14 +100,17 @@ pub struct Backends {
 pub fn connect(config: &ConnectConfig, clock: Arc<dyn Clock>) -> Result<Backends, ConnectError> {
     let in_store = |store| move |source| ConnectError::Store { store, source };
     let db = Db::open(&config.data_dir, config.db, clock)?;
+    let (documents, interests) = (db.companion("documents")?, db.companion("interest")?);
     let ids = schemas::register(&db).map_err(in_store("schemas"))?;
     let codec = Codec::new(&ids).map_err(|error| ConnectError::Store {
         store: "schemas",
         source: StoreError::new(rep_core::ports::StoreErrorKind::Corrupt, error),
     })?;
     let log = Arc::new(EmbeddedLog::open(&db).map_err(in_store("log"))?);
-    let preferences =
-        Arc::new(EmbeddedPreferences::open(&db, config.preferences).map_err(in_store("preferences"))?);
+    let preferences = Arc::new(
+        EmbeddedPreferences::open(&db, config.model.clone(), config.preferences)
+            .map_err(in_store("preferences"))?,
+    );
     let catalog =
         EmbeddedCatalog::open(&db, config.model.clone(), config.dimensions).map_err(in_store("catalog"))?;
     let popularity =
@@ -115,7 +118,7 @@ pub fn connect(config: &ConnectConfig, clock: Arc<dyn Clock>) -> Result<Backends
     Ok(Backends {
         log: Arc::clone(&log) as Arc<dyn EventLog>,
         catalog: Arc::new(catalog),
-        behaviour: Arc::new(EmbeddedBehaviour::open(&db).map_err(in_store("behaviour"))?),
+        behaviour: Arc::new(EmbeddedBehaviour::open(&documents, &interests).map_err(in_store("behaviour"))?),
         preferences: Arc::clone(&preferences) as Arc<dyn PreferenceStore>,
         popularity: Arc::new(popularity),
         notifications: Arc::new(EmbeddedNotifications::open(&db).map_err(in_store("notifications"))?),

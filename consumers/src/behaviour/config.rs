@@ -19,7 +19,7 @@ pub struct BehaviourConfig {
     pub bulk_documents: usize,
     /// Longest wait of a document for its bulk. 10 ms to 60 s, default 1 s (source: the specification).
     pub bulk_interval: Duration,
-    /// Bulks on their way at once. 1 to 32, default 2.
+    /// Bulks on their way at once: enough that vectors seldom wait for documents. 1 to 32, default 16.
     pub bulks_in_flight: usize,
     /// Longest wait for the vectors of a micro-batch's search queries. 1 ms to 5 s, default 250 ms.
     pub search_wait: Duration,
@@ -36,7 +36,7 @@ impl Default for BehaviourConfig {
             ema: EmaRules::default(),
             bulk_documents: 500,
             bulk_interval: Duration::from_secs(1),
-            bulks_in_flight: 2,
+            bulks_in_flight: 16,
             search_wait: Duration::from_millis(250),
             search_cooldown: Duration::from_secs(2),
         }

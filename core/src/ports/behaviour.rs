@@ -61,7 +61,8 @@ pub struct HistoryPage {
 ///   Taken documents are durable no later than the next commit of the group whose records they are.
 /// - Outcomes and `positions` follow each document that was taken at once; history, interest and count may
 ///   be a second behind.
-/// - History is ordered by the action's time, newest first, then by trace id. Interest follows the order in
+/// - History is ordered by the action's time, newest first; actions of one
+///   moment keep one order of the store's choice. Interest follows the order in
 ///   which documents were taken.
 #[async_trait]
 pub trait BehaviourStore: Send + Sync {
