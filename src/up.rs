@@ -93,7 +93,8 @@ impl Parts {
         let durable = Arc::new(StoredVectors(backends.embeddings.clone()));
         let embedder = CachedEmbedder::new(session.await??, EMBEDDED_TEXTS_MAX).with_durable(durable);
         let embedder: Arc<dyn Embedder> = Arc::new(embedder);
-        let api = ApiConfig { auth: settings.auth()?, ..ApiConfig::default() };
+        let erasure_queues = roles::of_shoppers();
+        let api = ApiConfig { auth: settings.auth()?, erasure_queues, ..ApiConfig::default() };
         Ok(Self { settings, telemetry, clock, backends, embedder, manifest, api })
     }
 }

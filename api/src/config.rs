@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rep_core::ranking::{JustSeen, Weights};
-use rep_core::{Currency, EventTimeLimits};
+use rep_core::{Currency, EventTimeLimits, Topic};
 
 use crate::auth::Auth;
 
@@ -36,6 +36,11 @@ pub struct ApiConfig {
     pub rate: Option<Rate>,
     /// How long answers are kept for repeats with the same `Idempotency-Key`.
     pub idempotency_ttl: Duration,
+    /// Topics and the groups whose work on a shopper must be committed before the shopper is erased: what a
+    /// restart reads again would bring them back.
+    pub erasure_queues: Vec<(Topic, &'static str)>,
+    /// Longest wait for that; then an erasure is refused for the moment.
+    pub erasure_wait: Duration,
 }
 
 impl Default for ApiConfig {
@@ -54,6 +59,8 @@ impl Default for ApiConfig {
             streams: StreamLimits::default(),
             rate: Some(Rate::default()),
             idempotency_ttl: Duration::from_secs(3600),
+            erasure_queues: Vec::new(),
+            erasure_wait: Duration::from_secs(8),
         }
     }
 }

@@ -3,14 +3,19 @@
 use std::sync::Arc;
 
 use rep_backends::Backends;
-use rep_consumers::behaviour::{BehaviourConfig, BehaviourDeps, BehaviourRole};
+use rep_consumers::behaviour::{self, BehaviourConfig, BehaviourDeps, BehaviourRole};
 use rep_consumers::catalog_embedder::{CatalogEmbedderConfig, CatalogEmbedderDeps, CatalogEmbedderRole};
 use rep_consumers::inventory::{InventoryConfig, InventoryDeps, InventoryRole};
-use rep_consumers::notify::{NotifyConfig, NotifyDeps, NotifyRole, SimulatedChannel};
-use rep_core::Clock;
+use rep_consumers::notify::{self, NotifyConfig, NotifyDeps, NotifyRole, SimulatedChannel};
 use rep_core::ports::embedder::Embedder;
+use rep_core::{Clock, Topic};
 
 use super::tasks::Tasks;
+
+/// Topics keyed by shopper, and who reads them.
+pub(super) fn of_shoppers() -> Vec<(Topic, &'static str)> {
+    vec![(Topic::UserAction, behaviour::GROUP), (Topic::NotificationPush, notify::GROUP)]
+}
 
 /// Starts the consumers and the catalogue's embedder.
 pub(super) fn start(
@@ -19,7 +24,7 @@ pub(super) fn start(
     embedder: &Arc<dyn Embedder>,
     clock: &Arc<dyn Clock>,
 ) {
-    let behaviour = BehaviourRole::new(
+    let behaviour_role = BehaviourRole::new(
         BehaviourDeps {
             log: Arc::clone(&backends.log),
             codec: backends.codec.clone(),
@@ -43,7 +48,7 @@ pub(super) fn start(
         },
         InventoryConfig::default(),
     );
-    let notify = NotifyRole::new(
+    let notify_role = NotifyRole::new(
         NotifyDeps {
             log: Arc::clone(&backends.log),
             codec: backends.codec.clone(),
@@ -63,9 +68,9 @@ pub(super) fn start(
         CatalogEmbedderConfig::default(),
     );
     let stop = tasks.stop();
-    tasks.spawn("behaviour consumer", ended(behaviour.run(stop.clone())));
+    tasks.spawn("behaviour consumer", ended(behaviour_role.run(stop.clone())));
     tasks.spawn("inventory consumer", ended(inventory.run(stop.clone())));
-    tasks.spawn("notification worker", ended(notify.run(stop.clone())));
+    tasks.spawn("notification worker", ended(notify_role.run(stop.clone())));
     tasks.spawn("catalogue embedder", ended(catalogue.run(stop)));
 }
 

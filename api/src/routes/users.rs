@@ -14,6 +14,7 @@ use crate::cursor;
 use crate::dto::user::{
     CategoryWeight, Erased, History, HistoryItem, Preference, RecentView, UserSummary, Users,
 };
+use crate::erasure::{self, Forgotten};
 use crate::extract::{Params, PathId, given, limit};
 use crate::problem::{Problem, ProblemSchema};
 use crate::state::ApiState;
@@ -184,7 +185,8 @@ pub(crate) async fn history(
     Ok(Json(History { items: page.items.into_iter().map(item).collect(), next_cursor: page.next }))
 }
 
-/// Forgets a shopper: taste, history, inbox and settings. Can be repeated.
+/// Forgets a shopper: taste, history, inbox and settings. Can be repeated. Waits up to 8 s until what is
+/// queued of the shopper has had its effect; 503 if that takes longer, and nothing is erased then.
 #[utoipa::path(
     delete,
     path = "/users/{id}",
@@ -207,13 +209,12 @@ pub(crate) async fn erase(
     principal.may_act_as(&id)?;
     // In a task of its own: a caller who goes away leaves nothing half forgotten.
     let erased = tokio::spawn(async move {
-        let preference = state.preferences.erase(&id).await?;
-        let behaviour_documents = state.behaviour.erase(&id).await?;
-        let notifications = state.notifications.erase(&id).await?;
-        Ok::<_, StoreError>(Erased { user_id: id, preference, behaviour_documents, notifications })
+        let Forgotten { preference, behaviour_documents, notifications } =
+            erasure::erase(&state, &id).await?;
+        Ok::<_, Problem>(Erased { user_id: id, preference, behaviour_documents, notifications })
     });
     match erased.await {
-        Ok(erased) => Ok(Json(erased?)),
+        Ok(erased) => erased.map(Json),
         Err(error) => Err(Problem::defect("erasure was interrupted", &error)),
     }
 }

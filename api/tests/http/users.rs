@@ -1,6 +1,10 @@
 //! What is known of shoppers.
 
-use rep_core::ActionType;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use rep_api::ApiConfig;
+use rep_core::{ActionType, Topic};
 use serde_json::json;
 
 use crate::support::World;
@@ -59,4 +63,23 @@ async fn shoppers_are_listed_and_forgotten() {
     assert_eq!(world.get("/notifications?userId=ann").await.expect(200)["items"], json!([]));
     let again = world.send("DELETE", "/users/ann", &[], "").await.expect(200);
     assert_eq!(again["preference"], false);
+}
+
+#[tokio::test]
+async fn nobody_is_erased_while_their_events_are_queued() {
+    let erasure_queues = vec![(Topic::UserAction, "behaviour")];
+    let erasure_wait = Duration::from_millis(20);
+    let world =
+        World::with(ApiConfig { erasure_queues, erasure_wait, ..ApiConfig::default() }).filled().await;
+    world.act("ann", ActionType::Click, "tent-1").await;
+    let refused = world.send("DELETE", "/users/ann", &[], "").await;
+    assert_eq!(refused.headers["retry-after"], "5");
+    let problem = refused.expect(503);
+    assert!(problem["detail"].as_str().unwrap().contains("still queued for `behaviour`"), "{problem}");
+    assert_eq!(world.get("/users/ann/preference").await.expect(200)["actionCount"], 1);
+
+    world.log.is_committed.store(true, Ordering::SeqCst);
+    let erased = world.send("DELETE", "/users/ann", &[], "").await.expect(200);
+    assert_eq!(erased["preference"], true);
+    world.get("/users/ann/preference").await.expect(404);
 }

@@ -16,6 +16,8 @@ pub(crate) struct MemoryLog {
     records: Mutex<HashMap<Topic, Vec<Record>>>,
     read: AtomicUsize,
     pub(crate) is_away: AtomicBool,
+    /// Whether every group has committed all there is; otherwise none has anything.
+    pub(crate) is_committed: AtomicBool,
 }
 
 impl MemoryLog {
@@ -70,7 +72,8 @@ impl EventLog for MemoryLog {
         let all = self.all(topic);
         let of = |partition| {
             let end = all.iter().filter(|r| r.position.partition == partition).count() as u64;
-            PartitionOffsets { partition, begin: 0, end, committed: None }
+            let committed = self.is_committed.load(Ordering::SeqCst).then_some(end);
+            PartitionOffsets { partition, begin: 0, end, committed }
         };
         Ok((0..topic.partitions()).map(of).collect())
     }

@@ -1,0 +1,73 @@
+//! Erasing a shopper from every store, for good.
+
+use std::time::Duration;
+
+use rep_core::ports::StoreError;
+use rep_core::{Topic, UserId, partition_of};
+use tokio::time::Instant;
+
+use crate::problem::Problem;
+use crate::state::ApiState;
+
+/// How soon a queue is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// What was forgotten.
+pub(crate) struct Forgotten {
+    pub(crate) preference: bool,
+    pub(crate) behaviour_documents: u64,
+    pub(crate) notifications: u64,
+}
+
+/// Forgets `user`, once what is queued of them has had its effect: after a crash the consumers read again what
+/// they had not committed, and would bring back what is erased.
+///
+/// # Errors
+/// 503 when a consumer does not get that far in time: then nothing was erased.
+pub(crate) async fn erase(state: &ApiState, user: &UserId) -> Result<Forgotten, Problem> {
+    let deadline = Instant::now() + state.config.erasure_wait;
+    for (topic, group) in &state.config.erasure_queues {
+        await_committed(state, user, *topic, group, deadline).await?;
+    }
+    Ok(Forgotten {
+        preference: state.preferences.erase(user).await?,
+        behaviour_documents: state.behaviour.erase(user).await?,
+        notifications: state.notifications.erase(user).await?,
+    })
+}
+
+/// Waits until `group` has committed what stands in the user's partition of `topic` now.
+async fn await_committed(
+    state: &ApiState,
+    user: &UserId,
+    topic: Topic,
+    group: &str,
+    deadline: Instant,
+) -> Result<(), Problem> {
+    let partition = partition_of(user.as_str().as_bytes(), topic.partitions());
+    let mut goal = None;
+    loop {
+        let standing = standing(state, topic, group, partition).await?;
+        let Some((committed, end)) = standing else { return Ok(()) };
+        if committed >= *goal.get_or_insert(end) {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            let detail = format!("events of this shopper are still queued for `{group}`; nothing was erased");
+            return Err(Problem::unavailable(detail).retry_after(5));
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+/// What is committed in a partition, and its end.
+async fn standing(
+    state: &ApiState,
+    topic: Topic,
+    group: &str,
+    partition: u32,
+) -> Result<Option<(u64, u64)>, StoreError> {
+    let offsets = state.log.offsets(topic, group).await?;
+    let of = offsets.into_iter().find(|offsets| offsets.partition == partition);
+    Ok(of.map(|offsets| (offsets.committed.unwrap_or(offsets.begin).max(offsets.begin), offsets.end)))
+}
