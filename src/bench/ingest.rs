@@ -1,5 +1,6 @@
 //! `ingest`: durable events a second with all effects (vectors, documents, popularity, offsets).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -74,6 +75,7 @@ async fn measure(events: u64) -> anyhow::Result<Value> {
     let documents = backends.behaviour.count().await?;
     stop.cancel();
     let stats = consumer.await??;
+    let stage_seconds = stage_seconds(&parts.telemetry.text());
     Ok(json!({
         "bench": "ingest", "events": events, "users": USERS, "products": PRODUCTS, "dimensions": DIMENSIONS,
         "event_bytes_mean": bytes as u64 / events,
@@ -82,6 +84,17 @@ async fn measure(events: u64) -> anyhow::Result<Value> {
         "seconds": done.as_secs_f64(), "cpu_cores": (after.cpu_seconds - cpu_before) / done.as_secs_f64(),
         "rss_mb": after.rss_bytes >> 20, "documents": documents, "processed": stats.processed,
         "dead_lettered": stats.dead_lettered, "disk_mb": backends.upkeep.disk_bytes() >> 20,
-        "goal": "events_per_s >= 100000",
+        "stage_seconds": stage_seconds, "goal": "events_per_s >= 100000",
     }))
+}
+
+/// Seconds spent in each stage of the consumer, from the metrics; `index` runs beside the others.
+fn stage_seconds(metrics: &str) -> BTreeMap<String, f64> {
+    let sums = metrics.lines().filter(|line| line.starts_with("rep_consumer_stage_seconds_sum"));
+    let of = |line: &str| {
+        let (labels, value) = line.rsplit_once(' ')?;
+        let stage = labels.split("stage=\"").nth(1)?.split('"').next()?;
+        Some((stage.to_owned(), value.parse().ok()?))
+    };
+    sums.filter_map(of).collect()
 }
