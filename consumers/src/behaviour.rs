@@ -1,12 +1,14 @@
 //! The behaviour role: actions become preference vectors at once, and documents in bulk.
 //!
 //! One micro-batch goes through [`triage`] (decode, bounds of time, repeats), [`hydrate`] (embeddings),
-//! [`vectors`] (fold, fenced by position) and popularity, and its documents into [`bulk`]. A record is done
-//! when its vector is stored and its document is indexed or parked.
+//! [`vectors`] (fold, fenced by position) and popularity, and its documents into [`bulk`]. Shoppers who search wait
+//! for the model apart from all others ([`held`]). A record is done when its vector is stored and its document is
+//! indexed or parked.
 
 mod bulk;
 mod config;
 mod handler;
+mod held;
 mod hydrate;
 mod triage;
 mod vectors;

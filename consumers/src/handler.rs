@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use rep_core::Position;
-use rep_core::ports::StoreError;
 use rep_core::ports::log::Record;
+use rep_core::ports::{StoreError, StoreErrorKind};
 use tokio::time::Instant;
 
 /// Stable codes of dead letters; decoding adds those of [`rep_core::avro::DecodeError::reason`].
@@ -16,6 +16,14 @@ pub mod reason {
     pub const REFUSED: &str = "REFUSED";
     /// What is stored for this record cannot be read.
     pub const CORRUPT: &str = "CORRUPT";
+}
+
+/// The code for what a store refuses for good.
+pub(crate) fn reason_of(error: &StoreError) -> &'static str {
+    match error.kind() {
+        StoreErrorKind::Corrupt => reason::CORRUPT,
+        _ => reason::REFUSED,
+    }
 }
 
 /// Bytes of an error text that are kept.

@@ -103,6 +103,47 @@ async fn each_document_of_a_bulk_is_settled_alone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_search_holds_up_its_shopper_and_nobody_else() {
+    let world = World::with_products(3);
+    *world.embedder.mood.lock() = Mood::Slow(Duration::from_millis(200));
+    let role = world.run_behaviour(BehaviourConfig::default());
+    let began = world.now();
+    world.append(&search("s1", 1, "red shoes", began));
+    world.append(&action("c1", 1, ActionType::Click, 1, began));
+    world.append(&action("c2", 2, ActionType::Click, 1, began));
+    let state_of = |user| world.stores.state.lock().derived.preferences.get(&user_id(user)).cloned();
+    world.until("the shopper who does not search", || state_of(2).is_some()).await;
+    assert!(world.now().since(began) < Duration::from_millis(50));
+    assert_eq!(state_of(1), None, "the click waits behind the search");
+    // What comes while others are held: more of the same shopper, a repeat, somebody else.
+    world.append(&action("c3", 1, ActionType::Click, 2, began));
+    world.append(&search("s1", 1, "red shoes", began));
+    world.append(&action("c4", 3, ActionType::Click, 1, began));
+    world.until("another", || state_of(3).is_some()).await;
+    assert!(world.now().since(began) < Duration::from_millis(100));
+    world.until_drained("behaviour", Topic::UserAction).await;
+    let kept = world.stores.state.lock().derived.preferences.clone();
+    assert_same(&kept, &offline(&world.codec, &world.log.all(Topic::UserAction)), "held");
+    let stats = role.stop().await.unwrap();
+    assert_eq!((stats.indexed, stats.duplicates, stats.dead_lettered), (5, 1, 0));
+    assert_eq!(world.documents(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_held_is_finished_when_the_role_stops() {
+    let world = World::with_products(3);
+    *world.embedder.mood.lock() = Mood::Slow(Duration::from_millis(200));
+    let role = world.run_behaviour(BehaviourConfig::default());
+    world.append(&search("s1", 1, "red shoes", world.now()));
+    world.append(&action("c2", 2, ActionType::Click, 1, world.now()));
+    world.until("the other", || !world.stores.state.lock().derived.preferences.is_empty()).await;
+    assert_eq!(role.stop().await.unwrap().indexed, 2);
+    assert_eq!(world.log.lag("behaviour", Topic::UserAction), 0);
+    let state = world.stores.state.lock().derived.preferences[&user_id(1)].clone();
+    assert_eq!(state.vector.unwrap(), vector_of("red shoes"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn searches_move_the_vector_and_a_hanging_model_does_not_stop_the_stream() {
     let world = World::with_products(3);
     let role = world.run_behaviour(BehaviourConfig::default());

@@ -67,6 +67,17 @@ impl Bulk {
         &self.pending
     }
 
+    /// Notes events that will be pushed later: they are known from now on.
+    pub(super) fn expect(&mut self, held: &[Admitted<'_>]) {
+        let known = held.iter().map(|a| (a.action.trace_id.clone(), a.record.position));
+        self.pending.extend(known);
+    }
+
+    /// Takes back what was expected.
+    pub(super) fn forget(&mut self, trace_id: &TraceId) {
+        self.pending.remove(trace_id);
+    }
+
     /// Takes the documents of a micro-batch; waits while too many bulks are on their way.
     pub(super) async fn push(
         &mut self,

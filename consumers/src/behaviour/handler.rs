@@ -1,7 +1,9 @@
 //! The stages of a micro-batch, in order.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use ahash::AHashMap;
 use async_trait::async_trait;
 use rep_core::ports::StoreError;
 use rep_core::ports::log::Record;
@@ -9,10 +11,13 @@ use rep_core::ports::popularity::{Popularity, PopularityEvent};
 use tokio::time::Instant;
 
 use super::bulk::Bulk;
-use super::hydrate::Hydrator;
+use super::held::{Batch, Held};
+use super::hydrate::{Hydrator, QueryVectors};
 use super::triage::{Admitted, Triage};
 use super::vectors::Vectors;
 use super::{BehaviourConfig, BehaviourDeps};
+use crate::handler::{reason, reason_of};
+use crate::panics::caught;
 use crate::{Handler, RoleContext, Verdicts};
 
 pub(super) struct BehaviourHandler {
@@ -21,8 +26,12 @@ pub(super) struct BehaviourHandler {
     hydrator: Hydrator,
     vectors: Vectors,
     popularity: Arc<dyn Popularity>,
+    held: Held,
     bulk: Bulk,
 }
+
+/// How soon held actions are looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 impl BehaviourHandler {
     pub(super) fn new(context: RoleContext, deps: BehaviourDeps, config: &BehaviourConfig) -> Self {
@@ -37,13 +46,88 @@ impl BehaviourHandler {
             hydrator: Hydrator::new(context.clone(), deps.catalog, deps.embedder, config),
             vectors: Vectors::new(context.clone(), deps.preferences, model, config.ema),
             popularity: deps.popularity,
+            held: Held::default(),
             bulk: Bulk::new(context.clone(), deps.behaviour, deps.codec, config),
             context,
         }
     }
 
-    async fn record_popularity(&self, admitted: &[Admitted<'_>]) -> Result<(), StoreError> {
-        let events: Vec<PopularityEvent> = admitted.iter().filter_map(popularity_event).collect();
+    /// Gives the actions their embeddings and folds them in.
+    async fn fold(
+        &self,
+        admitted: &[Admitted<'_>],
+        queries: Option<&QueryVectors>,
+    ) -> Result<(), StoreError> {
+        if admitted.is_empty() {
+            return Ok(());
+        }
+        let begun = Instant::now();
+        let none = QueryVectors::default();
+        let hydrated = self.hydrator.hydrate(admitted, queries.unwrap_or(&none)).await?;
+        self.context.observe("hydrate", begun);
+
+        let begun = Instant::now();
+        self.vectors.apply(admitted, &hydrated.embeddings).await?;
+        self.context.observe("vectors", begun);
+        hydrated.count();
+        Ok(())
+    }
+
+    /// Lets the oldest held batch go on, once the vectors of its searches are there or are given up. Cancelled, it
+    /// begins anew.
+    async fn settle_held(&mut self, verdicts: &mut Verdicts) -> Result<(), StoreError> {
+        if let Some(batch) = self.held.front() {
+            self.hydrator.note(batch.asked.answer().await);
+        }
+        let Some(batch) = self.held.peek() else { return Ok(()) };
+        let refused = self.fold_or_refuse(batch).await;
+        let Some(Batch { records, actions, .. }) = self.held.pop() else { return Ok(()) };
+        let mut folded = Vec::with_capacity(records.len());
+        for (at, (record, action)) in records.iter().zip(actions).enumerate() {
+            match refused.get(&at) {
+                Some((reason, error)) => {
+                    self.bulk.forget(&action.trace_id);
+                    verdicts.reject(record, reason, error);
+                }
+                None => folded.push(Admitted { record, action }),
+            }
+        }
+        self.bulk.push(folded, verdicts).await
+    }
+
+    /// Folds a held batch in, after as many attempts as it takes; gives those that are refused for good: their
+    /// place, reason and error.
+    async fn fold_or_refuse(&self, batch: &Batch) -> AHashMap<usize, (&'static str, String)> {
+        let records = batch.records.iter().zip(batch.actions.iter().cloned());
+        let admitted: Vec<Admitted<'_>> =
+            records.map(|(record, action)| Admitted { record, action }).collect();
+        let mut refused = AHashMap::new();
+        let mut retry = self.context.retry("handle");
+        let mut parts: Vec<_> = std::iter::once(0..admitted.len()).collect();
+        while let Some(part) = parts.pop() {
+            let fold = self.fold(&admitted[part.clone()], batch.asked.vectors());
+            let (reason, error) = match caught(fold).await {
+                Ok(Ok(())) => continue,
+                Ok(Err(error)) if error.is_retryable() => {
+                    retry.wait(&error).await;
+                    parts.push(part);
+                    continue;
+                }
+                Ok(Err(error)) => (reason_of(&error), error.to_string()),
+                Err(panic) => (reason::PANIC, panic),
+            };
+            if part.len() > 1 {
+                // The first half first: each shopper's actions stay in order.
+                let middle = part.start + part.len() / 2;
+                parts.extend([middle..part.end, part.start..middle]);
+            } else {
+                refused.insert(part.start, (reason, error));
+            }
+        }
+        refused
+    }
+
+    async fn record_popularity(&self, events: Vec<PopularityEvent>) -> Result<(), StoreError> {
         if events.is_empty() {
             return Ok(());
         }
@@ -69,35 +153,42 @@ impl Handler for BehaviourHandler {
         let admitted = self.triage.without_repeats(decoded, self.bulk.pending(), verdicts).await?;
         self.context.observe("dedupe", begun);
 
-        let begun = Instant::now();
-        let hydrated = self.hydrator.hydrate(&admitted).await?;
-        self.context.observe("hydrate", begun);
+        // In the order of the log, which is also what is fenced by it: nothing of it is held.
+        let popular: Vec<PopularityEvent> = admitted.iter().filter_map(popularity_event).collect();
+        let asked = self.hydrator.ask(&admitted).await;
+        let (ready, waiting) = self.held.split(admitted, &asked);
+        self.fold(&ready, asked.vectors()).await?;
 
         let begun = Instant::now();
-        self.vectors.apply(&admitted, &hydrated.embeddings).await?;
-        self.context.observe("vectors", begun);
-
-        let begun = Instant::now();
-        self.record_popularity(&admitted).await?;
+        self.record_popularity(popular).await?;
         self.context.observe("popularity", begun);
 
-        hydrated.count();
-        self.bulk.push(admitted, verdicts).await
+        self.bulk.expect(&waiting);
+        self.held.push(waiting, asked);
+        self.bulk.push(ready, verdicts).await
     }
 
     fn due(&self) -> Option<Instant> {
-        self.bulk.due()
+        let look_at = (!self.held.is_empty()).then(|| Instant::now() + LOOK_AGAIN);
+        [look_at, self.bulk.due()].into_iter().flatten().min()
     }
 
     async fn tick(&mut self, verdicts: &mut Verdicts) -> Result<(), StoreError> {
+        while self.held.is_due() {
+            self.settle_held(verdicts).await?;
+        }
         self.bulk.tick(verdicts).await
     }
 
     async fn flush(&mut self, verdicts: &mut Verdicts) -> Result<(), StoreError> {
+        while !self.held.is_empty() {
+            self.settle_held(verdicts).await?;
+        }
         self.bulk.flush(verdicts).await
     }
 
     fn revoked(&mut self, partitions: &[u32]) {
+        self.held.revoked(partitions);
         self.bulk.revoked(partitions);
     }
 }

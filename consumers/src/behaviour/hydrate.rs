@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ahash::AHashMap;
+use futures::future::poll_immediate;
+use ndarray::ArrayView1;
 use rep_core::ports::StoreError;
 use rep_core::ports::catalog::{Catalog, CatalogEntry};
 use rep_core::ports::embedder::{Embedder, TextKind};
 use rep_core::{ActionType, ProductId, UnitVector, UserAction};
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::BehaviourConfig;
 use super::triage::Admitted;
@@ -48,6 +51,18 @@ pub(super) struct Hydrator {
     cool_until: Option<Instant>,
 }
 
+/// Vectors of search queries, by their text.
+pub(super) type QueryVectors = AHashMap<String, UnitVector>;
+
+/// Those vectors, or why there are none.
+pub(super) type Answer = Result<QueryVectors, String>;
+
+/// Vectors that were asked for.
+pub(super) enum Asked {
+    Answered(Answer),
+    Waiting(AbortOnDropHandle<Answer>),
+}
+
 /// Distinct things in order of appearance.
 struct Distinct<'a, T> {
     slots: AHashMap<&'a T, usize>,
@@ -77,7 +92,8 @@ fn product_of(action: &UserAction) -> Option<&ProductId> {
     action.product_id.as_ref().filter(|_| moves)
 }
 
-fn query_of(action: &UserAction) -> Option<&String> {
+/// What the shopper searched for.
+pub(super) fn query_of(action: &UserAction) -> Option<&String> {
     action.search_query.as_ref().filter(|_| action.action_type == ActionType::Search)
 }
 
@@ -92,18 +108,37 @@ impl Hydrator {
         Self { context, catalog, embedder, search_wait, search_cooldown, cool_until: None }
     }
 
-    pub(super) async fn hydrate(&mut self, admitted: &[Admitted<'_>]) -> Result<Hydrated, StoreError> {
+    /// Asks for the vectors of the searches among `admitted`. Known ones are answered at once; for others the
+    /// answer is awaited elsewhere, within the bound.
+    pub(super) async fn ask(&mut self, admitted: &[Admitted<'_>]) -> Asked {
+        let (_, queries) = Distinct::of(admitted.iter().filter_map(|a| query_of(&a.action)));
+        if queries.is_empty() || self.cool_until.is_some_and(|until| Instant::now() < until) {
+            return Asked::Answered(Ok(QueryVectors::default()));
+        }
+        let mut call = Box::pin(query_vectors(Arc::clone(&self.embedder), queries, self.search_wait));
+        match poll_immediate(&mut call).await {
+            Some(answer) => {
+                self.note(&answer);
+                Asked::Answered(answer)
+            }
+            None => Asked::Waiting(AbortOnDropHandle::new(tokio::spawn(call))),
+        }
+    }
+
+    /// Gives each action the embedding of its product, or that of its search out of `queries`.
+    pub(super) async fn hydrate(
+        &self,
+        admitted: &[Admitted<'_>],
+        queries: &QueryVectors,
+    ) -> Result<Hydrated, StoreError> {
         let actions = || admitted.iter().map(|a| &a.action);
         let (product_slots, products) = Distinct::of(actions().filter_map(product_of));
-        let (query_slots, queries) = Distinct::of(actions().filter_map(query_of));
-        let (entries, query_vectors) = tokio::join!(self.entries(&products), self.query_vectors(&queries));
-        self.note(&query_vectors, queries.len());
-        let (entries, query_vectors) = (entries?, query_vectors.unwrap_or_default());
+        let entries = self.entries(&products).await?;
 
         let mut hydrated = Hydrated { embeddings: Vec::with_capacity(admitted.len()), ..Hydrated::default() };
         for action in actions() {
             let embedding = if let Some(query) = query_of(action) {
-                let vector = query_slots.pick(query, &query_vectors).cloned();
+                let vector = queries.get(query).cloned();
                 hydrated.unembedded_searches += u64::from(vector.is_none());
                 vector
             } else if let Some(product) = product_of(action) {
@@ -127,35 +162,53 @@ impl Hydrator {
         one_each(products.len(), self.context.bounded(self.catalog.get(products)).await?)
     }
 
-    /// Vectors of `queries`, or why there are none: the stream never waits longer than the bound for them.
-    async fn query_vectors(&self, queries: &[String]) -> Result<Vec<UnitVector>, String> {
-        if queries.is_empty() {
-            return Ok(Vec::new());
+    /// Starts the cool-down after a failure, and says so.
+    pub(super) fn note(&mut self, answer: &Answer) {
+        if let Err(error) = answer {
+            tracing::warn!(role = self.context.role(), error, "searches move no vector for now");
+            self.cool_until = Some(Instant::now() + self.search_cooldown);
         }
-        if self.cool_until.is_some_and(|until| Instant::now() < until) {
-            return Err(String::new());
+    }
+}
+
+impl Asked {
+    pub(super) fn is_answered(&self) -> bool {
+        match self {
+            Self::Answered(_) => true,
+            Self::Waiting(task) => task.is_finished(),
         }
-        let call = self.embedder.embed(queries, TextKind::Query);
-        let rows = tokio::time::timeout(self.search_wait, call)
-            .await
-            .map_err(|_| format!("no answer within {:?}", self.search_wait))?
-            .map_err(|error| error.to_string())?;
-        if rows.nrows() != queries.len() {
-            return Err(format!("{} vectors for {} queries", rows.nrows(), queries.len()));
-        }
-        let vector =
-            |row: ndarray::ArrayView1<'_, f32>| UnitVector::checked(row.to_vec()).map_err(|e| e.to_string());
-        rows.rows().into_iter().map(vector).collect()
     }
 
-    /// Starts the cool-down after a failure, and says so once.
-    fn note(&mut self, outcome: &Result<Vec<UnitVector>, String>, queries: usize) {
-        match outcome {
-            Err(error) if !error.is_empty() => {
-                tracing::warn!(role = self.context.role(), error, queries, "searches move no vector for now");
-                self.cool_until = Some(Instant::now() + self.search_cooldown);
-            }
-            _ => {}
+    /// The answer, once it is there. Safe to cancel.
+    pub(super) async fn answer(&mut self) -> &Answer {
+        if let Self::Waiting(task) = self {
+            let answer = task.await.unwrap_or_else(|error| Err(error.to_string()));
+            *self = Self::Answered(answer);
+        }
+        match self {
+            Self::Answered(answer) => answer,
+            Self::Waiting(_) => unreachable!("it was answered above"),
         }
     }
+
+    /// The vectors; none where there is no answer (yet).
+    pub(super) fn vectors(&self) -> Option<&QueryVectors> {
+        match self {
+            Self::Answered(Ok(vectors)) => Some(vectors),
+            _ => None,
+        }
+    }
+}
+
+/// Vectors of `queries`, or why there are none after `wait` at the latest.
+async fn query_vectors(embedder: Arc<dyn Embedder>, queries: Vec<String>, wait: Duration) -> Answer {
+    let rows = tokio::time::timeout(wait, embedder.embed(&queries, TextKind::Query))
+        .await
+        .map_err(|_| format!("no answer within {wait:?}"))?
+        .map_err(|error| error.to_string())?;
+    if rows.nrows() != queries.len() {
+        return Err(format!("{} vectors for {} queries", rows.nrows(), queries.len()));
+    }
+    let vector = |row: ArrayView1<'_, f32>| UnitVector::checked(row.to_vec()).map_err(|e| e.to_string());
+    queries.into_iter().zip(rows.rows()).map(|(query, row)| Ok((query, vector(row)?))).collect()
 }

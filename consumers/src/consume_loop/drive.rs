@@ -13,7 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::gather::{Gathered, gather};
 use super::{Source, unless_stopped};
 use crate::dead_letters::DeadLetters;
-use crate::handler::reason;
+use crate::handler::{reason, reason_of};
 use crate::panics::caught;
 use crate::{ConsumeConfig, Frontier, Handler, Rejected, RoleContext, RoleError, Verdicts};
 
@@ -337,11 +337,4 @@ impl<H: Handler> Drive<H> {
 
 fn at(stage: &'static str) -> impl Fn(StoreError) -> RoleError {
     move |source| RoleError::Store { stage, source }
-}
-
-fn reason_of(error: &StoreError) -> &'static str {
-    match error.kind() {
-        StoreErrorKind::Corrupt => reason::CORRUPT,
-        _ => reason::REFUSED,
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use ndarray::Array2;
@@ -20,6 +21,7 @@ pub fn vector_of(text: &str) -> UnitVector {
 #[derive(Clone, Copy, PartialEq)]
 pub enum Mood {
     Well,
+    Slow(Duration),
     Hangs,
     Overloaded,
 }
@@ -58,6 +60,7 @@ impl Embedder for HashEmbedder {
         let mood = *self.mood.lock();
         match mood {
             Mood::Well => {}
+            Mood::Slow(latency) => tokio::time::sleep(latency).await,
             Mood::Hangs => std::future::pending().await,
             Mood::Overloaded => return Err(EmbedError::Overloaded("queue is full".to_owned())),
         }
