@@ -1,8 +1,10 @@
 //! What benchmarks run on: made-up products with made-up vectors, shoppers who act, and a model that costs
 //! nothing, where the model is not what is measured.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use ndarray::Array2;
@@ -17,6 +19,7 @@ use rep_core::{
 use rep_embedder::Manifest;
 
 use crate::options::{Options, Settings};
+use crate::status::process;
 use crate::telemetry::Telemetry;
 use crate::up::Parts;
 
@@ -126,6 +129,34 @@ pub(super) async fn stock(backends: &Backends, products: u64, dimensions: usize)
         backends.catalog.set_vectors(writes).await?;
     }
     Ok(())
+}
+
+/// Waits until nothing works in the background any more, such as the building of the vector index.
+pub(super) async fn until_idle() -> anyhow::Result<()> {
+    const LOOK_EVERY: Duration = Duration::from_millis(500);
+    let (began, mut before) = (Instant::now(), f64::INFINITY);
+    while began.elapsed() < Duration::from_secs(900) {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let cpu_seconds = process(Duration::ZERO).cpu_seconds;
+        if cpu_seconds - before < 0.1 * LOOK_EVERY.as_secs_f64() && before.is_finite() {
+            return Ok(());
+        }
+        before = cpu_seconds;
+    }
+    anyhow::bail!("the process did not come to rest within 15 minutes")
+}
+
+/// Seconds spent in each stage of a consumer, from the metrics; some stages run beside others.
+pub(super) fn stage_seconds(metrics: &str, role: &str) -> BTreeMap<String, f64> {
+    let label = |labels: &str, name: &str| {
+        Some(labels.split(&format!("{name}=\"")).nth(1)?.split('"').next()?.to_owned())
+    };
+    let of = |line: &str| {
+        let (labels, value) = line.rsplit_once(' ')?;
+        (label(labels, "role")? == role).then_some(())?;
+        Some((label(labels, "stage")?, value.parse().ok()?))
+    };
+    metrics.lines().filter(|line| line.starts_with("rep_consumer_stage_seconds_sum")).filter_map(of).collect()
 }
 
 /// Gives a text the vector that its hash says: no model, no cost.

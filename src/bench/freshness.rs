@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::Latencies;
-use super::fixture::{Scratch, action, parts, product_id, stock};
+use super::fixture::{Scratch, action, parts, product_id, stock, until_idle};
 use super::http::Connection;
 use crate::up::{Running, Servers};
 
@@ -35,6 +35,7 @@ pub(super) fn run(quick: bool) -> anyhow::Result<Value> {
         stock(&backends, PRODUCTS, DIMENSIONS).await?;
         let servers = Servers::bind(&parts.settings).await?;
         let running = Running::start(parts, servers).await?;
+        until_idle().await?;
         let probes = if quick { 100 } else { 1000 };
         let mut results = Vec::new();
         for rate in [0, 1_000, 10_000] {

@@ -1,6 +1,5 @@
 //! `ingest`: durable events a second with all effects (vectors, documents, popularity, offsets).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +11,7 @@ use rep_core::{Clock, Topic};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::fixture::{Scratch, action, parts, stock};
+use super::fixture::{Scratch, action, parts, stage_seconds, stock};
 use crate::status::process;
 
 const USERS: u64 = 20_000;
@@ -75,7 +74,7 @@ async fn measure(events: u64) -> anyhow::Result<Value> {
     let documents = backends.behaviour.count().await?;
     stop.cancel();
     let stats = consumer.await??;
-    let stage_seconds = stage_seconds(&parts.telemetry.text());
+    let stage_seconds = stage_seconds(&parts.telemetry.text(), "behaviour");
     Ok(json!({
         "bench": "ingest", "events": events, "users": USERS, "products": PRODUCTS, "dimensions": DIMENSIONS,
         "event_bytes_mean": bytes as u64 / events,
@@ -86,15 +85,4 @@ async fn measure(events: u64) -> anyhow::Result<Value> {
         "dead_lettered": stats.dead_lettered, "disk_mb": backends.upkeep.disk_bytes() >> 20,
         "stage_seconds": stage_seconds, "goal": "events_per_s >= 100000",
     }))
-}
-
-/// Seconds spent in each stage of the consumer, from the metrics; `index` runs beside the others.
-fn stage_seconds(metrics: &str) -> BTreeMap<String, f64> {
-    let sums = metrics.lines().filter(|line| line.starts_with("rep_consumer_stage_seconds_sum"));
-    let of = |line: &str| {
-        let (labels, value) = line.rsplit_once(' ')?;
-        let stage = labels.split("stage=\"").nth(1)?.split('"').next()?;
-        Some((stage.to_owned(), value.parse().ok()?))
-    };
-    sums.filter_map(of).collect()
 }

@@ -10,7 +10,7 @@ use rep_core::ports::log::NewRecord;
 use serde_json::{Value, json};
 
 use super::Latencies;
-use super::fixture::{Numbers, Scratch, action, parts, stock, user_id};
+use super::fixture::{Numbers, Scratch, action, parts, stock, until_idle, user_id};
 use super::http::Connection;
 use crate::up::{Running, Servers};
 
@@ -44,6 +44,7 @@ async fn measure(products: u64, seconds: u64) -> anyhow::Result<Value> {
     while backends.log.offsets(Topic::UserAction, "behaviour").await?.iter().any(|o| o.lag() > 0) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+    until_idle().await?;
     let mut results = Vec::new();
     for filter in ["", "&inStock=true&maxPrice=250", "&category=category-03"] {
         eprintln!("{RATE} requests/s for {seconds} s {filter}");

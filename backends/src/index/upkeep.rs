@@ -135,7 +135,19 @@ impl Drop for Upkeep {
     }
 }
 
+/// How much less than others a thread of the graph is given of a busy processor, as in `nice`.
+const NICENESS: i32 = 10;
+
+/// Lets requests go before the graph where processors are few.
+fn stand_back() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS) {
+        tracing::debug!(%error, "the vector graph is built at the priority of requests");
+    }
+}
+
 fn run(shared: &Shared) {
+    stand_back();
     let mut scratch = Scratch::default();
     let mut seen = 0;
     while let Some(call) = shared.wait(seen) {

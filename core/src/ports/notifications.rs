@@ -44,7 +44,7 @@ pub enum DeliveryOutcome {
 }
 
 /// A page of an inbox, newest first.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct InboxPage {
     /// The items.
     pub items: Vec<InboxItem>,
