@@ -46,6 +46,8 @@ export function Stats({ history }: { history: readonly LiveStatus[] }) {
     return value === null ? NONE : formatMs(value, locale);
   };
   const late = (percentile(last.latencyMs.freshness, "p99") ?? 0) > FRESHNESS_TARGET_MS;
+  // Counted from the first one on.
+  const letters = counted(last.rates, "deadLettered");
   const flow = (name: "accepted" | "processed" | "notifications"): Stat => ({ name: t(`live.${name}`), value: rate(name), unit: perSecond, sub: total(name), values: spark((one) => counted(one.rates, name)) });
   const stats: readonly Stat[] = [
     flow("accepted"),
@@ -53,7 +55,7 @@ export function Stats({ history }: { history: readonly LiveStatus[] }) {
     { name: `${t("live.freshness")} p99`, value: ms("p99"), unit: late ? t("live.overTarget") : t("live.barTarget"), sub: `p50 ${ms("p50")} · ${overWindow}`, values: spark((one) => percentile(one.latencyMs.freshness, "p99")), tone: late ? "warn" : undefined },
     { name: t("live.lag"), value: formatNumber(totalLag(last), locale), unit: t("live.lagUnit"), sub: totalLag(last) === 0 ? t("live.caughtUp") : t("common.now"), values: spark((one) => totalLag(one)) },
     flow("notifications"),
-    { name: t("live.deadLetters"), value: formatNumber(last.deadLetters.total, locale), unit: t("live.kept"), sub: t("bar.perSecond", { rate: rate("deadLettered") }), values: spark((one) => counted(one.rates, "deadLettered")), tone: (counted(last.rates, "deadLettered") ?? 0) > 0 ? "bad" : undefined },
+    { name: t("live.deadLetters"), value: formatNumber(last.deadLetters.total, locale), unit: t("live.kept"), sub: letters === null ? t("live.deadLettersNone") : t("bar.perSecond", { rate: letters }), values: spark((one) => counted(one.rates, "deadLettered")), tone: (letters ?? 0) > 0 ? "bad" : undefined },
   ];
   return (
     <dl className={css.stats}>
