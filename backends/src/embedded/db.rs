@@ -29,8 +29,7 @@ impl Default for DbConfig {
         Self {
             cache_bytes: 64 << 20,
             journal_bytes_max: 512 << 20,
-            memtable_bytes_max: std::env::var("X_MEM").ok().and_then(|v| v.parse::<u64>().ok()).unwrap_or(16)
-                << 20,
+            memtable_bytes_max: 16 << 20,
             disk_free_min: 256 << 20,
         }
     }
