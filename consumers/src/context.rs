@@ -80,15 +80,3 @@ impl RoleContext {
         metrics::histogram!("rep_consumer_stage_seconds", "role" => self.role, "stage" => stage).record(took);
     }
 }
-
-/// Checks that a store gave one answer for each of `expected` questions: fewer would lose records in silence.
-/// Taken for a passing fault, so that the role pauses and is seen.
-pub(crate) fn one_each<T>(expected: usize, answers: Vec<T>) -> Result<Vec<T>, StoreError> {
-    if answers.len() == expected {
-        return Ok(answers);
-    }
-    Err(StoreError::new(
-        StoreErrorKind::Unavailable,
-        format!("store gave {} answers to {expected} questions", answers.len()),
-    ))
-}

@@ -10,4 +10,4 @@ pub mod notifications;
 pub mod popularity;
 pub mod preferences;
 
-pub use error::{StoreError, StoreErrorKind};
+pub use error::{StoreError, StoreErrorKind, one_each};

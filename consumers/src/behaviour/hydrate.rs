@@ -6,9 +6,9 @@ use std::time::Duration;
 use ahash::AHashMap;
 use futures::future::poll_immediate;
 use ndarray::ArrayView1;
-use rep_core::ports::StoreError;
 use rep_core::ports::catalog::{Catalog, CatalogEntry};
 use rep_core::ports::embedder::{Embedder, TextKind};
+use rep_core::ports::{StoreError, one_each};
 use rep_core::{ActionType, ProductId, UnitVector, UserAction};
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
@@ -16,7 +16,6 @@ use tokio_util::task::AbortOnDropHandle;
 use super::BehaviourConfig;
 use super::triage::Admitted;
 use crate::RoleContext;
-use crate::context::one_each;
 
 /// Embeddings of a batch, and how many are missing and why.
 #[derive(Default)]

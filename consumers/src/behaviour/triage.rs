@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use ahash::AHashMap;
 use rep_core::avro::Codec;
-use rep_core::ports::StoreError;
 use rep_core::ports::behaviour::BehaviourStore;
 use rep_core::ports::log::Record;
+use rep_core::ports::{StoreError, one_each};
 use rep_core::{EventTimeLimits, Position, TraceId, UserAction};
 
-use crate::context::one_each;
 use crate::handler::reason;
 use crate::pacing::breathe;
 use crate::{RoleContext, Verdicts};

@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use ahash::AHashMap;
 use metrics::Histogram;
-use rep_core::ports::StoreError;
 use rep_core::ports::preferences::{Fold, FoldRules, FoldStep, Folded, PreferenceStore};
+use rep_core::ports::{StoreError, one_each};
 use rep_core::{EmaRules, ModelId, Timestamp, UnitVector, UserId};
 
 use super::triage::Admitted;
 use crate::RoleContext;
-use crate::context::one_each;
 
 pub(super) struct Vectors {
     context: RoleContext,

@@ -5,15 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use ahash::AHashMap;
-use rep_core::ports::StoreError;
 use rep_core::ports::catalog::{Catalog, VectorWrite};
 use rep_core::ports::embedder::{EmbedError, Embedder, TextKind};
+use rep_core::ports::{StoreError, one_each};
 use rep_core::{Product, ProductId, UnitVector, stable_hash128};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::{CatalogEmbedderConfig, CatalogEmbedderDeps, LiveProgress};
-use crate::context::one_each;
 use crate::{RoleContext, Tally};
 
 /// A product and the text that stands for it.

@@ -9,7 +9,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use rep_core::avro::{Codec, Event};
 use rep_core::ports::catalog::{Catalog, CatalogEntry};
 use rep_core::ports::log::{EventLog, NewRecord, Record};
-use rep_core::ports::{StoreError, StoreErrorKind};
+use rep_core::ports::{StoreError, StoreErrorKind, one_each};
 use rep_core::{
     FieldError, InterestReason, InventoryChange, Notification, NotificationKind, ProductId, Timestamp, Topic,
     UserId, detect,
@@ -18,7 +18,6 @@ use tokio::time::Instant;
 
 use super::audience::Audience;
 use super::{InventoryConfig, InventoryDeps};
-use crate::context::one_each;
 use crate::handler::reason;
 use crate::pacing::breathe;
 use crate::{Handler, RoleContext, Verdicts};

@@ -7,15 +7,14 @@ use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
 use metrics::Histogram;
 use rep_core::avro::Codec;
-use rep_core::ports::StoreError;
 use rep_core::ports::log::Record;
 use rep_core::ports::notifications::{Delivery, DeliveryOutcome, InboxItem, Notifications};
+use rep_core::ports::{StoreError, one_each};
 use rep_core::{Notification, NotificationKind, NotificationSettings, Timestamp, UserId};
 use tokio::time::Instant;
 
 use super::cap::Cap;
 use super::{Channel, ChannelOutcome, NotifyConfig, NotifyDeps};
-use crate::context::one_each;
 use crate::{Handler, RoleContext, Verdicts};
 
 /// The inbox and the live streams, as the inbox names them.

@@ -54,3 +54,15 @@ impl std::error::Error for StoreError {
         Some(&*self.source)
     }
 }
+
+/// Checks that a store gave one answer for each of `expected` questions: fewer would lose records in silence.
+/// Taken for a passing fault, so that whoever asked pauses and is seen.
+pub fn one_each<T>(expected: usize, answers: Vec<T>) -> Result<Vec<T>, StoreError> {
+    if answers.len() == expected {
+        return Ok(answers);
+    }
+    Err(StoreError::new(
+        StoreErrorKind::Unavailable,
+        format!("store gave {} answers to {expected} questions", answers.len()),
+    ))
+}

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use rep_core::avro::Codec;
-use rep_core::ports::StoreError;
 use rep_core::ports::behaviour::{BehaviourDocument, BehaviourStore, IndexOutcome};
 use rep_core::ports::log::Record;
+use rep_core::ports::{StoreError, one_each};
 use rep_core::{Position, TraceId, UserAction};
 use tokio::time::Instant;
 
-use crate::context::one_each;
 use crate::handler::reason;
 use crate::panics::caught;
 use crate::{Rejected, RoleContext};

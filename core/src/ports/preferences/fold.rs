@@ -1,7 +1,7 @@
 //! Actions on their way into preferences.
 
 use super::{PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome};
-use crate::ports::{StoreError, StoreErrorKind};
+use crate::ports::{StoreError, one_each};
 use crate::{
     EmaRules, FoldOutcome, ModelId, Position, Preference, Timestamp, UnitVector, UserAction, UserId,
 };
@@ -138,13 +138,4 @@ pub(super) async fn by_load_and_store<S: PreferenceStore + ?Sized>(
     }
     open.into_iter().for_each(|at| outcomes[at] = Folded::Stale);
     Ok(outcomes)
-}
-
-/// Checks that there is one answer for each question: fewer would lose records in silence.
-fn one_each<T>(expected: usize, answers: Vec<T>) -> Result<Vec<T>, StoreError> {
-    if answers.len() == expected {
-        return Ok(answers);
-    }
-    let error = format!("the preference store gave {} answers to {expected} questions", answers.len());
-    Err(StoreError::new(StoreErrorKind::Unavailable, error))
 }
