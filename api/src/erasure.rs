@@ -69,5 +69,5 @@ async fn standing(
 ) -> Result<Option<(u64, u64)>, StoreError> {
     let offsets = state.log.offsets(topic, group).await?;
     let of = offsets.into_iter().find(|offsets| offsets.partition == partition);
-    Ok(of.map(|offsets| (offsets.committed.unwrap_or(offsets.begin).max(offsets.begin), offsets.end)))
+    Ok(of.map(|offsets| (offsets.next(), offsets.end)))
 }

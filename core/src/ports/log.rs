@@ -55,9 +55,14 @@ pub struct PartitionOffsets {
 }
 
 impl PartitionOffsets {
+    /// Offset of the oldest record kept that the group has yet to finish; `end` if there is none.
+    pub fn next(&self) -> u64 {
+        self.committed.unwrap_or(self.begin).max(self.begin)
+    }
+
     /// Records the group has yet to finish.
     pub fn lag(&self) -> u64 {
-        self.end.saturating_sub(self.committed.unwrap_or(self.begin).max(self.begin))
+        self.end.saturating_sub(self.next())
     }
 }
 
