@@ -156,8 +156,13 @@ impl Shared {
         Ok(())
     }
 
-    fn page(&self, user: &UserId, before: Option<u64>, limit: usize) -> Result<InboxPage, StoreError> {
-        let inbox = self.inbox_of(user)?;
+    fn page(
+        &self,
+        user: &UserId,
+        inbox: Inbox,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<InboxPage, StoreError> {
         let end = before.unwrap_or(u64::MAX).min(inbox.last + 1);
         let mut items = Vec::new();
         for entry in self.items.range(item_key(user, 0)..item_key(user, end)).rev().take(limit) {
@@ -243,12 +248,13 @@ impl Notifications for EmbeddedNotifications {
     }
 
     async fn inbox(&self, user: &UserId, before: Option<u64>, limit: usize) -> Result<InboxPage, StoreError> {
-        if self.shared.inbox_of(user)?.last == 0 {
+        let inbox = self.shared.inbox_of(user)?;
+        if inbox.last == 0 {
             // Before a shopper's first notification, that of thousands at once perhaps, no thread is needed.
             return Ok(InboxPage::default());
         }
         let user = user.clone();
-        self.blocking(move |shared| shared.page(&user, before, limit)).await
+        self.blocking(move |shared| shared.page(&user, inbox, before, limit)).await
     }
 
     async fn replay(&self, user: &UserId, after: u64, limit: usize) -> Result<Replay, StoreError> {

@@ -253,14 +253,15 @@ impl Shared {
         let user = fold.user_id;
         let mut shard = self.shard(user).write();
         let Shard { entries, dirty, .. } = &mut *shard;
-        if !entries.contains_key(user) {
-            let stored = self.on_disk(user)?;
-            let preference = stored.unwrap_or_else(|| Preference::new(user.clone(), rules.model.clone()));
-            let stored_at = rules.applied_at;
-            let cached = Cached { preference: Arc::new(preference), stored_at, dirty: false, writing: false };
-            entries.insert(user.clone(), cached);
-        }
-        let Some(cached) = entries.get_mut(user) else { return Ok(Folded::Stands) };
+        let cached = match entries.entry(user.clone()) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let stored = self.on_disk(user)?;
+                let preference = stored.unwrap_or_else(|| Preference::new(user.clone(), rules.model.clone()));
+                let (preference, stored_at) = (Arc::new(preference), rules.applied_at);
+                entry.insert(Cached { preference, stored_at, dirty: false, writing: false })
+            }
+        };
         // Whoever reads the state at this moment keeps the old one.
         let (any, restarted) = fold.apply(Arc::make_mut(&mut cached.preference), rules, changed);
         if any {
