@@ -162,7 +162,7 @@ pub(crate) async fn authenticate(
             spend_ticket(&state, route.as_deref(), &request);
             Some(Principal::Operator)
         }
-        Auth::Bearer(auth) => bearer(request.headers())
+        Auth::Bearer(auth) => bearer_token(request.headers())
             .and_then(|token| auth.principal(token, state.clock.now()))
             .or_else(|| spend_ticket(&state, route.as_deref(), &request)),
     };
@@ -183,7 +183,8 @@ pub(crate) async fn authenticate(
     next.run(request).await
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+/// The token that a request carries as `Authorization: Bearer …`, whatever it is worth.
+pub fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

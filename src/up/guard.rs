@@ -2,11 +2,11 @@
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
+use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use rep_api::{Auth, BearerAuth};
+use rep_api::{Auth, BearerAuth, bearer_token};
 
 /// Routes that anybody may read.
 const PUBLIC: [&str; 2] = ["/livez", "/readyz"];
@@ -22,14 +22,9 @@ pub(super) fn operators_only(router: Router, auth: &Auth) -> Router {
 
 async fn check(State(bearer): State<BearerAuth>, request: Request, next: Next) -> Response {
     let public = PUBLIC.contains(&request.uri().path());
-    if public || token(request.headers()).is_some_and(|token| bearer.is_operator(token)) {
+    if public || bearer_token(request.headers()).is_some_and(|token| bearer.is_operator(token)) {
         return next.run(request).await;
     }
     let headers = [(WWW_AUTHENTICATE, "Bearer"), (CONTENT_TYPE, "application/problem+json")];
     (StatusCode::UNAUTHORIZED, headers, REFUSAL).into_response()
-}
-
-fn token(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
