@@ -18,6 +18,7 @@ export default defineConfig(({ mode }) => ({
   build: { target: "es2022", sourcemap: false, chunkSizeWarningLimit: 600 },
   test: {
     include: ["src/**/*.test.{ts,tsx}"],
+    setupFiles: ["src/api/tests.setup.ts"],
     restoreMocks: true,
   },
 }));

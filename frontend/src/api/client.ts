@@ -1,16 +1,13 @@
 import createClient from "openapi-fetch";
 
 import type { paths } from "./schema";
+import { bearer, hasToken, keepToken, send } from "./session";
 import type { Problem } from "./types";
 
 /** Where the API lies: the same origin that served the page. */
 export const API_BASE = "/api";
 
-export const api = createClient<paths>({
-  baseUrl: API_BASE,
-  // Looked up at each call, so that tests may put their own in place.
-  fetch: (request) => globalThis.fetch(request),
-});
+export const api = createClient<paths>({ baseUrl: API_BASE, fetch: send });
 
 /** An answer that says no, or no answer at all (`status` 0). */
 export class ApiError extends Error {
@@ -62,4 +59,27 @@ export async function unwrap<T>(request: Promise<Answer<T>>): Promise<T> {
 /** Whether a query that failed so may succeed when asked again. */
 export function isRetryable(error: unknown): boolean {
   return error instanceof ApiError && (error.status === 0 || error.status === 429 || error.status >= 502);
+}
+
+/** What a header can carry; anything else can be no token. */
+const SENDABLE = /^[\x20-\x7e]+$/;
+
+/** Signs in as operator, or says by an `ApiError` why not: 401 for a wrong token, 403 for a shopper's. */
+export async function signIn(token: string): Promise<void> {
+  if (!SENDABLE.test(token)) throw new ApiError(401, "Not a token");
+  // A route for operators only, so that a shopper's token is told here and not by each page.
+  await unwrap(api.GET("/status", { headers: bearer(token) }));
+  keepToken(token);
+}
+
+/** A ticket that opens one stream, soon: a browser's streams carry no headers. */
+export async function takeTicket(): Promise<string> {
+  return (await unwrap(api.POST("/notifications/ticket"))).ticket;
+}
+
+/** The command that asks what the page asked. The token itself stays out of it. */
+export function curlOf(path: string): string {
+  const header = hasToken() ? '-H "Authorization: Bearer $REP_TOKEN" ' : "";
+  // A quote in an id would end the shell's.
+  return `curl ${header}'${location.origin}${API_BASE}${path.replaceAll("'", "%27")}'`;
 }

@@ -18,12 +18,17 @@ export interface LiveFeed {
 
 const nothing: LiveFeed = { state: "connecting", last: null, receivedAt: 0, history: [] };
 
-const feed = new Store<LiveFeed>(nothing, () =>
-  openStream("/live", {
+const feed = new Store<LiveFeed>(nothing, () => {
+  const close = openStream("/live", {
     on: { live: (data) => data && feed.set((before) => appendLive(before, data as LiveStatus, Date.now())) },
     onState: (state) => feed.set((before) => ({ ...before, state })),
-  }),
-);
+  });
+  return () => {
+    close();
+    // Nobody looks any more: whoever signs in next sees nothing of before.
+    feed.set(nothing);
+  };
+});
 
 /** Adds a message, forgetting the oldest; a server that restarted starts a new history. */
 export function appendLive(before: LiveFeed, message: LiveStatus, receivedAt: number): LiveFeed {

@@ -1,5 +1,6 @@
 import { useTranslation } from "react-i18next";
 
+import { signOut, useSession } from "~/api/session";
 import { setLanguage, useLocale } from "~/i18n";
 import { Button, IconButton } from "~/ui/Button";
 import { Popover } from "~/ui/Popover";
@@ -23,11 +24,18 @@ export function LanguageButton() {
   );
 }
 
+/** Forgets the token; nothing where none was asked for. */
+export function SignOutButton() {
+  const { t } = useTranslation();
+  return useSession().token === null ? null : <IconButton icon="leave" label={t("auth.signOut")} onClick={signOut} />;
+}
+
 /** Where the rail has no room for them: on a phone. */
 export function PreferencesMenu() {
   const { t } = useTranslation();
   const korean = useLocale() === "ko";
   const dark = useTheme() === "dark";
+  const { token } = useSession();
   return (
     <div className={css.menu}>
       <Popover label={t("bar.preferences")} trigger={(props) => <IconButton icon="menu" label={t("bar.preferences")} {...props} />}>
@@ -40,6 +48,7 @@ export function PreferencesMenu() {
             <div className={css.menuList}>
               <Button tone="quiet" icon={dark ? "sun" : "moon"} onClick={pick(toggleTheme)}>{dark ? t("bar.toLight") : t("bar.toDark")}</Button>
               <Button tone="quiet" icon="globe" lang={korean ? "en" : "ko"} onClick={pick(() => void setLanguage(korean ? "en" : "ko"))}>{korean ? "English" : "한국어"}</Button>
+              {token !== null && <Button tone="quiet" icon="leave" onClick={pick(signOut)}>{t("auth.signOut")}</Button>}
             </div>
           );
         }}

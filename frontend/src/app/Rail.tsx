@@ -5,8 +5,9 @@ import { IconButton } from "~/ui/Button";
 import { Icon } from "~/ui/Icon";
 
 import css from "./app.module.css";
+import { Logo } from "./Logo";
 import { PAGES } from "./pages";
-import { LanguageButton, ThemeButton } from "./Preferences";
+import { LanguageButton, SignOutButton, ThemeButton } from "./Preferences";
 
 export function Rail({ onKeys }: { onKeys: () => void }) {
   const { t } = useTranslation();
@@ -27,16 +28,8 @@ export function Rail({ onKeys }: { onKeys: () => void }) {
         <ThemeButton />
         <LanguageButton />
         <IconButton icon="keyboard" label={t("bar.keys")} onClick={onKeys} />
+        <SignOutButton />
       </div>
     </nav>
-  );
-}
-
-function Logo() {
-  return (
-    <svg width="24" height="24" viewBox="0 0 32 32" aria-hidden="true">
-      <rect width="32" height="32" rx="8" fill="var(--accent)" />
-      <path d="M7 21.5h5l3-11 3.4 15 2.6-9 1.2 5H25" fill="none" stroke="var(--on-accent)" strokeWidth="2.6" strokeLinecap="round" strokeLinejoin="round" />
-    </svg>
   );
 }

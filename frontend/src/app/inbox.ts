@@ -37,6 +37,7 @@ export function useInboxStream(userId: string): void {
     const refresh = () => void client.invalidateQueries({ queryKey: ["notifications", userId] });
     inbox.set({ userId, state: "connecting", arrivals: [], missed: false });
     return openStream(`/notifications/stream?userId=${encodeURIComponent(userId)}`, {
+      resumeBy: "lastSequence",
       on: {
         notification: (data) => {
           if (!data) return;

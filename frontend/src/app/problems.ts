@@ -17,8 +17,9 @@ export function tell(error: unknown, t: TFunction): Told {
   return { title: error.title, text: fields || (error.message === error.title ? `HTTP ${error.status}` : error.message), traceId: error.traceId };
 }
 
-/** Says in the corner that an act failed. */
+/** Says in the corner that an act failed. That a token is asked for is said by the sign-in. */
 export function toastError(error: unknown, t: TFunction): void {
+  if (error instanceof ApiError && error.status === 401) return;
   const told = tell(error, t);
   showToast({ tone: "bad", title: told.title, text: told.text, traceId: told.traceId });
 }

@@ -5,6 +5,7 @@ import { StateNote } from "~/ui/States";
 
 import { ErrorNote } from "./ErrorNote";
 import { Frame } from "./Frame";
+import { Gate } from "./Gate";
 import { parseLive, parseNotifications, parseRecommendations, parseShop } from "./search";
 
 function NotFound() {
@@ -16,7 +17,15 @@ function NotFound() {
   );
 }
 
-const root = createRootRoute({ component: Frame, notFoundComponent: NotFound, errorComponent: ({ error, reset }) => <ErrorNote error={error} onRetry={reset} /> });
+function Root() {
+  return (
+    <Gate>
+      <Frame />
+    </Gate>
+  );
+}
+
+const root = createRootRoute({ component: Root, notFoundComponent: NotFound, errorComponent: ({ error, reset }) => <ErrorNote error={error} onRetry={reset} /> });
 
 const shop = createRoute({ getParentRoute: () => root, path: "/", validateSearch: parseShop, component: lazyRouteComponent(() => import("~/features/shop/ShopPage"), "ShopPage") });
 

@@ -14,6 +14,12 @@ export const en = {
   error: {
     unreachable: "The server does not answer", unreachableHint: "Is REP running? Start it with `rep up`. This page reconnects by itself.", failed: "This could not be loaded", action: "That did not work", stale: "Connection lost", staleSince: "Connection lost {{ago}}. What you see is from then; reconnecting…", back: "Connected again", notFound: "There is no such page", notFoundHint: "The address may be mistyped.", home: "Go to the shop", crashed: "Something broke on this page",
   },
+  auth: {
+    page: "Sign in", title: "This REP asks for an operator token", field: "Operator token", kept: "Kept in this tab only, until you close it or sign out.", submit: "Sign in", checking: "Checking…", signOut: "Sign out",
+    whereTitle: "Where is it?", where: "In the configuration of this REP: `operator-token` in its `rep.toml`, or the variable `REP_OPERATOR_TOKEN`.", noneTitle: "There is none yet?", none: "`rep token --operator` makes one. Put it there and start REP again.",
+    again: "The token is no longer accepted. Enter the one that is valid now.", left: "You are signed out.",
+    empty: "Enter the token first.", wrong: "This REP does not accept this token.", shopper: "This is a shopper's token. The dashboard needs an operator's.",
+  },
   keys: { title: "Keyboard shortcuts", help: "Show this help", search: "Search", go: "Go to {{page}}", theme: "Switch theme", pause: "Pause the charts (Live)", close: "Close what is open" },
   stock: { out: "Sold out", low_one: "{{count}} left", low_other: "{{count}} left", many: "In stock" },
   act: { VIEW: "saw", CLICK: "looked at", SEARCH: "searched for", ADD_TO_CART: "put in the cart", REMOVE_FROM_CART: "took out of the cart", WISHLIST: "liked", PURCHASE: "bought", DISLIKE: "did not want" },

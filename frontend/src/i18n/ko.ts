@@ -16,6 +16,12 @@ export const ko: Messages = {
   error: {
     unreachable: "서버가 응답하지 않습니다", unreachableHint: "REP가 실행 중인가요? `rep up`으로 시작하세요. 이 화면은 자동으로 다시 연결됩니다.", failed: "불러오지 못했습니다", action: "처리하지 못했습니다", stale: "연결 끊김", staleSince: "{{ago}} 연결이 끊겼습니다. 그때까지의 값이며 다시 연결하는 중입니다…", back: "다시 연결되었습니다", notFound: "없는 페이지입니다", notFoundHint: "주소를 확인해 주세요.", home: "상점으로 가기", crashed: "이 페이지에 문제가 생겼습니다",
   },
+  auth: {
+    page: "로그인", title: "이 REP는 운영자 토큰이 필요합니다", field: "운영자 토큰", kept: "탭을 닫거나 로그아웃할 때까지 이 탭에만 보관합니다.", submit: "로그인", checking: "확인 중…", signOut: "로그아웃",
+    whereTitle: "어디에 있나요?", where: "이 REP의 설정에 있습니다. `rep.toml`의 `operator-token` 또는 환경 변수 `REP_OPERATOR_TOKEN`입니다.", noneTitle: "아직 없나요?", none: "`rep token --operator`로 만들어 설정에 넣고 REP를 다시 시작하세요.",
+    again: "더 이상 유효하지 않은 토큰입니다. 지금 유효한 토큰을 입력하세요.", left: "로그아웃했습니다.",
+    empty: "먼저 토큰을 입력하세요.", wrong: "이 REP가 받아들이지 않는 토큰입니다.", shopper: "고객용 토큰입니다. 대시보드에는 운영자 토큰이 필요합니다.",
+  },
   keys: { title: "단축키", help: "이 도움말 보기", search: "검색", go: "{{page}}(으)로 이동", theme: "테마 전환", pause: "차트 일시정지 (실시간)", close: "열린 창 닫기" },
   stock: { out: "품절", low_one: "{{count}}개 남음", low_other: "{{count}}개 남음", many: "재고 있음" },
   act: { VIEW: "본", CLICK: "살펴본", SEARCH: "검색한", ADD_TO_CART: "장바구니에 담은", REMOVE_FROM_CART: "장바구니에서 뺀", WISHLIST: "찜한", PURCHASE: "구매한", DISLIKE: "원하지 않은" },

@@ -24,6 +24,11 @@ export function dismissToast(id: number): void {
   toasts.set((before) => before.filter((toast) => toast.id !== id));
 }
 
+/** Takes all of them away, as when somebody else may be looking. */
+export function dismissToasts(): void {
+  toasts.set([]);
+}
+
 /** Shows a message in the corner; an error stays until dismissed. */
 export function showToast(toast: Omit<Toast, "id">): void {
   const id = nextId++;

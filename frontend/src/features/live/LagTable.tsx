@@ -1,6 +1,7 @@
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 
+import { curlOf } from "~/api/client";
 import type { LiveStatus, PartitionLag } from "~/api/types";
 import { useLocale } from "~/i18n";
 import { formatNumber } from "~/lib/format";
@@ -47,7 +48,7 @@ export function LagTable({ rows, selected, onOpen }: LagTableProps) {
     ],
     [t, locale, most, mean],
   );
-  return <DataTable label={t("live.partitions")} title={<h2>{t("live.partitions")}</h2>} columns={columns} rows={rows} rowKey={keyOf} rowHeight={32} maxHeight={760} minWidth={640} selected={selected} onOpen={(row) => onOpen(keyOf(row))} curl={() => `curl '${location.origin}/api/status'`} />;
+  return <DataTable label={t("live.partitions")} title={<h2>{t("live.partitions")}</h2>} columns={columns} rows={rows} rowKey={keyOf} rowHeight={32} maxHeight={760} minWidth={640} selected={selected} onOpen={(row) => onOpen(keyOf(row))} curl={() => curlOf("/status")} />;
 }
 
 /** One partition, and how its lag went. */

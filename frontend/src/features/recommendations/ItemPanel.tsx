@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 
+import { curlOf } from "~/api/client";
 import { similarQuery } from "~/api/queries";
 import type { RecommendedItem } from "~/api/types";
 import { nameOf } from "~/app/names";
@@ -33,7 +34,7 @@ export function ItemPanel({ item, onClose }: ItemPanelProps) {
       foot={
         <>
           <CopyButton label={t("common.copyJson")} text={() => JSON.stringify(item, null, 2)} />
-          <CopyButton label={t("common.copyCurl")} text={() => `curl '${location.origin}/api/products/${encodeURIComponent(item.productId)}'`} />
+          <CopyButton label={t("common.copyCurl")} text={() => curlOf(`/products/${encodeURIComponent(item.productId)}`)} />
         </>
       }
     >

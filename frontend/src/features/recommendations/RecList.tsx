@@ -1,6 +1,7 @@
 import { useQuery, type UseQueryResult } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 
+import { curlOf } from "~/api/client";
 import { type Filters, preferenceQuery } from "~/api/queries";
 import type { Recommendations, RecommendedItem } from "~/api/types";
 import { ErrorNote } from "~/app/ErrorNote";
@@ -73,7 +74,7 @@ export function RecList({ of, result, filters, selected, onOpen, shared = NONE_S
         </>
       ) : (
         <>
-          <DataTable label={`${t("rec.list")}: ${name}`} title={title} columns={columns} rows={items} rowKey={(item) => item.productId} rowHeight={60} maxHeight={612} minWidth={compact ? 420 : 820} selected={selected} onOpen={(item) => onOpen(item.productId)} curl={() => curlOf(of, filters)} />
+          <DataTable label={`${t("rec.list")}: ${name}`} title={title} columns={columns} rows={items} rowKey={(item) => item.productId} rowHeight={60} maxHeight={612} minWidth={compact ? 420 : 820} selected={selected} onOpen={(item) => onOpen(item.productId)} curl={() => curlOf(pathOf(of, filters))} />
           <Below of={of} items={items} known={data.preference !== undefined} />
         </>
       )}
@@ -118,9 +119,9 @@ function strategyName(name: string, t: ReturnType<typeof useTranslation>["t"]): 
 }
 
 /** The same question, for a terminal. */
-function curlOf(of: RecListProps["of"], filters: RecListProps["filters"]): string {
+function pathOf(of: RecListProps["of"], filters: RecListProps["filters"]): string {
   const query = new URLSearchParams("userId" in of ? { userId: of.userId } : { q: of.query });
   for (const [key, value] of Object.entries(filters)) if (value !== undefined) query.set(key, String(value));
   query.set("explain", "true");
-  return `curl '${location.origin}/api/${"userId" in of ? "recommendations" : "search"}?${query.toString()}'`;
+  return `/${"userId" in of ? "recommendations" : "search"}?${query.toString()}`;
 }
