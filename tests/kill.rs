@@ -212,11 +212,11 @@ async fn check(data: &Path, acknowledged: &BTreeSet<String>, watched: &[(String,
             continue; // A repeat: no second effect.
         }
         let product: ProductId = action.product_id.clone().unwrap();
-        let entry = backends.catalog.get(&[product]).await.unwrap().pop().flatten().unwrap();
+        let vector = backends.catalog.vectors(&[product]).await.unwrap().pop().flatten();
         let state = folded.entry(action.user_id.clone());
         let (preference, traces) = state
             .or_insert_with(|| (Preference::new(action.user_id.clone(), model.clone()), BTreeSet::new()));
-        preference.fold(&action, record.position, entry.vector.as_ref(), EmaRules::default());
+        preference.fold(&action, record.position, vector.as_ref(), EmaRules::default());
         traces.insert(action.trace_id.clone());
     }
     for trace in acknowledged {

@@ -131,9 +131,11 @@ async fn unknown_products(state: &ApiState, drafts: &[Draft]) -> HashSet<Product
         return HashSet::new();
     }
     match timeout(CHECK_WAIT, state.catalog.get(&named)).await {
-        Ok(Ok(entries)) => {
-            named.into_iter().zip(entries).filter_map(|(id, entry)| entry.is_none().then_some(id)).collect()
-        }
+        Ok(Ok(products)) => named
+            .into_iter()
+            .zip(products)
+            .filter_map(|(id, product)| product.is_none().then_some(id))
+            .collect(),
         Ok(Err(error)) => unchecked("products", &error.to_string()),
         Err(_) => unchecked("products", "took too long"),
     }

@@ -1,12 +1,12 @@
 //! Recommendations: hydrate the query → sources → hydrate candidates → score and select → reasons.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use futures::future::try_join;
 use rep_core::ports::StoreError;
-use rep_core::ports::catalog::CatalogEntry;
 use rep_core::ranking::{Asked, Candidates, Eligibility, Ranked, Sources, Trace, Weights, reasons, select};
-use rep_core::{Preference, ProductFilter, ProductId, Timestamp, UnitVector, UserId};
+use rep_core::{Preference, Product, ProductFilter, ProductId, RecentAction, Timestamp, UnitVector, UserId};
 
 use crate::dto::recommendation::{KnownPreference, RecommendedItem, Strategy};
 use crate::popular::POPULAR_MAX;
@@ -102,10 +102,12 @@ async fn sources(
         candidate.similarity = Some(hit.score);
         candidate.popularity = sum;
     }
-    for (entry, sum) in popular {
-        let candidate = candidates.propose(&entry.product, Sources { popular: true, ..Sources::default() });
+    let ids: Vec<ProductId> = popular.iter().map(|(product, _)| product.product_id.clone()).collect();
+    let vectors = if taste.is_some() { state.catalog.vectors(&ids).await? } else { vec![None; ids.len()] };
+    for ((product, sum), vector) in popular.into_iter().zip(vectors) {
+        let candidate = candidates.propose(&product, Sources { popular: true, ..Sources::default() });
         candidate.popularity = sum;
-        candidate.vector = entry.vector;
+        candidate.vector = vector;
     }
     Ok(candidates)
 }
@@ -121,7 +123,7 @@ async fn popular(
     eligibility: &Eligibility,
     limit: usize,
     now: Timestamp,
-) -> Result<Vec<(CatalogEntry, f64)>, StoreError> {
+) -> Result<Vec<(Arc<Product>, f64)>, StoreError> {
     let top = state.popular.top(&*state.popularity, now).await?;
     let filter = eligibility.filter();
     let by_field = filter.category.is_some()
@@ -132,9 +134,9 @@ async fn popular(
     let looked_at = if by_field { POPULAR_MAX } else { 2 * limit + 10 };
     let (ids, sums): (Vec<ProductId>, Vec<f64>) =
         top.iter().filter(|(id, _)| !filter.exclude.contains(id)).take(looked_at).cloned().unzip();
-    let entries = state.catalog.get(&ids).await?;
-    let found = entries.into_iter().zip(sums).filter_map(|(entry, sum)| Some((entry?, sum)));
-    Ok(found.filter(|(entry, _)| eligibility.admits(&entry.product)).collect())
+    let products = state.catalog.get(&ids).await?;
+    let found = products.into_iter().zip(sums).filter_map(|(product, sum)| Some((product?, sum)));
+    Ok(found.filter(|(product, _)| eligibility.admits(product)).collect())
 }
 
 /// Fills up from the catalogue in order of ids, until there are `wanted` candidates or no more products.
@@ -179,37 +181,37 @@ async fn explain_with(
     let mut ids: Vec<ProductId> =
         selected.iter().map(|item| item.candidate.product.product_id.clone()).collect();
     ids.extend(recent.iter().map(|action| action.product_id.clone()));
-    let mut entries = state.catalog.get(&ids).await?.into_iter();
-    selected.retain_mut(|item| match entries.next().flatten() {
-        Some(entry) => {
-            item.candidate.product = entry.product;
-            item.candidate.vector = entry.vector;
+    let (products, vectors) = try_join(state.catalog.get(&ids), state.catalog.vectors(&ids)).await?;
+    let mut found = products.into_iter().zip(vectors);
+    selected.retain_mut(|item| match found.next() {
+        Some((Some(product), vector)) => {
+            item.candidate.product = product;
+            item.candidate.vector = vector;
             true
         }
-        None => false,
+        _ => false,
     });
-    let trace = |(action, entry): (&rep_core::RecentAction, Option<CatalogEntry>)| {
-        let entry = entry?;
+    let trace = |(action, (product, vector)): (&RecentAction, (Option<Arc<Product>>, Option<UnitVector>))| {
         Some(Trace {
             product_id: action.product_id.clone(),
-            product_name: entry.product.name.clone(),
+            product_name: product?.name.clone(),
             action_type: action.action_type,
-            vector: entry.vector?,
+            vector: vector?,
         })
     };
-    Ok(recent.into_iter().zip(entries).filter_map(trace).collect())
+    Ok(recent.into_iter().zip(found).filter_map(trace).collect())
 }
 
-/// Products like `entry`, nearest first; by words where it has no vector.
+/// Products like `product`, nearest first; by words where it has no vector.
 pub(crate) async fn similar(
     state: &ApiState,
-    entry: &CatalogEntry,
+    product: &Product,
     limit: usize,
 ) -> Result<(Strategy, Vec<RecommendedItem>), StoreError> {
-    let product = &entry.product;
     let mut filter = ProductFilter::default();
     filter.exclude.insert(product.product_id.clone());
-    let (strategy, hits) = match &entry.vector {
+    let vector = state.catalog.vectors(std::slice::from_ref(&product.product_id)).await?.pop().flatten();
+    let (strategy, hits) = match &vector {
         Some(vector) => (Strategy::Similar, state.catalog.nearest(vector, limit, &filter).await?),
         None => (Strategy::Lexical, state.catalog.search_text(&product.name, limit, &filter).await?),
     };

@@ -88,9 +88,9 @@ async fn personalise(state: &ApiState, user: &UserId, candidates: &mut Candidate
     let preference = state.preferences.load(std::slice::from_ref(user)).await?.pop().flatten();
     let taste = preference.as_ref().and_then(|preference| crate::recommend::usable(state, preference));
     let Some(taste) = taste else { return Ok(()) };
-    let entries = state.catalog.get(&candidates.ids()).await?;
-    for (candidate, entry) in candidates.items_mut().iter_mut().zip(entries) {
-        candidate.vector = entry.and_then(|entry| entry.vector);
+    let vectors = state.catalog.vectors(&candidates.ids()).await?;
+    for (candidate, vector) in candidates.items_mut().iter_mut().zip(vectors) {
+        candidate.vector = vector;
     }
     candidates.hydrate_similarity(taste);
     Ok(())

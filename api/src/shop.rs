@@ -188,8 +188,7 @@ impl Inner {
     }
 
     async fn present(&self, ids: &[ProductId]) -> Result<Vec<Option<Arc<Product>>>, StoreError> {
-        let entries = self.catalog.get(ids).await?;
-        Ok(entries.into_iter().map(|entry| entry.map(|entry| entry.product)).collect())
+        self.catalog.get(ids).await
     }
 
     /// What is to be told of a product that changes, if anything.

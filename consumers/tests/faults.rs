@@ -127,7 +127,7 @@ async fn a_panic_costs_one_record() {
 
 #[tokio::test(start_paused = true)]
 async fn stores_that_are_away_pause_the_role_and_lose_nothing() {
-    for operation in ["index", "positions", "get", "load", "store", "popularity", "commit", "poll"] {
+    for operation in ["index", "positions", "vectors", "load", "store", "popularity", "commit", "poll"] {
         let world = World::with_products(3);
         feed(&world, 50);
         world.faults.away(operation);

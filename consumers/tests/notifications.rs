@@ -198,7 +198,7 @@ async fn stores_that_are_away_delay_and_lose_nothing() {
     let world = World::with_products(4);
     (0..30).for_each(|user| interested(&world, user, ActionType::Click, 0));
     world.append(&price_drop("c1", 0, world.now()));
-    for operation in ["get", "interested", "nearest", "append"] {
+    for operation in ["get", "vectors", "interested", "nearest", "append"] {
         world.faults.fail(operation, rep_core::ports::StoreErrorKind::Unavailable, 8);
     }
     let inventory = world.run_inventory(InventoryConfig::default());

@@ -1,5 +1,7 @@
 //! The catalogue.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
@@ -187,13 +189,12 @@ pub(crate) async fn get(
     State(state): State<ApiState>,
     PathId(id): PathId<ProductId>,
 ) -> Result<Json<ProductView>, Problem> {
-    Ok(Json(ProductView::from(&present(&state, &id).await?)))
+    Ok(Json(ProductView::from(&*present(&state, &id).await?)))
 }
 
-async fn present(state: &ApiState, id: &ProductId) -> Result<Product, Problem> {
-    let entry = state.catalog.get(std::slice::from_ref(id)).await?.pop().flatten();
-    let entry = entry.ok_or_else(|| Problem::not_found(format!("no product `{id}`")))?;
-    Ok(Product::clone(&entry.product))
+async fn present(state: &ApiState, id: &ProductId) -> Result<Arc<Product>, Problem> {
+    let product = state.catalog.get(std::slice::from_ref(id)).await?.pop().flatten();
+    product.ok_or_else(|| Problem::not_found(format!("no product `{id}`")))
 }
 
 /// Creates or replaces a product. A change of price or stock becomes `product.inventory.v1`.

@@ -208,9 +208,9 @@ pub(crate) async fn similar(
 ) -> Result<Json<SimilarProducts>, Problem> {
     let stages = Stages::begin("rep_similar_seconds");
     let limit = limit(params.limit, 10, LIMIT_MAX)?;
-    let entry = state.catalog.get(std::slice::from_ref(&id)).await?.pop().flatten();
-    let entry = entry.ok_or_else(|| Problem::not_found(format!("no product `{id}`")))?;
-    let (strategy, items) = recommend::similar(&state, &entry, limit).await?;
+    let product = state.catalog.get(std::slice::from_ref(&id)).await?.pop().flatten();
+    let product = product.ok_or_else(|| Problem::not_found(format!("no product `{id}`")))?;
+    let (strategy, items) = recommend::similar(&state, &product, limit).await?;
     Ok(Json(SimilarProducts {
         product_id: id,
         strategy,

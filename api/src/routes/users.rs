@@ -109,9 +109,9 @@ async fn products(state: &ApiState, ids: impl Iterator<Item = &ProductId>) -> Re
     let mut ids: Vec<ProductId> = ids.cloned().collect();
     ids.sort_unstable();
     ids.dedup();
-    let entries = state.catalog.get(&ids).await?;
-    let named = ids.into_iter().zip(entries).filter_map(|(id, entry)| {
-        let product = entry?.product;
+    let found = state.catalog.get(&ids).await?;
+    let named = ids.into_iter().zip(found).filter_map(|(id, product)| {
+        let product = product?;
         Some((id, (product.name.clone(), product.category.clone())))
     });
     Ok(named.collect())

@@ -77,8 +77,8 @@ async fn changes_of_one_product_form_a_chain() {
     for pair in changes.windows(2) {
         assert_eq!(pair[1].price_before, Some(pair[0].price_after));
     }
-    let entry = world.catalog.get(&[product]).await.unwrap().remove(0).unwrap();
-    assert_eq!(entry.product.price.minor(), changes.last().unwrap().price_after);
+    let product = world.catalog.get(&[product]).await.unwrap().remove(0).unwrap();
+    assert_eq!(product.price.minor(), changes.last().unwrap().price_after);
     let other = Money::from_minor(5, Currency::USD).unwrap();
     assert!(shop.change_price_or_stock(&id("tent-1"), Some(other), None).await.is_err());
 }

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use fjall::Keyspace;
 use parking_lot::{Mutex, RwLock};
 use rep_core::ports::StoreError;
-use rep_core::ports::catalog::{Catalog, CatalogEntry, CatalogSummary, Hit, ProductPage, VectorWrite};
+use rep_core::ports::catalog::{Catalog, CatalogSummary, Hit, ProductPage, VectorWrite};
 use rep_core::{ModelId, Product, ProductFilter, ProductId, UnitVector, stable_hash128};
 use tokio::sync::Semaphore;
 
@@ -75,13 +75,13 @@ impl EmbeddedCatalog {
 
 #[async_trait]
 impl Catalog for EmbeddedCatalog {
-    async fn get(&self, ids: &[ProductId]) -> Result<Vec<Option<CatalogEntry>>, StoreError> {
+    async fn get(&self, ids: &[ProductId]) -> Result<Vec<Option<Arc<Product>>>, StoreError> {
         let memory = self.shared.memory.read();
-        let entry = |id| {
-            let product = Arc::clone(memory.get(id)?);
-            Some(CatalogEntry { product, vector: self.shared.index.vector(id) })
-        };
-        Ok(ids.iter().map(entry).collect())
+        Ok(ids.iter().map(|id| memory.get(id).cloned()).collect())
+    }
+
+    async fn vectors(&self, ids: &[ProductId]) -> Result<Vec<Option<UnitVector>>, StoreError> {
+        Ok(self.shared.index.vectors(ids))
     }
 
     async fn put(&self, products: Vec<Product>) -> Result<Vec<Option<Arc<Product>>>, StoreError> {

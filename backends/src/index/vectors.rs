@@ -146,10 +146,10 @@ impl VectorIndex {
         was_there
     }
 
-    /// The vector of a product, as it was set.
-    pub fn vector(&self, id: &ProductId) -> Option<UnitVector> {
+    /// The vectors of products, as they were set.
+    pub fn vectors(&self, ids: &[ProductId]) -> Vec<Option<UnitVector>> {
         let rows = &self.shared.store.read().rows;
-        rows.vector(rows.slot_of(id)?).cloned()
+        ids.iter().map(|id| rows.vector(rows.slot_of(id)?).cloned()).collect()
     }
 
     /// Whether [`Self::nearest`] should take half a millisecond or less: then it may run where others wait.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ahash::AHashMap;
 use futures::future::poll_immediate;
 use ndarray::ArrayView1;
-use rep_core::ports::catalog::{Catalog, CatalogEntry};
+use rep_core::ports::catalog::Catalog;
 use rep_core::ports::embedder::{Embedder, TextKind};
 use rep_core::ports::{StoreError, one_each};
 use rep_core::{ActionType, ProductId, UnitVector, UserAction};
@@ -132,33 +132,39 @@ impl Hydrator {
     ) -> Result<Hydrated, StoreError> {
         let actions = || admitted.iter().map(|a| &a.action);
         let (product_slots, products) = Distinct::of(actions().filter_map(product_of));
-        let entries = self.entries(&products).await?;
+        let vectors = self.vectors(&products).await?;
 
         let mut hydrated = Hydrated { embeddings: Vec::with_capacity(admitted.len()), ..Hydrated::default() };
+        let mut bare = Vec::new();
         for action in actions() {
             let embedding = if let Some(query) = query_of(action) {
                 let vector = queries.get(query).cloned();
                 hydrated.unembedded_searches += u64::from(vector.is_none());
                 vector
             } else if let Some(product) = product_of(action) {
-                let entry = product_slots.pick(product, &entries).and_then(Option::as_ref);
-                let vector = entry.and_then(|entry| entry.vector.clone());
-                hydrated.unknown_products += u64::from(entry.is_none());
-                hydrated.unembedded_products += u64::from(entry.is_some() && vector.is_none());
+                let vector = product_slots.pick(product, &vectors).cloned().flatten();
+                if vector.is_none() {
+                    bare.push(product.clone());
+                }
                 vector
             } else {
                 None
             };
             hydrated.embeddings.push(embedding);
         }
+        if !bare.is_empty() {
+            let found = one_each(bare.len(), self.context.bounded(self.catalog.get(&bare)).await?)?;
+            hydrated.unembedded_products = found.iter().flatten().count() as u64;
+            hydrated.unknown_products = bare.len() as u64 - hydrated.unembedded_products;
+        }
         Ok(hydrated)
     }
 
-    async fn entries(&self, products: &[ProductId]) -> Result<Vec<Option<CatalogEntry>>, StoreError> {
+    async fn vectors(&self, products: &[ProductId]) -> Result<Vec<Option<UnitVector>>, StoreError> {
         if products.is_empty() {
             return Ok(Vec::new());
         }
-        one_each(products.len(), self.context.bounded(self.catalog.get(products)).await?)
+        one_each(products.len(), self.context.bounded(self.catalog.vectors(products)).await?)
     }
 
     /// Starts the cool-down after a failure, and says so.

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use ahash::AHashSet;
 use rep_core::ports::StoreError;
 use rep_core::ports::behaviour::BehaviourStore;
-use rep_core::ports::catalog::CatalogEntry;
 use rep_core::ports::preferences::PreferenceStore;
-use rep_core::{InterestReason, InventoryChange, UserId};
+use rep_core::{InterestReason, InventoryChange, UnitVector, UserId};
 
 use super::InventoryConfig;
 use crate::RoleContext;
@@ -25,7 +24,7 @@ impl Audience {
     pub(super) async fn of(
         &self,
         change: &InventoryChange,
-        entry: &CatalogEntry,
+        vector: Option<&UnitVector>,
     ) -> Result<Vec<(UserId, InterestReason)>, StoreError> {
         let limit = self.config.interested_max;
         let since = change.timestamp.minus(self.config.interest_age);
@@ -36,7 +35,7 @@ impl Audience {
         }
         let mut audience: Vec<(UserId, InterestReason)> =
             interested.into_iter().map(|interest| (interest.user_id, interest.reason)).collect();
-        let Some(vector) = entry.vector.as_ref().filter(|_| self.config.similar_max > 0) else {
+        let Some(vector) = vector.filter(|_| self.config.similar_max > 0) else {
             return Ok(audience);
         };
         let since = change.timestamp.minus(self.config.similar_age);

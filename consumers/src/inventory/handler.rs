@@ -7,12 +7,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use rep_core::avro::{Codec, Event};
-use rep_core::ports::catalog::{Catalog, CatalogEntry};
+use rep_core::ports::catalog::Catalog;
 use rep_core::ports::log::{EventLog, NewRecord, Record};
 use rep_core::ports::{StoreError, StoreErrorKind, one_each};
 use rep_core::{
-    FieldError, InterestReason, InventoryChange, Notification, NotificationKind, ProductId, Timestamp, Topic,
-    UserId, detect,
+    FieldError, InterestReason, InventoryChange, Notification, NotificationKind, Product, ProductId,
+    Timestamp, Topic, UnitVector, UserId, detect,
 };
 use tokio::time::Instant;
 
@@ -35,6 +35,12 @@ pub(super) struct InventoryHandler {
 struct Told {
     change: InventoryChange,
     kinds: Vec<NotificationKind>,
+}
+
+/// A product that changed, with its vector if it has one.
+struct Changed {
+    product: Arc<Product>,
+    vector: Option<UnitVector>,
 }
 
 impl InventoryHandler {
@@ -84,19 +90,22 @@ impl InventoryHandler {
         Err(FieldError::new("timestamp", format!("is out of bounds: `{}`", change.timestamp)))
     }
 
-    async fn products(&self, told: &[Told]) -> Result<AHashMap<ProductId, CatalogEntry>, StoreError> {
+    async fn products(&self, told: &[Told]) -> Result<AHashMap<ProductId, Changed>, StoreError> {
         let mut ids: Vec<ProductId> = told.iter().map(|told| told.change.product_id.clone()).collect();
         ids.sort_unstable();
         ids.dedup();
-        let entries = one_each(ids.len(), self.context.bounded(self.catalog.get(&ids)).await?)?;
-        Ok(ids.into_iter().zip(entries).filter_map(|(id, entry)| Some((id, entry?))).collect())
+        let products = one_each(ids.len(), self.context.bounded(self.catalog.get(&ids)).await?)?;
+        let vectors = one_each(ids.len(), self.context.bounded(self.catalog.vectors(&ids)).await?)?;
+        let changed = products.into_iter().zip(vectors);
+        let changed = changed.map(|(product, vector)| Some(Changed { product: product?, vector }));
+        Ok(ids.into_iter().zip(changed).filter_map(|(id, changed)| Some((id, changed?))).collect())
     }
 
     fn encoded(
         &self,
         change: &InventoryChange,
         kind: NotificationKind,
-        entry: &CatalogEntry,
+        product: &Product,
         (user_id, reason): &(UserId, InterestReason),
     ) -> Result<NewRecord, StoreError> {
         let notification = Notification {
@@ -104,7 +113,7 @@ impl InventoryHandler {
             trace_id: change.trace_id.clone(),
             user_id: user_id.clone(),
             product_id: change.product_id.clone(),
-            product_name: entry.product.name.clone(),
+            product_name: product.name.clone(),
             kind,
             reason: *reason,
             currency: change.currency,
@@ -141,19 +150,21 @@ impl Handler for InventoryHandler {
         }
         let begun = Instant::now();
         let products = self.products(&told).await?;
-        let known: Vec<(&Told, &CatalogEntry)> =
+        let known: Vec<(&Told, &Changed)> =
             told.iter().filter_map(|told| Some((told, products.get(&told.change.product_id)?))).collect();
         let unknown = (told.len() - known.len()) as u64;
-        let lookups: Vec<_> =
-            known.iter().map(|(told, entry)| self.audience.of(&told.change, entry)).collect();
+        let lookups: Vec<_> = known
+            .iter()
+            .map(|(told, changed)| self.audience.of(&told.change, changed.vector.as_ref()))
+            .collect();
         let mut audiences = stream::iter(lookups).buffered(self.config.lookups);
         let mut chunk = Vec::with_capacity(self.config.append_records);
         let mut step = 0;
-        for (told, entry) in &known {
+        for (told, changed) in &known {
             let Some(audience) = audiences.try_next().await? else { break };
             for listener in &audience {
                 for kind in &told.kinds {
-                    chunk.push(self.encoded(&told.change, *kind, entry, listener)?);
+                    chunk.push(self.encoded(&told.change, *kind, &changed.product, listener)?);
                     verdicts.tally.notifications += 1;
                     breathe(step).await;
                     step += 1;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use rep_core::ports::StoreError;
-use rep_core::ports::catalog::{Catalog, CatalogEntry, CatalogSummary, Hit, ProductPage, VectorWrite};
+use rep_core::ports::catalog::{Catalog, CatalogSummary, Hit, ProductPage, VectorWrite};
 use rep_core::ports::notifications::{
     Delivery, DeliveryOutcome, InboxItem, InboxPage, Notifications, Replay,
 };
@@ -14,24 +14,34 @@ use rep_core::{
 };
 use tokio::sync::broadcast;
 
-use super::stores::MemoryStores;
+use super::stores::{KeptProduct, MemoryStores};
 
 #[async_trait]
 impl Catalog for MemoryStores {
-    async fn get(&self, ids: &[ProductId]) -> Result<Vec<Option<CatalogEntry>>, StoreError> {
+    async fn get(&self, ids: &[ProductId]) -> Result<Vec<Option<Arc<Product>>>, StoreError> {
         self.faults.enter("get").await?;
         let state = self.state.lock();
         let get = |id: &ProductId| {
             assert!(!state.cursed.contains(id), "product `{id}` is cursed");
-            state.products.get(id).cloned()
+            state.products.get(id).map(|kept| Arc::clone(&kept.product))
         };
         Ok(ids.iter().map(get).collect())
+    }
+
+    async fn vectors(&self, ids: &[ProductId]) -> Result<Vec<Option<UnitVector>>, StoreError> {
+        self.faults.enter("vectors").await?;
+        let state = self.state.lock();
+        let vector = |id: &ProductId| {
+            assert!(!state.cursed.contains(id), "product `{id}` is cursed");
+            state.products.get(id)?.vector.clone()
+        };
+        Ok(ids.iter().map(vector).collect())
     }
 
     async fn put(&self, products: Vec<Product>) -> Result<Vec<Option<Arc<Product>>>, StoreError> {
         let mut state = self.state.lock();
         let mut put = |product: Product| {
-            let entry = CatalogEntry { product: Arc::new(product), vector: None };
+            let entry = KeptProduct { product: Arc::new(product), vector: None };
             state.products.insert(entry.product.product_id.clone(), entry).map(|old| old.product)
         };
         Ok(products.into_iter().map(&mut put).collect())

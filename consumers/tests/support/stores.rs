@@ -7,13 +7,12 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use rep_core::ports::StoreError;
 use rep_core::ports::behaviour::{BehaviourDocument, BehaviourStore, HistoryPage, IndexOutcome, Interest};
-use rep_core::ports::catalog::CatalogEntry;
 use rep_core::ports::notifications::InboxItem;
 use rep_core::ports::popularity::{Popularity, PopularityEvent};
 use rep_core::ports::preferences::{PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome};
 use rep_core::{
-    ActionType, InterestReason, NotificationSettings, Position, Preference, ProductId, Timestamp, TraceId,
-    UnitVector, UserId,
+    ActionType, InterestReason, NotificationSettings, Position, Preference, Product, ProductId, Timestamp,
+    TraceId, UnitVector, UserId,
 };
 use tokio::sync::broadcast;
 
@@ -28,11 +27,18 @@ pub struct Derived {
     popularity_fence: HashMap<u32, Position>,
 }
 
+/// A product, with the vector of its passage if somebody embedded it.
+#[derive(Clone)]
+pub struct KeptProduct {
+    pub product: Arc<Product>,
+    pub vector: Option<UnitVector>,
+}
+
 #[derive(Default)]
 pub struct State {
     pub derived: Derived,
     pub committed: Derived,
-    pub products: BTreeMap<ProductId, CatalogEntry>,
+    pub products: BTreeMap<ProductId, KeptProduct>,
     pub inboxes: HashMap<UserId, Vec<InboxItem>>,
     pub settings: HashMap<UserId, NotificationSettings>,
     /// Outcomes to give for a document instead of indexing it, in order.

@@ -8,7 +8,6 @@ use rep_consumers::inventory::{InventoryConfig, InventoryDeps, InventoryRole};
 use rep_consumers::notify::{NotifyConfig, NotifyDeps, NotifyRole, SimulatedChannel};
 use rep_consumers::{LiveStats, RoleError, RoleStats};
 use rep_core::avro::{Codec, DeadLetter, Event};
-use rep_core::ports::catalog::CatalogEntry;
 use rep_core::{Clock, Position, Timestamp, Topic};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -18,7 +17,7 @@ use super::embedder::{HashEmbedder, vector_of};
 use super::events::product;
 use super::faults::Faults;
 use super::log::MemoryLog;
-use super::stores::MemoryStores;
+use super::stores::{KeptProduct, MemoryStores};
 
 /// Time that follows tokio's, so that a paused test is at one with it.
 pub struct TestClock(Instant);
@@ -88,7 +87,7 @@ impl World {
         for n in 0..count {
             let product = product(n);
             let vector = Some(vector_of(&product.passage()));
-            let entry = CatalogEntry { vector, product: Arc::new(product) };
+            let entry = KeptProduct { vector, product: Arc::new(product) };
             world.stores.state.lock().products.insert(entry.product.product_id.clone(), entry);
         }
         world

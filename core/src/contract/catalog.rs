@@ -99,9 +99,8 @@ pub async fn a_write_is_found_by_every_read_after_it(subject: &mut dyn CatalogSu
     let product = Product { name: name.clone(), ..shelf.product(1) };
     let id = product.product_id.clone();
     catalog.put(vec![product.clone()]).await.unwrap();
-    let entry = catalog.get(from_ref(&id)).await.unwrap().remove(0).unwrap();
-    assert_eq!(*entry.product, product);
-    assert!(entry.vector.is_none());
+    assert_eq!(catalog.get(from_ref(&id)).await.unwrap(), [Some(Arc::new(product.clone()))]);
+    assert_eq!(catalog.vectors(from_ref(&id)).await.unwrap(), [None]);
     assert_eq!(text_ids(&*catalog, &name, 5, &ProductFilter::default()).await, from_ref(&id));
     let page = catalog.list(&shelf.filter(), None, 5).await.unwrap();
     assert_eq!(page.items, [Arc::new(product.clone())]);
@@ -112,8 +111,8 @@ pub async fn a_write_is_found_by_every_read_after_it(subject: &mut dyn CatalogSu
     let hits = catalog.nearest(&shelf.vector(1), 5, &shelf.filter()).await.unwrap();
     assert_eq!(*hits[0].product, product);
     assert!((hits[0].score - 1.0).abs() < 1e-3, "{}", hits[0].score);
-    let entry = catalog.get(&[id]).await.unwrap().remove(0).unwrap();
-    assert!(entry.vector.unwrap().cosine(&shelf.vector(1)) > 0.999);
+    let vector = catalog.vectors(&[id]).await.unwrap().remove(0).unwrap();
+    assert!(vector.cosine(&shelf.vector(1)) > 0.999);
 }
 
 /// "A write is durable when it returns."
@@ -131,11 +130,11 @@ pub async fn what_was_written_is_there_after_a_restart(subject: &mut dyn Catalog
     subject.reopen().await;
     let catalog = subject.catalog();
     let all: Vec<ProductId> = products.iter().map(|p| p.product_id.clone()).collect();
-    let entries = catalog.get(&all).await.unwrap();
-    assert_eq!(*entries[0].as_ref().unwrap().product, changed);
-    assert_eq!(*entries[1].as_ref().unwrap().product, retold);
-    assert!(entries[1].as_ref().unwrap().vector.is_none());
-    assert!(entries[2].is_none());
+    let found = catalog.get(&all).await.unwrap();
+    assert_eq!(found[..3], [Some(Arc::new(changed)), Some(Arc::new(retold.clone())), None]);
+    let vectors = catalog.vectors(&all).await.unwrap();
+    assert!(vectors[0].is_some());
+    assert_eq!(vectors[1..3], [None, None]);
     let after = catalog.nearest(&shelf.vector(0), 10, &shelf.filter()).await.unwrap();
     assert_eq!(ids(&after), ids(&before));
     assert_eq!(after.len(), 4);
@@ -145,16 +144,21 @@ pub async fn what_was_written_is_there_after_a_restart(subject: &mut dyn Catalog
     assert_eq!(ours, [&Arc::new(retold)]);
 }
 
-/// "The products of `ids`, in their order; `None` for what is not there."
+/// "The products of `ids`, in their order; `None` for what is not there", and their vectors.
 pub async fn get_follows_the_order_of_its_ids(subject: &mut dyn CatalogSubject) {
     let (catalog, shelf) = (subject.catalog(), Shelf::new(subject.dimensions()));
     let products = shelf.fill(&*catalog, 3).await;
     let nobody = ProductId::new(unique("nobody")).unwrap();
     let asked = [&products[2].product_id, &nobody, &products[0].product_id, &products[2].product_id];
-    let entries = catalog.get(&asked.map(Clone::clone)).await.unwrap();
-    let found: Vec<_> = entries.iter().map(|e| e.as_ref().map(|e| &*e.product)).collect();
+    let asked = asked.map(Clone::clone);
+    let found = catalog.get(&asked).await.unwrap();
+    let found: Vec<_> = found.iter().map(Option::as_deref).collect();
     assert_eq!(found, [Some(&products[2]), None, Some(&products[0]), Some(&products[2])]);
+    let vectors = catalog.vectors(&asked).await.unwrap();
+    let near = |at: usize, n| vectors[at].as_ref().is_some_and(|v| v.cosine(&shelf.vector(n)) > 0.999);
+    assert!(near(0, 2) && vectors[1].is_none() && near(2, 0) && near(3, 2));
     assert!(catalog.get(&[]).await.unwrap().is_empty());
+    assert!(catalog.vectors(&[]).await.unwrap().is_empty());
 }
 
 /// "Creates or replaces products; gives for each what stood there before."
@@ -166,8 +170,7 @@ pub async fn put_gives_what_stood_there_before(subject: &mut dyn CatalogSubject)
     assert_eq!(catalog.put(vec![first.clone()]).await.unwrap(), [None]);
     let before = catalog.put(vec![second.clone(), other.clone(), third.clone()]).await.unwrap();
     assert_eq!(before, [Some(Arc::new(first)), None, Some(Arc::new(second))]);
-    let entry = catalog.get(from_ref(&third.product_id)).await.unwrap().remove(0).unwrap();
-    assert_eq!(*entry.product, third);
+    assert_eq!(catalog.get(from_ref(&third.product_id)).await.unwrap(), [Some(Arc::new(third))]);
     assert!(catalog.put(Vec::new()).await.unwrap().is_empty());
 }
 
@@ -185,7 +188,7 @@ pub async fn a_vector_stays_while_the_passage_does(subject: &mut dyn CatalogSubj
     catalog.put(vec![changed.clone()]).await.unwrap();
     let hits = catalog.nearest(&shelf.vector(0), 1, &shelf.filter()).await.unwrap();
     assert_eq!(*hits[0].product, changed);
-    assert!(catalog.get(&[changed.product_id]).await.unwrap()[0].as_ref().unwrap().vector.is_some());
+    assert!(catalog.vectors(&[changed.product_id]).await.unwrap()[0].is_some());
 }
 
 /// "Another text clears it, and until a new one is set the product is found by words and by popularity
@@ -197,7 +200,7 @@ pub async fn another_passage_clears_the_vector(subject: &mut dyn CatalogSubject)
     catalog.put(vec![retold.clone()]).await.unwrap();
     let found = catalog.nearest(&shelf.vector(0), 1, &shelf.filter()).await.unwrap();
     assert!(found.is_empty());
-    assert!(catalog.get(from_ref(&product.product_id)).await.unwrap()[0].as_ref().unwrap().vector.is_none());
+    assert_eq!(catalog.vectors(from_ref(&product.product_id)).await.unwrap(), [None]);
     assert_eq!(text_ids(&*catalog, &shelf.word, 1, &shelf.filter()).await, from_ref(&product.product_id));
     assert!(catalog.unembedded(usize::MAX).await.unwrap().contains(&Arc::new(retold.clone())));
     // Back to the old text: its vector is not remembered.
@@ -228,9 +231,9 @@ pub async fn a_vector_is_set_for_that_very_passage_only(subject: &mut dyn Catalo
         });
     assert_eq!(catalog.set_vectors(writes.to_vec()).await.unwrap(), [true, false, false]);
     assert_eq!(nearest_ids(&*catalog, &shelf.vector(1), 5, &shelf.filter()).await, [fits.product_id]);
-    let entries = catalog.get(&[retold.product_id, nobody.product_id]).await.unwrap();
-    assert!(entries[0].as_ref().unwrap().vector.is_none());
-    assert!(entries[1].is_none());
+    let asked = [retold.product_id, nobody.product_id];
+    assert_eq!(catalog.vectors(&asked).await.unwrap(), [None, None]);
+    assert!(catalog.get(&asked).await.unwrap()[1].is_none());
 }
 
 /// Outcomes and effects of one call are those of its writes one after another.
@@ -266,7 +269,7 @@ pub async fn another_width_is_refused_as_invalid(subject: &mut dyn CatalogSubjec
     };
     let refused = catalog.set_vectors(vec![write(&fits, &shelf.vector(1)), write(&wide, &other)]).await;
     assert_eq!(refused.unwrap_err().kind(), StoreErrorKind::Invalid);
-    assert!(catalog.get(&[wide.product_id]).await.unwrap()[0].as_ref().unwrap().vector.is_none());
+    assert_eq!(catalog.vectors(&[wide.product_id]).await.unwrap(), [None]);
     let refused = catalog.nearest(&other, 1, &shelf.filter()).await;
     assert_eq!(refused.unwrap_err().kind(), StoreErrorKind::Invalid);
 }
@@ -295,6 +298,7 @@ pub async fn a_removed_product_is_gone_from_every_read(subject: &mut dyn Catalog
     assert_eq!(removed.as_deref(), Some(gone));
     assert_eq!(catalog.remove(&gone.product_id).await.unwrap(), None);
     assert!(catalog.get(from_ref(&gone.product_id)).await.unwrap()[0].is_none());
+    assert!(catalog.vectors(from_ref(&gone.product_id)).await.unwrap()[0].is_none());
     let left = [stays.product_id.clone()];
     assert_eq!(nearest_ids(&*catalog, &shelf.vector(0), 5, &shelf.filter()).await, left);
     assert_eq!(text_ids(&*catalog, &shelf.word, 5, &shelf.filter()).await, left);

@@ -7,15 +7,6 @@ use async_trait::async_trait;
 use super::StoreError;
 use crate::{Product, ProductFilter, ProductId, UnitVector};
 
-/// A product as it is kept.
-#[derive(Clone, Debug)]
-pub struct CatalogEntry {
-    /// The product.
-    pub product: Arc<Product>,
-    /// The vector of its passage; `None` until somebody embedded it.
-    pub vector: Option<UnitVector>,
-}
-
 /// The vector of a product's passage.
 #[derive(Clone, Debug)]
 pub struct VectorWrite {
@@ -68,7 +59,10 @@ pub struct CatalogSummary {
 #[async_trait]
 pub trait Catalog: Send + Sync {
     /// The products of `ids`, in their order; `None` for what is not there.
-    async fn get(&self, ids: &[ProductId]) -> Result<Vec<Option<CatalogEntry>>, StoreError>;
+    async fn get(&self, ids: &[ProductId]) -> Result<Vec<Option<Arc<Product>>>, StoreError>;
+
+    /// The vectors of the passages of `ids`, in their order; `None` for what is not there, or not embedded yet.
+    async fn vectors(&self, ids: &[ProductId]) -> Result<Vec<Option<UnitVector>>, StoreError>;
 
     /// Creates or replaces products; gives for each what stood there before.
     async fn put(&self, products: Vec<Product>) -> Result<Vec<Option<Arc<Product>>>, StoreError>;

@@ -6,21 +6,27 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use rep_core::ports::StoreError;
-use rep_core::ports::catalog::{Catalog, CatalogEntry, CatalogSummary, Hit, ProductPage, VectorWrite};
+use rep_core::ports::catalog::{Catalog, CatalogSummary, Hit, ProductPage, VectorWrite};
 use rep_core::{Product, ProductFilter, ProductId, UnitVector, stable_hash128};
 
 use super::away;
 
+#[derive(Clone)]
+struct Kept {
+    product: Arc<Product>,
+    vector: Option<UnitVector>,
+}
+
 #[derive(Default)]
 pub(crate) struct MemoryCatalog {
-    entries: Mutex<BTreeMap<ProductId, CatalogEntry>>,
+    entries: Mutex<BTreeMap<ProductId, Kept>>,
     pub(crate) is_away: AtomicBool,
     /// A write of products panics: the edge must survive it.
     pub(crate) panics: AtomicBool,
 }
 
 impl MemoryCatalog {
-    fn entries(&self) -> Result<BTreeMap<ProductId, CatalogEntry>, StoreError> {
+    fn entries(&self) -> Result<BTreeMap<ProductId, Kept>, StoreError> {
         if self.is_away.load(Ordering::SeqCst) {
             Err(away())
         } else {
@@ -39,10 +45,15 @@ impl MemoryCatalog {
 
 #[async_trait]
 impl Catalog for MemoryCatalog {
-    async fn get(&self, ids: &[ProductId]) -> Result<Vec<Option<CatalogEntry>>, StoreError> {
+    async fn get(&self, ids: &[ProductId]) -> Result<Vec<Option<Arc<Product>>>, StoreError> {
         assert!(!self.panics.load(Ordering::SeqCst), "secret-host is on fire");
         let entries = self.entries()?;
-        Ok(ids.iter().map(|id| entries.get(id).cloned()).collect())
+        Ok(ids.iter().map(|id| entries.get(id).map(|kept| Arc::clone(&kept.product))).collect())
+    }
+
+    async fn vectors(&self, ids: &[ProductId]) -> Result<Vec<Option<UnitVector>>, StoreError> {
+        let entries = self.entries()?;
+        Ok(ids.iter().map(|id| entries.get(id)?.vector.clone()).collect())
     }
 
     async fn put(&self, products: Vec<Product>) -> Result<Vec<Option<Arc<Product>>>, StoreError> {
@@ -52,7 +63,7 @@ impl Catalog for MemoryCatalog {
             let before = entries.get(&product.product_id);
             let vector =
                 before.filter(|b| b.product.passage() == product.passage()).and_then(|b| b.vector.clone());
-            let entry = CatalogEntry { product: Arc::new(product), vector };
+            let entry = Kept { product: Arc::new(product), vector };
             entries.insert(entry.product.product_id.clone(), entry).map(|before| before.product)
         });
         Ok(put.collect())

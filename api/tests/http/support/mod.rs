@@ -160,9 +160,7 @@ impl World {
             let model = self.embedder.model().clone();
             let mut preference = known.unwrap_or_else(|| Preference::new(action.user_id.clone(), model));
             let vector = match &action.product_id {
-                Some(id) => {
-                    self.catalog.get(std::slice::from_ref(id)).await.unwrap().remove(0).and_then(|e| e.vector)
-                }
+                Some(id) => self.catalog.vectors(std::slice::from_ref(id)).await.unwrap().remove(0),
                 None => None,
             };
             preference.fold(&action, record.position, vector.as_ref(), EmaRules::default());

@@ -1,6 +1,6 @@
 //! The catalogue in memory, without vectors: products in order, words, counts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -12,7 +12,8 @@ use crate::index::{LexicalIndex, VectorIndex, WidthError};
 /// Products, and what is derived of them.
 #[derive(Default)]
 pub(super) struct Memory {
-    products: BTreeMap<ProductId, Kept>,
+    products: HashMap<ProductId, Kept, ahash::RandomState>,
+    in_order: BTreeSet<ProductId>,
     unembedded: BTreeSet<ProductId>,
     categories: BTreeMap<String, usize>,
     words: LexicalIndex,
@@ -43,6 +44,9 @@ impl Memory {
         *self.categories.entry(product.category.clone()).or_default() += 1;
         let kept = Kept { product: Arc::clone(&product), passage_hash };
         let old = self.products.insert(id.clone(), kept);
+        if old.is_none() {
+            self.in_order.insert(id.clone());
+        }
         match &old {
             Some(old) if LexicalIndex::same_texts(&old.product, &product) => self.words.refresh(&product),
             _ => self.words.upsert(&product),
@@ -74,6 +78,7 @@ impl Memory {
 
     pub(super) fn remove(&mut self, id: &ProductId, index: &VectorIndex) -> Option<Arc<Product>> {
         let old = self.products.remove(id)?.product;
+        self.in_order.remove(id);
         self.uncount(&old);
         self.unembedded.remove(id);
         self.words.remove(id);
@@ -106,8 +111,8 @@ impl Memory {
         limit: usize,
     ) -> ProductPage {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let passing = self.products.range::<ProductId, _>((start, Bound::Unbounded));
-        let mut passing = passing.map(|(_, kept)| &kept.product).filter(|product| filter.admits(product));
+        let following = self.in_order.range::<ProductId, _>((start, Bound::Unbounded));
+        let mut passing = following.filter_map(|id| self.get(id)).filter(|product| filter.admits(product));
         let items: Vec<_> = passing.by_ref().take(limit).cloned().collect();
         // The page ends with its last product; there is a next one only if something follows.
         let next = passing.next().and(items.last()).map(|product| product.product_id.clone());

@@ -239,7 +239,7 @@ fn readers_and_writers_meet_without_harm() {
         });
         assert_eq!(index.len(), truth.len());
         for (id, (_, vector)) in &truth {
-            assert_eq!(index.vector(id).as_ref(), Some(vector));
+            assert_eq!(index.vectors(std::slice::from_ref(id))[0].as_ref(), Some(vector));
         }
         for filter in filters() {
             let query = mixture.vector(9, 1).unwrap();
