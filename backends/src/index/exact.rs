@@ -59,7 +59,12 @@ pub(crate) fn at_once(rows: &Rows, search: &Search<'_>) -> Vec<Neighbour> {
     let mut top = Top::new(search.candidates().min(rows.live()));
     match criteria.category {
         Some(category) => {
-            rows.scan(rows.of_category(category).iter().copied(), &search.codes, passing, &mut top)
+            let listed = rows.of_category(category).iter().copied();
+            if criteria.only_category() {
+                rows.scan_passing(listed, &search.codes, search.filter, &mut top);
+            } else {
+                rows.scan(listed, &search.codes, passing, &mut top);
+            }
         }
         None => rows.scan(0..rows.slots() as Slot, &search.codes, passing, &mut top),
     }

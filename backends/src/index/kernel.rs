@@ -96,14 +96,20 @@ pub(crate) fn dots(kernel: Kernel, query: &[Line], rows: &[&[Line]], out: &mut [
 /// Asks the processor to bring `row` into its caches.
 #[inline]
 pub(crate) fn prefetch(row: &[Line]) {
+    row.iter().for_each(prefetch_one);
+}
+
+/// Asks the processor to bring the start of `value` into its caches.
+#[inline]
+pub(crate) fn prefetch_one<T>(value: &T) {
     #[cfg(target_arch = "x86_64")]
-    for line in row {
+    {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: a prefetch touches no memory that the program can see; SSE is part of x86_64's baseline.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.0.as_ptr()) };
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(value).cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = row;
+    let _ = value;
 }
 
 fn dot_portable(a: &[Line], b: &[Line]) -> i32 {

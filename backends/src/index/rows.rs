@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use rep_core::{ProductFilter, ProductId, UnitVector};
 
 use super::fields::{Categories, Criteria, Fields};
-use super::kernel::{DOTS_MAX, Kernel, Line, dots, lines_for, prefetch};
+use super::kernel::{DOTS_MAX, Kernel, Line, dots, lines_for, prefetch, prefetch_one};
 use super::quantise::{Probe, Quantised};
 use super::top::Top;
 
@@ -259,21 +259,31 @@ impl Rows {
         (criteria, filter): (&Criteria, &ProductFilter),
         top: &mut Top,
     ) {
-        let mut batch = Batch { slots: [0; DOTS_MAX], rows: [&[]; DOTS_MAX], len: 0 };
+        self.scan_passing(slots.filter(|slot| criteria.admit(self.fields(*slot))), query, filter, top);
+    }
+
+    /// The same for slots whose fields are known to pass. While one batch is compared the memory of the next is on
+    /// its way.
+    pub(crate) fn scan_passing(
+        &self,
+        slots: impl Iterator<Item = Slot>,
+        query: &Quantised,
+        filter: &ProductFilter,
+        top: &mut Top,
+    ) {
+        let [mut coming, mut here] = [Batch::EMPTY; 2];
         for slot in slots {
-            if criteria.admit(self.fields(slot)) {
-                let row = self.codes(slot);
-                prefetch(row);
-                batch.slots[batch.len] = slot;
-                batch.rows[batch.len] = row;
-                batch.len += 1;
-                if batch.len == DOTS_MAX {
-                    self.offer(&batch, query, filter, top);
-                    batch.len = 0;
-                }
+            let row = self.codes(slot);
+            prefetch(row);
+            prefetch_one(&self.scales[slot as usize]);
+            coming.push(slot, row);
+            if coming.len == DOTS_MAX {
+                self.offer(&here, query, filter, top);
+                here = std::mem::replace(&mut coming, Batch::EMPTY);
             }
         }
-        self.offer(&batch, query, filter, top);
+        self.offer(&here, query, filter, top);
+        self.offer(&coming, query, filter, top);
     }
 
     fn offer(&self, batch: &Batch<'_>, query: &Quantised, filter: &ProductFilter, top: &mut Top) {
@@ -330,8 +340,19 @@ impl Rows {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Batch<'a> {
     slots: [Slot; DOTS_MAX],
     rows: [&'a [Line]; DOTS_MAX],
     len: usize,
+}
+
+impl<'a> Batch<'a> {
+    const EMPTY: Self = Self { slots: [0; DOTS_MAX], rows: [&[]; DOTS_MAX], len: 0 };
+
+    fn push(&mut self, slot: Slot, row: &'a [Line]) {
+        self.slots[self.len] = slot;
+        self.rows[self.len] = row;
+        self.len += 1;
+    }
 }
