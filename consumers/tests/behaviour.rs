@@ -31,21 +31,21 @@ async fn vectors_move_at_once_and_documents_follow_in_bulk() {
     assert!(waited >= Duration::from_millis(900) && waited <= Duration::from_millis(1100), "{waited:?}");
     world.until_drained("behaviour", Topic::UserAction).await;
 
-    for n in 0..1200 {
+    for n in 0..4000 {
         world.append(&action(&format!("b{n}"), n % 50, ACTIONS[n % 5], n % 10, world.now()));
     }
     let before = world.now();
-    world.until("two full bulks", || world.documents() >= 1001).await;
+    world.until("the full bulks", || world.documents() >= 2001).await;
     assert!(world.now().since(before) < Duration::from_millis(100), "full bulks do not wait");
     world.until_drained("behaviour", Topic::UserAction).await;
     assert_eq!(world.stores.state.lock().bulk_max, 500);
 
     let stats = role.stop().await.unwrap();
-    assert_eq!((stats.received, stats.processed, stats.indexed), (1201, 1201, 1201));
+    assert_eq!((stats.received, stats.processed, stats.indexed), (4001, 4001, 4001));
     let expected = offline(&world.codec, &world.log.all(Topic::UserAction));
     let state = world.stores.state.lock();
     assert_same(&state.derived.preferences, &expected, "stream");
-    assert_eq!(state.changes.len(), 1201);
+    assert_eq!(state.changes.len(), 4001);
     let change = state.changes.iter().find(|change| change.trace_id == trace_id("t1")).unwrap();
     assert_eq!((&change.user_id, change.product_id.as_ref()), (&user_id(1), Some(&product_id(3))));
     assert!(change.event_at <= change.logged_at && change.logged_at <= change.applied_at);

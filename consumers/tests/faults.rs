@@ -168,6 +168,23 @@ async fn an_index_that_is_away_stops_polling_before_memory_fills() {
     assert_eq!(role.stop().await.unwrap().indexed, 1_000);
 }
 
+/// A purchase must not be taken before the view that led to it.
+#[tokio::test(start_paused = true)]
+async fn an_index_that_stumbles_takes_the_documents_of_a_partition_in_order() {
+    let world = World::with_products(3);
+    let config = BehaviourConfig { bulk_documents: 10, ..BehaviourConfig::default() };
+    world.faults.fail("index", rep_core::ports::StoreErrorKind::Unavailable, 5);
+    feed(&world, 1_000);
+    let role = world.run_behaviour(config);
+    world.until_drained("behaviour", Topic::UserAction).await;
+    assert_eq!(role.stop().await.unwrap().indexed, 1_000);
+    let taken = world.stores.state.lock().taken.clone();
+    for partition in 0..Topic::UserAction.partitions() {
+        let offsets = taken.iter().filter(|position| position.partition == partition).map(|p| p.offset);
+        assert!(offsets.is_sorted(), "partition {partition}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn nothing_is_committed_that_is_not_parked() {
     let world = World::with_products(3);

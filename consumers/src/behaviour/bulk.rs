@@ -1,4 +1,6 @@
 //! Documents on their way into the index: gathered, sent in bulks, each settled alone.
+//!
+//! Partitions share a few lanes, whose bulks go one after the other: what a shopper did last is taken last.
 
 mod send;
 
@@ -11,6 +13,7 @@ use rep_core::ports::behaviour::{BehaviourDocument, BehaviourStore};
 use rep_core::ports::log::Record;
 use rep_core::ports::{StoreError, StoreErrorKind};
 use rep_core::{Position, TraceId, UserAction};
+use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
@@ -22,10 +25,22 @@ use crate::{RoleContext, Verdicts};
 /// How soon finished bulks are looked for while some are on their way.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
+/// Lanes: the partitions of `user.action.v1` spread over them evenly.
+const LANES: usize = 4;
+
 /// A document that waits for its bulk.
 struct Waiting {
     record: Record,
     action: UserAction,
+}
+
+/// Documents that go in order.
+#[derive(Default)]
+struct Lane {
+    waiting: Vec<Waiting>,
+    waiting_since: Option<Instant>,
+    /// Ends when the bulk before is settled.
+    before: Option<oneshot::Receiver<()>>,
 }
 
 /// Bounded by one micro-batch that waits and [`BehaviourConfig::bulks_in_flight`] bulks on their way.
@@ -37,8 +52,7 @@ pub(super) struct Bulk {
     documents_max: usize,
     interval: Duration,
     in_flight_max: usize,
-    waiting: Vec<Waiting>,
-    waiting_since: Option<Instant>,
+    lanes: [Lane; LANES],
     on_their_way: JoinSet<Report>,
     /// Events that wait or are on their way: the index does not know them yet.
     pending: AHashMap<TraceId, Position>,
@@ -56,8 +70,7 @@ impl Bulk {
             documents_max: config.bulk_documents,
             interval: config.bulk_interval,
             in_flight_max: config.bulks_in_flight,
-            waiting: Vec::new(),
-            waiting_since: None,
+            lanes: Default::default(),
             on_their_way: JoinSet::new(),
             pending: AHashMap::new(),
         }
@@ -84,25 +97,25 @@ impl Bulk {
         admitted: Vec<Admitted<'_>>,
         verdicts: &mut Verdicts,
     ) -> Result<(), StoreError> {
-        if admitted.is_empty() {
-            return Ok(());
-        }
-        self.waiting_since.get_or_insert_with(Instant::now);
         for Admitted { record, action } in admitted {
             self.pending.insert(action.trace_id.clone(), record.position);
-            self.waiting.push(Waiting { record: record.clone(), action });
+            let lane = &mut self.lanes[lane_of(record.position)];
+            lane.waiting_since.get_or_insert_with(Instant::now);
+            lane.waiting.push(Waiting { record: record.clone(), action });
         }
-        while self.waiting.len() >= self.documents_max {
-            self.send(verdicts).await?;
+        for lane in 0..LANES {
+            while self.lanes[lane].waiting.len() >= self.documents_max {
+                self.send(lane, verdicts).await?;
+            }
         }
         Ok(())
     }
 
     /// When [`Self::tick`] is wanted.
     pub(super) fn due(&self) -> Option<Instant> {
-        let send_at = self.waiting_since.map(|since| since + self.interval);
+        let send_at = self.lanes.iter().filter_map(|lane| Some(lane.waiting_since? + self.interval));
         let look_at = (!self.on_their_way.is_empty()).then(|| Instant::now() + LOOK_AGAIN);
-        [send_at, look_at].into_iter().flatten().min()
+        send_at.chain(look_at).min()
     }
 
     /// Reports bulks that are finished; sends what has waited its time.
@@ -110,16 +123,20 @@ impl Bulk {
         while let Some(finished) = self.on_their_way.try_join_next() {
             self.settle(finished, verdicts)?;
         }
-        if self.waiting_since.is_some_and(|since| since.elapsed() >= self.interval) {
-            self.send(verdicts).await?;
+        for lane in 0..LANES {
+            if self.lanes[lane].waiting_since.is_some_and(|since| since.elapsed() >= self.interval) {
+                self.send(lane, verdicts).await?;
+            }
         }
         Ok(())
     }
 
     /// Sends everything and waits until it is settled. Safe to cancel.
     pub(super) async fn flush(&mut self, verdicts: &mut Verdicts) -> Result<(), StoreError> {
-        while !self.waiting.is_empty() {
-            self.send(verdicts).await?;
+        for lane in 0..LANES {
+            while !self.lanes[lane].waiting.is_empty() {
+                self.send(lane, verdicts).await?;
+            }
         }
         while let Some(finished) = self.on_their_way.join_next().await {
             self.settle(finished, verdicts)?;
@@ -130,28 +147,41 @@ impl Bulk {
     /// Drops what waits of these partitions. What is on its way arrives; indexing is idempotent.
     pub(super) fn revoked(&mut self, partitions: &[u32]) {
         let kept = |position: &Position| !partitions.contains(&position.partition);
-        self.waiting.retain(|waiting| kept(&waiting.record.position));
-        self.pending.retain(|_, position| kept(position));
-        if self.waiting.is_empty() {
-            self.waiting_since = None;
+        for lane in &mut self.lanes {
+            lane.waiting.retain(|waiting| kept(&waiting.record.position));
+            if lane.waiting.is_empty() {
+                lane.waiting_since = None;
+            }
         }
+        self.pending.retain(|_, position| kept(position));
     }
 
-    /// Sends one bulk, once there is room for it on the way.
-    async fn send(&mut self, verdicts: &mut Verdicts) -> Result<(), StoreError> {
+    /// Sends one bulk of a lane, once there is room for it on the way.
+    async fn send(&mut self, lane: usize, verdicts: &mut Verdicts) -> Result<(), StoreError> {
         while self.on_their_way.len() >= self.in_flight_max {
             if let Some(finished) = self.on_their_way.join_next().await {
                 self.settle(finished, verdicts)?;
             }
         }
-        let rest = self.waiting.split_off(self.waiting.len().min(self.documents_max));
+        let lane = &mut self.lanes[lane];
+        let rest = lane.waiting.split_off(lane.waiting.len().min(self.documents_max));
         let (records, documents) =
-            std::mem::replace(&mut self.waiting, rest).into_iter().map(Waiting::split).unzip();
-        if self.waiting.is_empty() {
-            self.waiting_since = None;
+            std::mem::replace(&mut lane.waiting, rest).into_iter().map(Waiting::split).unzip();
+        if lane.waiting.is_empty() {
+            lane.waiting_since = None;
         }
         let sender = Arc::clone(&self.sender);
-        self.on_their_way.spawn(async move { sender.send(records, documents).await });
+        let (settled, after) = oneshot::channel();
+        let before = lane.before.replace(after);
+        self.on_their_way.spawn(async move {
+            if let Some(before) = before {
+                // An error says that it is gone, which is as good.
+                let _ = before.await;
+            }
+            let report = sender.send(records, documents).await;
+            drop(settled);
+            report
+        });
         Ok(())
     }
 
@@ -174,6 +204,10 @@ impl Bulk {
         verdicts.tally.duplicates += report.duplicates;
         Ok(())
     }
+}
+
+fn lane_of(position: Position) -> usize {
+    position.partition as usize % LANES
 }
 
 impl Waiting {

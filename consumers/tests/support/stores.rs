@@ -49,6 +49,8 @@ pub struct State {
     pub cursed_documents: HashSet<TraceId>,
     /// Stores of vectors to answer with `Stale`.
     pub stale: u32,
+    /// Positions of the documents in the order in which `index` took them.
+    pub taken: Vec<Position>,
     /// Largest call to `index`.
     pub bulk_max: usize,
     pub changes: Vec<PreferenceChange>,
@@ -71,6 +73,7 @@ impl BehaviourStore for MemoryStores {
                 let id = &document.action.trace_id;
                 assert!(!state.cursed_documents.contains(id), "document `{id}` is cursed");
             }
+            state.taken.extend(documents.iter().map(|document| document.position));
             documents.into_iter().map(|document| state.index(document)).collect()
         };
         self.faults.leave().await;
