@@ -56,8 +56,17 @@ impl ApiArgs {
     /// A client; nothing is sent yet.
     ///
     /// # Errors
-    /// When the configuration is wrong, or its API takes a free port that nobody can know here.
+    /// As of [`Self::place`].
     pub(crate) fn client(&self) -> anyhow::Result<Client> {
+        let (url, token) = self.place()?;
+        Ok(Client::new(&url, token))
+    }
+
+    /// Address and token of the API: what was given, else what the configuration says.
+    ///
+    /// # Errors
+    /// When the configuration is wrong, or its API takes a free port that nobody can know here.
+    pub(crate) fn place(&self) -> anyhow::Result<(String, Option<Secret>)> {
         let from_configuration = || Options::from_environment()?.resolve(self.config.as_deref());
         let (url, token) = match (&self.api_url, &self.token) {
             (Some(url), Some(token)) => (url.clone(), Some(token.clone())),
@@ -67,7 +76,7 @@ impl ApiArgs {
                 (url, token.clone().or(settings.operator_token))
             }
         };
-        Ok(Client::new(&url, token))
+        Ok((url, token))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::client::ApiArgs;
 use crate::duration::parse_duration;
 
 /// Most items of a batch; the API's own limit.
@@ -74,19 +75,9 @@ pub(crate) struct ImportArgs {
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
 
-    /// Address of the REP API
-    #[arg(
-        long,
-        alias = "api-url",
-        value_name = "URL",
-        env = "REP_API",
-        default_value = "http://127.0.0.1:8080"
-    )]
-    pub(crate) api: String,
-
-    /// Token for the API, where it asks for one
-    #[arg(long, env = "REP_TOKEN", hide_env_values = true)]
-    pub(crate) token: Option<String>,
+    /// Where it goes.
+    #[command(flatten)]
+    pub(crate) api: ApiArgs,
 
     /// Name that stands for the content in the trace ids of events that have none
     ///

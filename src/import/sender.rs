@@ -12,6 +12,7 @@ use ureq::http::{HeaderMap, Response, Uri};
 use super::answer;
 use super::args::{ImportArgs, Kind};
 use super::retry::Retry;
+use crate::secret::Secret;
 
 /// Longest wait for one answer; the API itself gives up earlier.
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
@@ -44,7 +45,7 @@ struct Passing {
 pub(super) struct Sender {
     agent: Agent,
     api: String,
-    token: Option<String>,
+    token: Option<Secret>,
     retry_for: Duration,
     /// Names this run: a second run is not a repeat of this one's requests.
     run: String,
@@ -56,9 +57,10 @@ impl Sender {
     /// Prepares to send; opens no connection yet.
     ///
     /// # Errors
-    /// When the address is none.
+    /// When the address is none, or the configuration that should say it is wrong.
     pub(super) fn new(args: &ImportArgs) -> anyhow::Result<Self> {
-        let api = args.api.trim().trim_end_matches('/').to_owned();
+        let (api, token) = args.api.place()?;
+        let api = api.trim().trim_end_matches('/').to_owned();
         let uri: Uri = api.parse().with_context(|| format!("`{api}` is no address of an API"))?;
         let (Some("http" | "https"), Some(host)) = (uri.scheme_str(), uri.host()) else {
             bail!("`{api}` is no address of an API: write it like `http://127.0.0.1:8080`");
@@ -77,7 +79,7 @@ impl Sender {
         Ok(Self {
             agent: config.build().new_agent(),
             api,
-            token: args.token.clone().filter(|token| !token.is_empty()),
+            token: token.filter(|token| !token.reveal().is_empty()),
             retry_for: args.retry_for,
             run: format!("import-{:x}-{:x}", since_1970.as_nanos(), std::process::id()),
             requests: 0,
@@ -141,7 +143,7 @@ impl Sender {
             )
         } else {
             anyhow::anyhow!(
-                "no REP API at {}: {} (tried {tried:.1} s); is `rep up` running? `--api URL` or REP_API names \
+                "no REP API at {}: {} (tried {tried:.1} s); is `rep up` running? `--api-url` or REP_API names \
                  another address, `--dry-run` needs none",
                 self.api,
                 passing.reason
@@ -158,7 +160,7 @@ impl Sender {
             .header("Accept", "application/json, application/problem+json")
             .header("Idempotency-Key", key);
         if let Some(token) = &self.token {
-            request = request.header("Authorization", format!("Bearer {token}"));
+            request = request.header("Authorization", format!("Bearer {}", token.reveal()));
         }
         let (status, asked, answer) = match request.send(body).and_then(whole) {
             Ok(response) => response,

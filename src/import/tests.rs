@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::args::ImportArgs;
 use super::pipeline;
 use super::report::ImportOutcome;
+use crate::client::ApiArgs;
 
 /// Arguments as the command line gives them, with a short wait for retries.
 fn args(file: &Path, api: &str) -> ImportArgs {
@@ -19,8 +20,7 @@ fn args(file: &Path, api: &str) -> ImportArgs {
         file: file.to_owned(),
         kind: None,
         format: None,
-        api: api.to_owned(),
-        token: None,
+        api: ApiArgs { api_url: Some(api.to_owned()), token: None, config: None },
         source_name: None,
         rejects: None,
         dry_run: false,

@@ -124,11 +124,9 @@ fn refusals_of_the_api_are_reported_with_their_lines() {
     let text = products(3) + "p9,Broken,Cups,\"1,50\",EUR,1\n";
     let (folder, path) = file("products.csv", text.as_bytes());
     let rejects = folder.path().join("rejects.jsonl");
-    let outcome = done(&ImportArgs {
-        rejects: Some(rejects.clone()),
-        token: Some("secret".into()),
-        ..args(&path, &double.url)
-    });
+    let mut args = ImportArgs { rejects: Some(rejects.clone()), ..args(&path, &double.url) };
+    args.api.token = "secret".parse().ok();
+    let outcome = done(&args);
     assert_eq!((outcome.accepted, outcome.refused, outcome.exit_status()), (2, 2, 2));
     let kept: Vec<serde_json::Value> = std::fs::read_to_string(rejects)
         .unwrap()
