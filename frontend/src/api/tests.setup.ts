@@ -1,0 +1,8 @@
+// For tests: in Node a request has no page that its address could be relative to, and takes no signal of jsdom's.
+const Bare = globalThis.Request;
+
+globalThis.Request = class extends Bare {
+  constructor(input: RequestInfo | URL, init?: RequestInit) {
+    super(typeof input === "string" ? new URL(input, "http://rep.test") : input, { ...init, signal: null });
+  }
+};
