@@ -1,5 +1,6 @@
-import AxeBuilder from "@axe-core/playwright";
 import { expect, type Page, test } from "@playwright/test";
+
+import { barriers } from "./barriers.ts";
 
 const PAGES = [
   { path: "/", ready: (page: Page) => page.getByRole("region", { name: "For you" }).getByRole("listitem").first() },
@@ -8,15 +9,6 @@ const PAGES = [
   { path: "/simulator", ready: (page: Page) => page.getByRole("radio", { name: /^Steady/ }) },
   { path: "/notifications", ready: (page: Page) => page.getByRole("button", { name: "Change it" }) },
 ] as const;
-
-/** What keeps people out of the page as it stands, by rule. Drawings are left out: they are hidden from readers, and many. */
-async function barriers(page: Page): Promise<string[]> {
-  // Colours are read from what is drawn: nothing may be on its way from one to another.
-  await page.waitForFunction(() => document.getAnimations().every((one) => one.playState !== "running"));
-  const { violations } = await new AxeBuilder({ page }).exclude("svg[aria-hidden]").analyze();
-  const grave = violations.filter((one) => one.impact === "serious" || one.impact === "critical");
-  return grave.map((one) => `${one.id}: ${one.nodes.map((node) => `${node.target.join(" ")} ${node.any.map((check) => check.message).join("; ")}`).join(" | ")}`);
-}
 
 for (const scheme of ["light", "dark"] as const) {
   for (const { path, ready } of PAGES) {
