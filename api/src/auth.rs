@@ -12,7 +12,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
@@ -25,6 +25,7 @@ pub(crate) use tickets::Tickets;
 pub use token::{SECRET_BYTES_MIN, TokenError, mint_user_token, verify_user_token};
 
 use crate::problem::Problem;
+use crate::route;
 use crate::state::ApiState;
 
 /// Routes that anybody may read.
@@ -156,7 +157,7 @@ pub(crate) async fn authenticate(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let route = route::of(&request).map(str::to_owned);
     let principal = match &state.config.auth {
         Auth::Open => {
             spend_ticket(&state, route.as_deref(), &request);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{Request, State};
 use axum::http::header::{HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderName, Method};
 use axum::middleware::{Next, from_fn_with_state};
@@ -18,7 +18,7 @@ use tower_http::cors::CorsLayer;
 use crate::auth::{authenticate, guard};
 use crate::problem::{self, Problem};
 use crate::state::ApiState;
-use crate::{rate, trace};
+use crate::{rate, route, trace};
 
 /// Routes that are served however busy it is.
 const WATCHED: [&str; 3] = ["/livez", "/readyz", "/metrics"];
@@ -76,9 +76,8 @@ async fn measured(request: Request, next: Next) -> Response {
         Method::OPTIONS => "OPTIONS",
         _ => "other",
     };
-    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route::of(&request).unwrap_or("unmatched").to_owned();
     let mut response = next.run(request).await;
-    let route = route.as_ref().map_or("unmatched", MatchedPath::as_str).to_owned();
     let status = response.status().as_u16().to_string();
     metrics::counter!(
         "rep_http_requests_total", "route" => route.clone(), "method" => method, "status" => status
@@ -95,8 +94,7 @@ struct Room(Arc<Semaphore>);
 /// Refuses what there is no room for, at once: waiting would only make it late.
 async fn in_room(State(Room(room)): State<Room>, request: Request, next: Next) -> Response {
     // Who is busy is not ill: whoever watches must see the difference.
-    let watching = |path: &MatchedPath| WATCHED.contains(&path.as_str());
-    if request.extensions().get::<MatchedPath>().is_some_and(watching) {
+    if route::of(&request).is_some_and(|route| WATCHED.contains(&route)) {
         return next.run(request).await;
     }
     let Ok(_place) = room.try_acquire() else {

@@ -26,6 +26,7 @@ mod popular;
 mod problem;
 mod rate;
 mod recommend;
+mod route;
 mod routes;
 mod search;
 mod shop;

@@ -128,6 +128,29 @@ async fn a_ticket_opens_one_stream_of_one_shopper() {
     assert_eq!(open(format!("/users/ann/changes?ticket={late}")).await, 401);
 }
 
+/// As the dashboard mounts it: which routes are public and which are streams does not depend on the prefix.
+#[tokio::test]
+async fn below_a_prefix_the_routes_are_the_same() {
+    let world = guarded();
+    let nested = axum::Router::new().nest("/api", world.router.clone());
+    let status = async |path: &str| {
+        let request = axum::http::Request::builder().uri(path).body(axum::body::Body::empty()).unwrap();
+        tower::ServiceExt::oneshot(nested.clone(), request).await.unwrap().status().as_u16()
+    };
+    for path in ["/api/livez", "/api/readyz", "/api/openapi.json"] {
+        assert_eq!(status(path).await, 200, "{path}");
+    }
+    assert_eq!(status("/api/products").await, 401);
+    let bearer = format!("Bearer {OPERATOR}");
+    for stream in ["/live", "/notifications/stream?userId=ann", "/users/ann/changes"] {
+        let headers = [("authorization", bearer.as_str())];
+        let body = world.send("POST", "/notifications/ticket", &headers, "").await.expect(200);
+        let mark = if stream.contains('?') { '&' } else { '?' };
+        let path = format!("/api{stream}{mark}ticket={}", body["ticket"].as_str().unwrap());
+        assert_eq!((status(&path).await, status(&path).await), (200, 401), "{stream}");
+    }
+}
+
 #[tokio::test]
 async fn an_open_api_serves_only_its_own_names_and_pages() {
     let world = World::stocked().await;
