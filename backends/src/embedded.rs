@@ -11,7 +11,6 @@ mod codec;
 mod db;
 pub mod embeddings;
 mod error;
-mod hub;
 pub mod log;
 pub mod notifications;
 pub mod popularity;

@@ -7,7 +7,9 @@
 mod clock;
 mod connect;
 pub mod embedded;
+mod hub;
 pub mod index;
+pub mod redis;
 
 pub use clock::SystemClock;
 pub use connect::{Backends, ConnectConfig, ConnectError, connect};

@@ -18,7 +18,7 @@ use tokio::sync::broadcast;
 use super::codec::{decode, encode};
 use super::db::Db;
 use super::error::{corrupt, interrupted, store_error};
-use super::hub::Hub;
+use crate::hub::Hub;
 
 const VERSION: u8 = 1;
 /// Items an inbox keeps.

@@ -22,7 +22,7 @@ use tokio::sync::broadcast;
 use super::codec::{decode, encode};
 use super::db::{Db, Held};
 use super::error::{corrupt, interrupted, store_error};
-use super::hub::Hub;
+use crate::hub::Hub;
 
 const VERSION: u8 = 1;
 /// Parts of the map, so that readers and the writer seldom meet.

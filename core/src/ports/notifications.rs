@@ -99,7 +99,7 @@ pub trait Notifications: Send + Sync {
     /// bare hashes, so that a repeat is not told again; numbers begin at 1 again.
     async fn erase(&self, user: &UserId) -> Result<u64, StoreError>;
 
-    /// Deliveries to one shopper from now on. A receiver that falls behind its bound loses the oldest and
-    /// is told so.
+    /// Deliveries to one shopper from now on; one of a moment ago may be among them. A receiver that falls behind its
+    /// bound loses the oldest and is told so. It is closed when something may have been missed otherwise.
     fn subscribe(&self, user: &UserId) -> broadcast::Receiver<InboxItem>;
 }

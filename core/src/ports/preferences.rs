@@ -3,7 +3,7 @@
 mod fold;
 
 use async_trait::async_trait;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
 pub use self::fold::{Fold, FoldRules, FoldStep, Folded};
@@ -11,7 +11,7 @@ use super::StoreError;
 use crate::{ActionType, Preference, ProductId, Timestamp, TraceId, UnitVector, UserId};
 
 /// That, and by what, a shopper's preference changed: tells live views to look again.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PreferenceChange {
     /// The event.
@@ -21,7 +21,7 @@ pub struct PreferenceChange {
     /// What they did.
     pub action_type: ActionType,
     /// With which product.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub product_id: Option<ProductId>,
     /// When they did it.
     pub event_at: Timestamp,
@@ -91,7 +91,7 @@ pub trait PreferenceStore: Send + Sync {
     /// Forgets a shopper, cache and backup; whether there was something.
     async fn erase(&self, user: &UserId) -> Result<bool, StoreError>;
 
-    /// Changes of one shopper from now on. A receiver that falls behind its bound loses the oldest and is
-    /// told so.
+    /// Changes of one shopper from now on; one of a moment ago may be among them. A receiver that falls behind its bound
+    /// loses the oldest and is told so. It is closed when something may have been missed otherwise.
     fn changes(&self, user: &UserId) -> broadcast::Receiver<PreferenceChange>;
 }

@@ -30,6 +30,11 @@ impl<T: Clone> Hub<T> {
         self.publish_with(user, || message);
     }
 
+    /// Ends every receiver: something may have been missed.
+    pub(crate) fn close(&self) {
+        self.senders.write().clear();
+    }
+
     /// Makes the message only if somebody listens.
     pub(crate) fn publish_with(&self, user: &UserId, message: impl FnOnce() -> T) {
         let unheard = match self.senders.read().get(user) {

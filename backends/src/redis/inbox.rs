@@ -1,0 +1,308 @@
+//! Inboxes: a shopper's items by number, what was told before, settings.
+//!
+//! Keys carry a hash of the shopper's id, and in it the hash slot: `inbox` (last number, unread), `items` (number →
+//! JSON), `reads` (number → when), `settings`, and one `sent:…` for each notification, by a hash of its id, for longer
+//! than the log can bring it again. A delivery is one script, which tells the streams too.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use redis::{Cmd, Value};
+use rep_core::ports::notifications::{
+    Delivery, DeliveryOutcome, InboxItem, InboxPage, Notifications, Replay,
+};
+use rep_core::ports::{StoreError, StoreErrorKind, one_each};
+use rep_core::{Notification, NotificationId, NotificationSettings, Timestamp, UserId, stable_hash128};
+use serde::Serialize;
+use tokio::sync::broadcast;
+
+use super::feed::Feed;
+use super::link::{RedisConfig, RedisLink};
+
+/// Items an inbox keeps.
+const INBOX_ITEMS_MAX: u64 = 1000;
+/// How long an inbox stays that nothing is delivered to.
+const INBOX_TTL: Duration = Duration::from_secs(90 * 24 * 3600);
+/// How long a delivery stays known: a day longer than the log keeps what led to it by default.
+const SENT_TTL: Duration = Duration::from_secs(8 * 24 * 3600);
+/// Deliveries sent at once.
+const PART: usize = 500;
+
+/// KEYS: inbox, items, reads, sent. ARGV: the item's JSON from behind its number, time to live of the delivery and of
+/// the inbox in seconds, the channel, most items. Answers the item's number, 0 for a repeat.
+const DELIVER: &str = r#"
+if redis.call('EXISTS', KEYS[4]) == 1 then return 0 end
+local last = redis.call('HINCRBY', KEYS[1], 'last', 1)
+local number = string.format('%.0f', last)
+redis.call('SET', KEYS[4], number, 'EX', ARGV[2])
+local item = '{"sequence":' .. number .. ARGV[1]
+redis.call('HSET', KEYS[2], number, item)
+local leaves = string.format('%.0f', last - tonumber(ARGV[5]))
+local unread_left = redis.call('HDEL', KEYS[2], leaves) == 1 and redis.call('HDEL', KEYS[3], leaves) == 0
+if not unread_left then redis.call('HINCRBY', KEYS[1], 'unread', 1) end
+for i = 1, 3 do redis.call('EXPIRE', KEYS[i], ARGV[3]) end
+redis.call('PUBLISH', ARGV[4], item)
+return last
+"#;
+
+/// KEYS: inbox, items, reads. ARGV: number, the id's JSON, the moment in ms. Answers the item and when it was read
+/// first, or nothing if the number is not that notification's.
+const MARK_READ: &str = r#"
+local item = redis.call('HGET', KEYS[2], ARGV[1])
+if not item or not string.find(item, '"notificationId":' .. ARGV[2], 1, true) then return false end
+if redis.call('HSETNX', KEYS[3], ARGV[1], ARGV[3]) == 1 then redis.call('HINCRBY', KEYS[1], 'unread', -1) end
+return {item, redis.call('HGET', KEYS[3], ARGV[1])}
+"#;
+
+/// What was sent to whom, for those who look back.
+#[async_trait]
+pub trait NotificationHistory: Send + Sync {
+    /// Keeps deliveries; of one notification the first stands.
+    async fn record(&self, deliveries: &[Delivery]) -> Result<(), StoreError>;
+
+    /// Forgets a shopper.
+    async fn erase(&self, user: &UserId) -> Result<(), StoreError>;
+}
+
+/// The inboxes of a cluster.
+pub struct RedisNotifications {
+    link: RedisLink,
+    history: Arc<dyn NotificationHistory>,
+    deliveries: Feed<InboxItem>,
+    channel: String,
+}
+
+/// An item without its number.
+#[derive(Serialize)]
+struct Body<'a> {
+    notification: &'a Notification,
+    delivered_at: Timestamp,
+    channels: &'a [String],
+    read_at: Option<Timestamp>,
+}
+
+/// The keys of one shopper.
+struct Keys {
+    prefix: String,
+}
+
+impl Keys {
+    fn key(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    fn sent(&self, id: &NotificationId) -> String {
+        format!("{}sent:{:032x}", self.prefix, stable_hash128(id.as_str().as_bytes()))
+    }
+}
+
+/// Where an inbox begins and ends.
+#[derive(Clone, Copy)]
+struct Bounds {
+    first: u64,
+    last: u64,
+    unread: u64,
+}
+
+impl RedisNotifications {
+    /// Connects; deliveries are kept in `history` too.
+    pub async fn connect(
+        config: &RedisConfig,
+        history: Arc<dyn NotificationHistory>,
+    ) -> Result<Self, StoreError> {
+        let link = RedisLink::connect(config).await?;
+        let channel = link.key("notifications:delivered");
+        let deliveries =
+            Feed::connect(config, &channel, |item: &InboxItem| &item.notification.user_id).await?;
+        Ok(Self { link, history, deliveries, channel })
+    }
+
+    fn keys(&self, user: &UserId) -> Keys {
+        let hash = stable_hash128(user.as_str().as_bytes());
+        Keys { prefix: self.link.key(format_args!("notifications:{{{hash:032x}}}:")) }
+    }
+
+    fn script(&self, delivery: &Delivery) -> Result<Cmd, StoreError> {
+        let Delivery { notification, channels, at } = delivery;
+        let keys = self.keys(&notification.user_id);
+        let body = json(&Body { notification, delivered_at: *at, channels, read_at: None })?;
+        let mut script = redis::cmd("EVAL");
+        script.arg(DELIVER).arg(4).arg(keys.key("inbox")).arg(keys.key("items")).arg(keys.key("reads"));
+        script.arg(keys.sent(&notification.notification_id)).arg(format!(",{}", &body[1..]));
+        script.arg(SENT_TTL.as_secs()).arg(INBOX_TTL.as_secs()).arg(&self.channel).arg(INBOX_ITEMS_MAX);
+        Ok(script)
+    }
+
+    async fn bounds(&self, keys: &Keys) -> Result<Bounds, StoreError> {
+        let mut get = redis::cmd("HMGET");
+        get.arg(keys.key("inbox")).arg("last").arg("unread");
+        let (last, unread): (Option<u64>, Option<u64>) = self.link.run(get).await?;
+        let last = last.unwrap_or(0);
+        Ok(Bounds {
+            first: (last + 1).saturating_sub(INBOX_ITEMS_MAX).max(1),
+            last,
+            unread: unread.unwrap_or(0),
+        })
+    }
+
+    /// The items of these numbers that are there, in their order.
+    async fn items(&self, keys: &Keys, numbers: &[u64]) -> Result<Vec<InboxItem>, StoreError> {
+        if numbers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let get = |name: &str| redis::cmd("HMGET").arg(keys.key(name)).arg(numbers).to_owned();
+        let answers = self.link.run_all(vec![get("items"), get("reads")]).await?;
+        let mut answers = one_each(2, answers)?.into_iter();
+        let mut next = || answers.next().unwrap_or(Ok(Value::Nil));
+        let items: Vec<Option<Vec<u8>>> = parsed(next()?)?;
+        let reads: Vec<Option<i64>> = parsed(next()?)?;
+        let read = items.into_iter().zip(reads).filter_map(|(json, read_ms)| Some((json?, read_ms)));
+        read.map(|(json, read_ms)| item(&json, read_ms)).collect()
+    }
+
+    /// The number of a notification whose delivery is not known any more; looks at the whole inbox.
+    async fn number_of(&self, keys: &Keys, id: &NotificationId) -> Result<Option<u64>, StoreError> {
+        let bounds = self.bounds(keys).await?;
+        let numbers: Vec<u64> = (bounds.first..=bounds.last).collect();
+        let items = self.items(keys, &numbers).await?;
+        Ok(items.into_iter().find(|item| item.notification.notification_id == *id).map(|item| item.sequence))
+    }
+}
+
+#[async_trait]
+impl Notifications for RedisNotifications {
+    async fn deliver(&self, deliveries: Vec<Delivery>) -> Result<Vec<DeliveryOutcome>, StoreError> {
+        // First the history, which takes a repeat as one: what is in an inbox is in it.
+        self.history.record(&deliveries).await?;
+        let mut outcomes = Vec::with_capacity(deliveries.len());
+        let mut deliveries = deliveries.into_iter();
+        loop {
+            let part: Vec<Delivery> = deliveries.by_ref().take(PART).collect();
+            if part.is_empty() {
+                return Ok(outcomes);
+            }
+            let scripts = part.iter().map(|delivery| self.script(delivery)).collect::<Result<_, _>>()?;
+            let answers = one_each(part.len(), self.link.run_all(scripts).await?)?;
+            for (Delivery { notification, channels, at }, answer) in part.into_iter().zip(answers) {
+                outcomes.push(match parsed::<u64>(answer?)? {
+                    0 => DeliveryOutcome::Duplicate,
+                    sequence => {
+                        let read_at = None;
+                        DeliveryOutcome::Delivered(InboxItem {
+                            notification,
+                            sequence,
+                            delivered_at: at,
+                            channels,
+                            read_at,
+                        })
+                    }
+                });
+            }
+        }
+    }
+
+    async fn inbox(&self, user: &UserId, before: Option<u64>, limit: usize) -> Result<InboxPage, StoreError> {
+        let keys = self.keys(user);
+        let bounds = self.bounds(&keys).await?;
+        let end = before.unwrap_or(u64::MAX).min(bounds.last + 1);
+        let numbers: Vec<u64> = (bounds.first..end).rev().take(limit).collect();
+        let items = self.items(&keys, &numbers).await?;
+        let next = items.last().map(|item| item.sequence).filter(|sequence| *sequence > bounds.first);
+        let next = next.filter(|_| items.len() == limit);
+        Ok(InboxPage { items, unread: bounds.unread, next })
+    }
+
+    async fn replay(&self, user: &UserId, after: u64, limit: usize) -> Result<Replay, StoreError> {
+        let keys = self.keys(user);
+        let bounds = self.bounds(&keys).await?;
+        if after > bounds.last {
+            // The shopper was erased, or this number is not from here.
+            return Ok(Replay { items: Vec::new(), gap: true });
+        }
+        let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+        let from = (after + 1).max(bounds.first).max((bounds.last + 1).saturating_sub(limit));
+        let numbers: Vec<u64> = (from..=bounds.last).collect();
+        if numbers.is_empty() {
+            return Ok(Replay { items: Vec::new(), gap: after < bounds.last });
+        }
+        let items = self.items(&keys, &numbers).await?;
+        // Some may have left since the inbox was looked at.
+        let gap = items.first().is_none_or(|item| item.sequence > after + 1);
+        Ok(Replay { items, gap })
+    }
+
+    async fn mark_read(
+        &self,
+        user: &UserId,
+        id: &NotificationId,
+        at: Timestamp,
+    ) -> Result<Option<InboxItem>, StoreError> {
+        let keys = self.keys(user);
+        let mut sent = redis::cmd("GET");
+        sent.arg(keys.sent(id));
+        let number = match self.link.run::<Option<u64>>(sent).await? {
+            Some(number) => Some(number),
+            None => self.number_of(&keys, id).await?,
+        };
+        let Some(number) = number else { return Ok(None) };
+        let mut script = redis::cmd("EVAL");
+        script.arg(MARK_READ).arg(3).arg(keys.key("inbox")).arg(keys.key("items")).arg(keys.key("reads"));
+        script.arg(number).arg(json(id)?).arg(at.as_ms());
+        let marked: Option<(Vec<u8>, i64)> = self.link.run(script).await?;
+        marked.map(|(json, read_ms)| item(&json, Some(read_ms))).transpose()
+    }
+
+    async fn settings(&self, user: &UserId) -> Result<NotificationSettings, StoreError> {
+        let mut get = redis::cmd("GET");
+        get.arg(self.keys(user).key("settings"));
+        match self.link.run::<Option<Vec<u8>>>(get).await? {
+            Some(json) => serde_json::from_slice(&json).map_err(corrupt),
+            None => Ok(NotificationSettings::default()),
+        }
+    }
+
+    async fn put_settings(&self, user: &UserId, settings: NotificationSettings) -> Result<(), StoreError> {
+        let mut set = redis::cmd("SET");
+        set.arg(self.keys(user).key("settings")).arg(json(&settings)?);
+        self.link.run(set).await
+    }
+
+    async fn erase(&self, user: &UserId) -> Result<u64, StoreError> {
+        self.history.erase(user).await?;
+        let keys = self.keys(user);
+        let mut count = redis::cmd("HLEN");
+        count.arg(keys.key("items"));
+        let mut delete = redis::cmd("DEL");
+        ["inbox", "items", "reads", "settings"].iter().for_each(|name| {
+            delete.arg(keys.key(name));
+        });
+        // The deliveries stay known: what was told before is not told again after a replay. They are hashes, and say
+        // nothing about the person.
+        let mut answers = one_each(2, self.link.run_all(vec![count, delete]).await?)?.into_iter();
+        let gone = answers.next().unwrap_or(Ok(Value::Nil))?;
+        answers.next().unwrap_or(Ok(Value::Nil))?;
+        parsed(gone)
+    }
+
+    fn subscribe(&self, user: &UserId) -> broadcast::Receiver<InboxItem> {
+        self.deliveries.subscribe(user)
+    }
+}
+
+fn item(json: &[u8], read_ms: Option<i64>) -> Result<InboxItem, StoreError> {
+    let item: InboxItem = serde_json::from_slice(json).map_err(corrupt)?;
+    Ok(InboxItem { read_at: read_ms.map(Timestamp::from_ms), ..item })
+}
+
+fn json(value: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::new(StoreErrorKind::Invalid, error))
+}
+
+fn parsed<T: redis::FromRedisValue>(answer: Value) -> Result<T, StoreError> {
+    redis::from_redis_value(answer).map_err(|error| StoreError::new(StoreErrorKind::Corrupt, error))
+}
+
+fn corrupt(error: serde_json::Error) -> StoreError {
+    StoreError::new(StoreErrorKind::Corrupt, error)
+}

@@ -1,0 +1,339 @@
+//! Preference vectors: `user:preference:{userId}`, for the time to live, behind them the backup.
+//!
+//! A write is one script: it compares the fence and changes the value in one step. A state goes to the backup before
+//! the offsets it follows from are committed ([`RedisPreferences::save`]), and comes back from there when the cache
+//! does not have it: after its time to live, or when Redis lost it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use redis::Value;
+use rep_core::ports::preferences::{PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome};
+use rep_core::ports::{StoreError, StoreErrorKind, one_each};
+use rep_core::{Clock, ModelId, Preference, UnitVector, UserId};
+use tokio::sync::broadcast;
+
+use super::feed::Feed;
+use super::link::{RedisConfig, RedisLink};
+use super::near::{self, Near};
+use super::stored;
+
+/// How long a state that nobody changes stays.
+const TTL: Duration = Duration::from_secs(24 * 3600);
+/// Shoppers that [`PreferenceStore::recent`] can look back to.
+const RECENT_MAX: isize = 10_000;
+/// States asked for, or stored, at once.
+const PART: usize = 256;
+/// Most new attempts for states that leave the cache while they are stored.
+const ATTEMPTS_MAX: usize = 3;
+
+/// Takes a state if its fence is not covered. KEYS: the value. ARGV: epoch, partition, offset, the body, the time to
+/// live in seconds, `1` if it may be created, the channel, and the messages to announce. Answers 1 if it stands, 0 if
+/// it is covered, -1 if there is none and none may be created.
+const STORE: &str = r#"
+local head = redis.call('GETRANGE', KEYS[1], 0, 79)
+local version = 0
+if #head > 0 then
+  local epoch, partition, offset, count = string.match(head, '^{"fence":"(%d+) (%d+) (%d+) (%d+)"')
+  if not epoch then return redis.error_reply('CORRUPT no fence') end
+  if ARGV[1] < epoch or (ARGV[1] == epoch and ARGV[2] == partition and ARGV[3] <= offset) then return 0 end
+  version = tonumber(count)
+elseif ARGV[6] ~= '1' then
+  return -1
+end
+local fence = ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. ARGV[3] .. ' ' .. string.format('%020.0f', version + 1)
+redis.call('SET', KEYS[1], '{"fence":"' .. fence .. '"' .. ARGV[4], 'EX', ARGV[5])
+for i = 8, #ARGV do redis.call('PUBLISH', ARGV[7], ARGV[i]) end
+return 1
+"#;
+
+/// Where states are kept beyond their time to live.
+#[async_trait]
+pub trait PreferenceBackup: Send + Sync {
+    /// The states of `users` with their versions, in their order.
+    async fn load(&self, users: &[UserId]) -> Result<Vec<Option<(Preference, u64)>>, StoreError>;
+
+    /// Keeps states; one of a later version stands.
+    async fn save(&self, states: &[(Preference, u64)]) -> Result<(), StoreError>;
+
+    /// Forgets a shopper; whether there was something.
+    async fn erase(&self, user: &UserId) -> Result<bool, StoreError>;
+}
+
+/// The preference store of a cluster.
+pub struct RedisPreferences {
+    link: RedisLink,
+    backup: Arc<dyn PreferenceBackup>,
+    clock: Arc<dyn Clock>,
+    changes: Feed<PreferenceChange>,
+    channel: String,
+    near: Near,
+    /// Stored here since the last [`Self::save`].
+    unsaved: Mutex<HashSet<UserId>>,
+    /// Changes noted so far.
+    noted: AtomicU64,
+}
+
+impl RedisPreferences {
+    /// Connects; `model` is the one that vectors are compared in.
+    pub async fn connect(
+        config: &RedisConfig,
+        backup: Arc<dyn PreferenceBackup>,
+        clock: Arc<dyn Clock>,
+        model: ModelId,
+    ) -> Result<Self, StoreError> {
+        let link = RedisLink::connect(config).await?;
+        let channel = link.key("preferences:changes");
+        let changes = Feed::connect(config, &channel, |change: &PreferenceChange| &change.user_id).await?;
+        let near = Near::new(model);
+        Ok(Self {
+            link,
+            backup,
+            clock,
+            changes,
+            channel,
+            near,
+            unsaved: Mutex::default(),
+            noted: AtomicU64::new(0),
+        })
+    }
+
+    /// Takes the states stored here since the last time to the backup: to be awaited before each commit of the offsets
+    /// that they follow from. After an error they are still to be taken.
+    pub async fn save(&self) -> Result<(), StoreError> {
+        let users: Vec<UserId> = std::mem::take(&mut *self.unsaved.lock()).into_iter().collect();
+        for (at, part) in users.chunks(PART).enumerate() {
+            if let Err(error) = self.save_part(part).await {
+                self.unsaved.lock().extend(users[at * PART..].iter().cloned());
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    async fn save_part(&self, users: &[UserId]) -> Result<(), StoreError> {
+        // What left the cache meanwhile was erased, or is lost: the log still has what led to it.
+        let states: Vec<_> = self.cached(users).await?.into_iter().flatten().collect();
+        self.backup.save(&states).await
+    }
+
+    fn key(&self, user: &UserId) -> String {
+        self.link.key(format_args!("user:preference:{user}"))
+    }
+
+    async fn cached(&self, users: &[UserId]) -> Result<Vec<Option<(Preference, u64)>>, StoreError> {
+        let gets = users.iter().map(|user| redis::cmd("GET").arg(self.key(user)).to_owned()).collect();
+        let answers = one_each(users.len(), self.link.run_all(gets).await?)?;
+        let state = |answer| match answer? {
+            Value::BulkString(json) => stored::read(&json).map(Some),
+            Value::Nil => Ok(None),
+            other => Err(StoreError::new(StoreErrorKind::Corrupt, format!("a preference is {other:?}"))),
+        };
+        answers.into_iter().map(state).collect()
+    }
+
+    /// What the backup has of `users` goes into the cache, unless there is something by now.
+    async fn warm(&self, users: &[UserId]) -> Result<Vec<Option<Preference>>, StoreError> {
+        let known = one_each(users.len(), self.backup.load(users).await?)?;
+        let mut sets = Vec::new();
+        for (user, state) in users.iter().zip(&known) {
+            if let Some((preference, version)) = state {
+                let json = stored::whole(preference, *version)?;
+                let set = redis::cmd("SET")
+                    .arg(self.key(user))
+                    .arg(json)
+                    .arg("NX")
+                    .arg("EX")
+                    .arg(TTL.as_secs())
+                    .to_owned();
+                sets.push(set);
+            }
+        }
+        metrics::counter!("rep_preferences_warmed_total").increment(sets.len() as u64);
+        self.link.run_all(sets).await?.into_iter().collect::<Result<Vec<_>, _>>()?;
+        Ok(known.into_iter().map(|state| state.map(|(preference, _)| preference)).collect())
+    }
+
+    async fn store_part(&self, writes: &[PreferenceWrite]) -> Result<Vec<StoreOutcome>, StoreError> {
+        let mut outcomes = vec![StoreOutcome::Stale; writes.len()];
+        let mut open: Vec<usize> = (0..writes.len()).collect();
+        let mut may_create: HashSet<&UserId> = HashSet::new();
+        for _ in 0..ATTEMPTS_MAX {
+            let scripts = open.iter().map(|at| {
+                let write = &writes[*at];
+                self.script(write, may_create.contains(&write.preference.user_id))
+            });
+            let answers = self.link.run_all(scripts.collect::<Result<_, _>>()?).await?;
+            let answers = one_each(open.len(), answers)?;
+            let mut absent = Vec::new();
+            for (at, answer) in open.into_iter().zip(answers) {
+                match redis::from_redis_value::<i64>(answer?) {
+                    Ok(1) => outcomes[at] = StoreOutcome::Stored,
+                    Ok(0) => {}
+                    Ok(-1) => absent.push(at),
+                    other => {
+                        return Err(StoreError::new(
+                            StoreErrorKind::Corrupt,
+                            format!("a store answered {other:?}"),
+                        ));
+                    }
+                }
+            }
+            if absent.is_empty() {
+                return Ok(outcomes);
+            }
+            // Not in the cache: what the backup has comes first, and decides.
+            let mut users: Vec<UserId> =
+                absent.iter().map(|at| writes[*at].preference.user_id.clone()).collect();
+            users.sort_unstable();
+            users.dedup();
+            let known = self.warm(&users).await?;
+            let unknown: HashSet<UserId> = users
+                .into_iter()
+                .zip(known)
+                .filter(|(_, state)| state.is_none())
+                .map(|(user, _)| user)
+                .collect();
+            may_create.extend(
+                writes.iter().map(|write| &write.preference.user_id).filter(|user| unknown.contains(*user)),
+            );
+            open = absent;
+        }
+        Err(StoreError::new(StoreErrorKind::Unavailable, "preferences leave the cache while they are stored"))
+    }
+
+    fn script(&self, write: &PreferenceWrite, may_create: bool) -> Result<redis::Cmd, StoreError> {
+        let preference = &write.preference;
+        let mut script = redis::cmd("EVAL");
+        script.arg(STORE).arg(1).arg(self.key(&preference.user_id));
+        for number in stored::fence(preference.position).split(' ') {
+            script.arg(number);
+        }
+        script.arg(stored::body(preference)?).arg(TTL.as_secs()).arg(if may_create { "1" } else { "0" });
+        script.arg(&self.channel);
+        for change in &write.changes {
+            let message = serde_json::to_vec(change)
+                .map_err(|error| StoreError::new(StoreErrorKind::Invalid, error))?;
+            script.arg(message);
+        }
+        Ok(script)
+    }
+
+    /// The present moment in milliseconds, another each time: who reads changes tells two within one millisecond apart.
+    fn moment(&self) -> f64 {
+        let noted = self.noted.fetch_add(1, Ordering::Relaxed) % 1000;
+        self.clock.now().as_ms() as f64 + noted as f64 / 1000.0
+    }
+
+    /// Notes who was changed, for those who ask for the last and for the nearest.
+    async fn note(&self, writes: &[PreferenceWrite], outcomes: &[StoreOutcome]) -> Result<(), StoreError> {
+        let stored = writes.iter().zip(outcomes).filter(|(_, outcome)| **outcome == StoreOutcome::Stored);
+        let stored: Vec<&Preference> = stored.map(|(write, _)| &write.preference).collect();
+        if stored.is_empty() {
+            return Ok(());
+        }
+        self.unsaved.lock().extend(stored.iter().map(|preference| preference.user_id.clone()));
+        let now = self.moment();
+        let (mut acted, mut changed) = (redis::cmd("ZADD"), redis::cmd("ZADD"));
+        acted.arg(self.link.key("preferences:acted"));
+        changed.arg(self.link.key(near::CHANGED));
+        for preference in stored {
+            acted.arg(preference.updated_at.as_ms()).arg(preference.user_id.as_str());
+            changed.arg(now).arg(preference.user_id.as_str());
+        }
+        let mut trim = redis::cmd("ZREMRANGEBYRANK");
+        trim.arg(self.link.key("preferences:acted")).arg(0).arg(-RECENT_MAX - 1);
+        let mut forget = redis::cmd("ZREMRANGEBYSCORE");
+        forget.arg(self.link.key(near::CHANGED)).arg("-inf").arg(now - TTL.as_millis() as f64);
+        self.link
+            .run_all(vec![acted, changed, trim, forget])
+            .await?
+            .into_iter()
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl PreferenceStore for RedisPreferences {
+    async fn load(&self, users: &[UserId]) -> Result<Vec<Option<Preference>>, StoreError> {
+        let mut found = Vec::with_capacity(users.len());
+        for part in users.chunks(PART) {
+            found.extend(
+                self.cached(part).await?.into_iter().map(|state| state.map(|(preference, _)| preference)),
+            );
+        }
+        let absent: Vec<usize> = (0..users.len()).filter(|at| found[*at].is_none()).collect();
+        if absent.is_empty() {
+            return Ok(found);
+        }
+        let missed: Vec<UserId> = absent.iter().map(|at| users[*at].clone()).collect();
+        for (at, state) in absent.into_iter().zip(self.warm(&missed).await?) {
+            found[at] = state;
+        }
+        Ok(found)
+    }
+
+    async fn store(&self, writes: Vec<PreferenceWrite>) -> Result<Vec<StoreOutcome>, StoreError> {
+        let mut outcomes = Vec::with_capacity(writes.len());
+        for part in writes.chunks(PART) {
+            let stored = self.store_part(part).await?;
+            self.note(part, &stored).await?;
+            outcomes.extend(stored);
+        }
+        Ok(outcomes)
+    }
+
+    async fn nearest(
+        &self,
+        vector: &UnitVector,
+        k: usize,
+        cosine_min: f32,
+        since: rep_core::Timestamp,
+    ) -> Result<Vec<(UserId, f32)>, StoreError> {
+        {
+            let _one = self.near.reading().await;
+            for part in self.near.changed(&self.link).await?.chunks(PART) {
+                let users: Vec<UserId> = part.iter().map(|(user, _)| user.clone()).collect();
+                self.near.take(part, self.cached(&users).await?);
+            }
+        }
+        self.near.nearest(vector, k, cosine_min, since).await
+    }
+
+    async fn recent(&self, limit: usize) -> Result<Vec<Preference>, StoreError> {
+        let mut range = redis::cmd("ZREVRANGE");
+        range.arg(self.link.key("preferences:acted")).arg(0);
+        range.arg(limit.min(RECENT_MAX as usize) as i64 - 1);
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let users: Vec<String> = self.link.run(range).await?;
+        let users: Vec<UserId> = users.into_iter().filter_map(|user| UserId::new(user).ok()).collect();
+        Ok(self.load(&users).await?.into_iter().flatten().collect())
+    }
+
+    async fn erase(&self, user: &UserId) -> Result<bool, StoreError> {
+        self.unsaved.lock().remove(user);
+        // The backup first: what is in the cache alone is not taken there any more.
+        let in_backup = self.backup.erase(user).await?;
+        let mut delete = redis::cmd("DEL");
+        delete.arg(self.key(user));
+        let mut unlist = redis::cmd("ZREM");
+        unlist.arg(self.link.key("preferences:acted")).arg(user.as_str());
+        let mut changed = redis::cmd("ZADD");
+        changed.arg(self.link.key(near::CHANGED)).arg(self.moment()).arg(user.as_str());
+        let gone = self.link.run_all(vec![delete, unlist, changed]).await?;
+        let gone = gone.into_iter().collect::<Result<Vec<_>, _>>()?;
+        self.near.forget(user);
+        Ok(in_backup || gone.first() == Some(&Value::Int(1)))
+    }
+
+    fn changes(&self, user: &UserId) -> broadcast::Receiver<PreferenceChange> {
+        self.changes.subscribe(user)
+    }
+}

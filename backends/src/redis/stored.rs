@@ -1,0 +1,122 @@
+//! A preference as it stands in Redis: JSON, its fence first.
+//!
+//! `{"fence":"<epoch> <partition> <offset> <version>","preferenceVector":[…],"actionCount":n,"updatedAt":t,…}`. The
+//! numbers of the fence have a fixed width, so that a script finds and compares them as text, whatever their size. The
+//! version counts the states a shopper had: their order in the backup.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+
+use rep_core::ports::{StoreError, StoreErrorKind};
+use rep_core::{ModelId, Position, Preference, ProductId, RecentAction, Timestamp, UnitVector, UserId};
+use serde::{Deserialize, Serialize};
+
+/// A preference without its fence.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Body<'a> {
+    preference_vector: Cow<'a, [f32]>,
+    action_count: u64,
+    updated_at: Timestamp,
+    user_id: Cow<'a, UserId>,
+    model: Cow<'a, ModelId>,
+    recent: Cow<'a, VecDeque<RecentAction>>,
+    purchased: Cow<'a, VecDeque<ProductId>>,
+}
+
+#[derive(Deserialize)]
+struct Stored {
+    fence: String,
+    #[serde(flatten)]
+    body: Body<'static>,
+}
+
+/// The fence of `position` as text; a state that no record led to is older than any other.
+pub(super) fn fence(position: Option<Position>) -> String {
+    let Position { epoch, partition, offset } =
+        position.unwrap_or(Position { epoch: 0, partition: 0, offset: 0 });
+    format!("{epoch:010} {partition:010} {offset:020}")
+}
+
+/// What follows the fence in the JSON of `preference`.
+pub(super) fn body(preference: &Preference) -> Result<String, StoreError> {
+    let body = Body {
+        preference_vector: preference.vector.as_ref().map_or(&[][..], UnitVector::as_slice).into(),
+        action_count: preference.action_count,
+        updated_at: preference.updated_at,
+        user_id: Cow::Borrowed(&preference.user_id),
+        model: Cow::Borrowed(&preference.model),
+        recent: Cow::Borrowed(&preference.recent),
+        purchased: Cow::Borrowed(&preference.purchased),
+    };
+    let json =
+        serde_json::to_string(&body).map_err(|error| StoreError::new(StoreErrorKind::Invalid, error))?;
+    Ok(format!(",{}", &json[1..]))
+}
+
+/// The whole JSON of `preference` at `version`.
+pub(super) fn whole(preference: &Preference, version: u64) -> Result<String, StoreError> {
+    Ok(format!(r#"{{"fence":"{} {version:020}"{}"#, fence(preference.position), body(preference)?))
+}
+
+/// A preference and its version, out of its JSON.
+pub(super) fn read(json: &[u8]) -> Result<(Preference, u64), StoreError> {
+    let corrupt = |error: String| StoreError::new(StoreErrorKind::Corrupt, error);
+    let Stored { fence, body } = serde_json::from_slice(json).map_err(|error| corrupt(error.to_string()))?;
+    let mut numbers = fence.split(' ').map(str::parse::<u64>);
+    let mut number =
+        || numbers.next().and_then(Result::ok).ok_or_else(|| corrupt(format!("no fence: `{fence}`")));
+    let (epoch, partition, offset, version) = (number()?, number()?, number()?, number()?);
+    let small = |number: u64| u32::try_from(number).map_err(|error| corrupt(error.to_string()));
+    let position = Position { epoch: small(epoch)?, partition: small(partition)?, offset };
+    let vector = match body.preference_vector.into_owned() {
+        numbers if numbers.is_empty() => None,
+        numbers => Some(UnitVector::checked(numbers).map_err(|error| corrupt(error.to_string()))?),
+    };
+    let preference = Preference {
+        user_id: body.user_id.into_owned(),
+        model: body.model.into_owned(),
+        vector,
+        action_count: body.action_count,
+        updated_at: body.updated_at,
+        position: Some(position).filter(|position| position.epoch > 0),
+        recent: body.recent.into_owned(),
+        purchased: body.purchased.into_owned(),
+    };
+    Ok((preference, version))
+}
+
+#[cfg(test)]
+mod tests {
+    use rep_core::ActionType;
+
+    use super::*;
+
+    #[test]
+    fn a_preference_reads_back_to_the_last_bit() {
+        let numbers: Vec<f32> = (1..=64).map(|n| (n as f32).sin()).collect();
+        let full = Preference {
+            vector: Some(UnitVector::normalised(numbers).unwrap()),
+            action_count: u64::MAX,
+            updated_at: Timestamp::from_ms(1_767_268_800_123),
+            position: Some(Position { epoch: u32::MAX, partition: 11, offset: u64::MAX }),
+            recent: VecDeque::from([RecentAction {
+                product_id: ProductId::new("p\"{1}").unwrap(),
+                action_type: ActionType::Purchase,
+                at: Timestamp::from_ms(5),
+            }]),
+            purchased: VecDeque::from([ProductId::new("é").unwrap()]),
+            ..Preference::new(UserId::new("u").unwrap(), ModelId::new("m").unwrap())
+        };
+        let bare = Preference::new(UserId::new("u").unwrap(), ModelId::new("m").unwrap());
+        for preference in [full, bare] {
+            let json = whole(&preference, 7).unwrap();
+            let shown: serde_json::Value = serde_json::from_str(&json).unwrap();
+            assert!(shown["preferenceVector"].is_array() && shown["actionCount"].is_u64());
+            assert_eq!(read(json.as_bytes()).unwrap(), (preference, 7));
+        }
+        for broken in ["", "{}", r#"{"fence":"1 2"}"#] {
+            assert!(read(broken.as_bytes()).is_err());
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Stores on a Redis, each in a corner of its own, over a backup in memory.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use rep_backends::redis::{
+    NotificationHistory, PreferenceBackup, RedisConfig, RedisNotifications, RedisPopularity, RedisPreferences,
+};
+use rep_backends::{Backends, ConnectConfig, SystemClock, connect};
+use rep_core::contract::support::{Ports, Subject, unique};
+use rep_core::ports::StoreError;
+use rep_core::ports::notifications::Delivery;
+use rep_core::{ModelId, NotificationId, Preference, UserId};
+use tempfile::TempDir;
+
+/// A backup and a history that outlive what Redis forgets.
+#[derive(Default)]
+pub(crate) struct Kept {
+    pub(crate) states: Mutex<HashMap<UserId, (Preference, u64)>>,
+    pub(crate) deliveries: Mutex<HashMap<NotificationId, Delivery>>,
+}
+
+#[async_trait]
+impl PreferenceBackup for Kept {
+    async fn load(&self, users: &[UserId]) -> Result<Vec<Option<(Preference, u64)>>, StoreError> {
+        let states = self.states.lock();
+        Ok(users.iter().map(|user| states.get(user).cloned()).collect())
+    }
+
+    async fn save(&self, states: &[(Preference, u64)]) -> Result<(), StoreError> {
+        let mut kept = self.states.lock();
+        for (state, version) in states {
+            let known = kept.get(&state.user_id).map_or(0, |(_, version)| *version);
+            if *version >= known {
+                kept.insert(state.user_id.clone(), (state.clone(), *version));
+            }
+        }
+        Ok(())
+    }
+
+    async fn erase(&self, user: &UserId) -> Result<bool, StoreError> {
+        Ok(self.states.lock().remove(user).is_some())
+    }
+}
+
+#[async_trait]
+impl NotificationHistory for Kept {
+    async fn record(&self, deliveries: &[Delivery]) -> Result<(), StoreError> {
+        let mut kept = self.deliveries.lock();
+        for delivery in deliveries {
+            kept.entry(delivery.notification.notification_id.clone()).or_insert_with(|| delivery.clone());
+        }
+        Ok(())
+    }
+
+    async fn erase(&self, user: &UserId) -> Result<(), StoreError> {
+        self.deliveries.lock().retain(|_, delivery| delivery.notification.user_id != *user);
+        Ok(())
+    }
+}
+
+/// Stores on a Redis.
+pub(crate) struct OnRedis {
+    pub(crate) config: RedisConfig,
+    pub(crate) kept: Arc<Kept>,
+    pub(crate) preferences: Arc<RedisPreferences>,
+    ports: Ports,
+    /// Log and documents.
+    embedded: Backends,
+    _dir: TempDir,
+}
+
+impl OnRedis {
+    /// A corner of the shared server that nobody used.
+    pub(crate) async fn fresh() -> Self {
+        Self::at(crate::servers::shared("REP_TEST_REDIS", "redis").await).await
+    }
+
+    pub(crate) async fn at(url: String) -> Self {
+        let config = RedisConfig { prefix: format!("{}:", unique("test")), ..RedisConfig::new(url) };
+        let dir = TempDir::new().unwrap();
+        let embedded =
+            connect(&ConnectConfig::new(dir.path().to_owned(), model(), 16), Arc::new(SystemClock)).unwrap();
+        let kept = Arc::new(Kept::default());
+        let (preferences, ports) = open(&config, &kept, &embedded).await;
+        Self { config, kept, preferences, ports, embedded, _dir: dir }
+    }
+}
+
+fn model() -> ModelId {
+    ModelId::new("contract-model").unwrap()
+}
+
+async fn open(config: &RedisConfig, kept: &Arc<Kept>, embedded: &Backends) -> (Arc<RedisPreferences>, Ports) {
+    let preferences = RedisPreferences::connect(config, kept.clone(), Arc::new(SystemClock), model()).await;
+    let preferences = Arc::new(preferences.unwrap());
+    let ports = Ports {
+        log: embedded.log.clone(),
+        behaviour: embedded.behaviour.clone(),
+        preferences: preferences.clone(),
+        popularity: Arc::new(RedisPopularity::connect(config, Duration::from_secs(6 * 3600)).await.unwrap()),
+        notifications: Arc::new(RedisNotifications::connect(config, kept.clone()).await.unwrap()),
+    };
+    (preferences, ports)
+}
+
+#[async_trait]
+impl Subject for OnRedis {
+    fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
+    async fn reopen(&mut self) {
+        (self.preferences, self.ports) = open(&self.config, &self.kept, &self.embedded).await;
+    }
+}
