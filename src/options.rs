@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::Parser;
 use rep_api::{Auth, BearerAuth, SECRET_BYTES_MIN};
+use rep_backends::{ConnectConfig, Places};
+use rep_core::ModelId;
 use serde::{Deserialize, Serialize};
 
 use crate::secret::Secret;
@@ -222,6 +224,16 @@ impl Settings {
             return Ok(Auth::Open);
         }
         Ok(Auth::Bearer(BearerAuth::new(&operators, secret)?))
+    }
+
+    /// Where the stores are, for vectors of `model`.
+    pub(crate) fn stores(&self, model: ModelId, dimensions: usize) -> ConnectConfig {
+        let places = Places {
+            log: self.log.clone(),
+            search: self.search.clone(),
+            preferences: self.preferences.clone(),
+        };
+        ConnectConfig { places, ..ConnectConfig::new(self.data_dir.clone(), model, dimensions) }
     }
 
     /// Where a person on this machine reaches `port`.

@@ -16,7 +16,7 @@ use axum::Router;
 use axum::routing::get;
 use parking_lot::Mutex;
 use rep_api::{ApiConfig, ApiDeps, ApiState, Auth, StatusSource};
-use rep_backends::{Backends, ConnectConfig, SystemClock};
+use rep_backends::{Backends, SystemClock, Upkeep};
 use rep_core::Clock;
 use rep_core::ports::embedder::Embedder;
 use rep_embedder::http::EmbedService;
@@ -84,14 +84,16 @@ impl Parts {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let dir = model::choose(&settings)?;
         let manifest = dir.manifest().clone();
-        let config = ConnectConfig::new(settings.data_dir.clone(), manifest.id.clone(), manifest.dimensions);
-        let (stores_clock, model_settings) = (Arc::clone(&clock), settings.clone());
-        let stores = tokio::task::spawn_blocking(move || stores::open(&config, stores_clock));
+        let config = settings.stores(manifest.id.clone(), manifest.dimensions);
+        let model_settings = settings.clone();
         let session = tokio::task::spawn_blocking(move || model::load(&dir, &model_settings));
-        let backends = stores.await?.context("the stores cannot be opened")?;
-        watermark::check(&settings.data_dir, &backends).await?;
-        let durable = Arc::new(StoredVectors(backends.embeddings.clone()));
-        let embedder = CachedEmbedder::new(session.await??, EMBEDDED_TEXTS_MAX).with_durable(durable);
+        let backends =
+            stores::open(&config, Arc::clone(&clock)).await.context("the stores cannot be opened")?;
+        let mut embedder = CachedEmbedder::new(session.await??, EMBEDDED_TEXTS_MAX);
+        if let Some(data_dir) = &backends.data_dir {
+            watermark::check(&settings.data_dir, &backends).await?;
+            embedder = embedder.with_durable(Arc::new(StoredVectors(data_dir.embeddings.clone())));
+        }
         let embedder: Arc<dyn Embedder> = Arc::new(embedder);
         let erasure_queues = roles::of_shoppers();
         let api = ApiConfig { auth: settings.auth()?, erasure_queues, ..ApiConfig::default() };
@@ -145,9 +147,11 @@ impl Running {
         });
         traffic.start(&mut tasks, &settings, &backends, &clock, api.shop()).await?;
         let stop = tasks.stop();
-        let noted = watermark::keep(settings.data_dir.clone(), backends.clone(), stop.clone());
-        tasks.spawn("log watermark", noted);
-        tasks.spawn("upkeep", upkeep(backends, stop));
+        if let Some(data_dir) = &backends.data_dir {
+            let noted = watermark::keep(settings.data_dir.clone(), backends.clone(), stop.clone());
+            tasks.spawn("log watermark", noted);
+            tasks.spawn("upkeep", keep_up(data_dir.upkeep.clone(), stop));
+        }
 
         let (streams, addresses, api_address) =
             (api.shutdown_token(), servers.addresses(), servers.api.address);
@@ -170,13 +174,13 @@ impl Running {
     }
 }
 
-async fn upkeep(backends: Backends, stop: CancellationToken) -> anyhow::Result<()> {
+async fn keep_up(upkeep: Upkeep, stop: CancellationToken) -> anyhow::Result<()> {
     loop {
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
             () = tokio::time::sleep(UPKEEP_EVERY) => {}
         }
-        match backends.upkeep.run_once().await {
+        match upkeep.run_once().await {
             Ok(0) => {}
             Ok(records) => tracing::info!(records, "removed records past their retention"),
             Err(error) => tracing::warn!(%error, "upkeep failed; it is tried again"),

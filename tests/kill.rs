@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rep_backends::{Backends, ConnectConfig, SystemClock, connect};
+use rep_backends::{Backends, ConnectConfig, SystemClock, open_data_dir};
 use rep_core::ports::log::Record;
 use rep_core::{
     Clock, DetectionRules, EmaRules, InventoryChange, ModelId, Notification, NotificationKind, Preference,
@@ -191,7 +191,7 @@ async fn all_records(backends: &Backends, topic: Topic) -> Vec<Record> {
 async fn check(data: &Path, acknowledged: &BTreeSet<String>, watched: &[(String, f64)]) {
     let model = ModelId::new("all-MiniLM-L6-v2").unwrap();
     let config = ConnectConfig::new(data.to_owned(), model.clone(), 384);
-    let backends = connect(&config, Arc::new(SystemClock) as Arc<dyn Clock>).unwrap();
+    let backends = open_data_dir(&config, Arc::new(SystemClock) as Arc<dyn Clock>).unwrap();
     for (group, topic) in [
         ("behaviour", Topic::UserAction),
         ("inventory", Topic::ProductInventory),

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rep_backends::{ConnectConfig, SystemClock, connect};
+use rep_backends::{ConnectConfig, SystemClock, open_data_dir};
 use rep_core::avro::Event;
 use rep_core::ports::log::NewRecord;
 use rep_core::{ActionType, Clock, ModelId, Timestamp, Topic, TraceId, UserAction, UserId};
@@ -121,7 +121,7 @@ fn append(data: &Path, records: impl FnOnce(&rep_core::avro::Codec) -> Vec<Vec<u
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let config = ConnectConfig::new(data.to_owned(), ModelId::new("all-MiniLM-L6-v2").unwrap(), 384);
-        let backends = connect(&config, Arc::new(SystemClock) as Arc<dyn Clock>).unwrap();
+        let backends = open_data_dir(&config, Arc::new(SystemClock) as Arc<dyn Clock>).unwrap();
         let key = Bytes::from_static(b"ann");
         let records = records(&backends.codec).into_iter();
         let records = records.map(|value| NewRecord { key: key.clone(), value: value.into() }).collect();

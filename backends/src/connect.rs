@@ -23,9 +23,33 @@ use crate::embedded::popularity::EmbeddedPopularity;
 use crate::embedded::preferences::{EmbeddedPreferences, PreferenceConfig};
 use crate::embedded::{Db, DbConfig, OpenError, schemas};
 
+/// The address of stores in this process.
+pub const EMBEDDED: &str = "embedded:";
+
+/// Where each store is, by URL.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// The log: `embedded:`.
+    pub log: String,
+    /// Products and documents: `embedded:`.
+    pub search: String,
+    /// Preference vectors, popularity, inboxes: `embedded:`.
+    pub preferences: String,
+}
+
+impl Default for Places {
+    /// All in this process.
+    fn default() -> Self {
+        let embedded = || EMBEDDED.to_owned();
+        Self { log: embedded(), search: embedded(), preferences: embedded() }
+    }
+}
+
 /// Which backends, and their bounds.
 #[derive(Clone, Debug)]
 pub struct ConnectConfig {
+    /// Where they are.
+    pub places: Places,
     /// Where the embedded stores live.
     pub data_dir: PathBuf,
     /// The model whose vectors are kept; others are ignored until they are made anew.
@@ -46,6 +70,7 @@ impl ConnectConfig {
     /// Defaults for a data directory and a model: half-life of 6 h, log kept for 7 days.
     pub fn new(data_dir: PathBuf, model: ModelId, dimensions: usize) -> Self {
         Self {
+            places: Places::default(),
             data_dir,
             model,
             dimensions,
@@ -63,7 +88,18 @@ pub enum ConnectError {
     /// The data directory cannot be used.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// A store in it cannot be used.
+    /// The engine gave up over what is in it.
+    #[error("the storage engine gave up: {0}")]
+    Engine(String),
+    /// No backend has such an address.
+    #[error("no backend for `{key}` = `{url}`: this version knows `embedded:` alone")]
+    Unknown {
+        /// What it was to keep.
+        key: &'static str,
+        /// The address.
+        url: String,
+    },
+    /// A store cannot be used.
     #[error("store `{store}` cannot be opened: {source}")]
     Store {
         /// Which.
@@ -88,16 +124,46 @@ pub struct Backends {
     pub popularity: Arc<dyn Popularity>,
     /// Inboxes.
     pub notifications: Arc<dyn Notifications>,
-    /// Texts embedded before.
-    pub embeddings: EmbeddingCache,
     /// Events on the wire, with the registry's ids.
     pub codec: Codec,
+    /// What a data directory has besides.
+    pub data_dir: Option<DataDir>,
+}
+
+/// What a data directory has besides the ports.
+#[derive(Clone)]
+pub struct DataDir {
+    /// Texts embedded before.
+    pub embeddings: EmbeddingCache,
     /// What must be done from time to time.
     pub upkeep: Upkeep,
 }
 
-/// Opens the backends. Blocks while the data directory is read: seconds for a large one.
-pub fn connect(config: &ConnectConfig, clock: Arc<dyn Clock>) -> Result<Backends, ConnectError> {
+/// Connects the backends where the configuration puts them: the one place that asks which they are.
+pub async fn connect(config: &ConnectConfig, clock: Arc<dyn Clock>) -> Result<Backends, ConnectError> {
+    let Places { log, search, preferences } = &config.places;
+    for (key, url) in [("log", log), ("search", search), ("preferences", preferences)] {
+        if url != EMBEDDED {
+            return Err(ConnectError::Unknown { key, url: url.clone() });
+        }
+    }
+    let config = config.clone();
+    match tokio::task::spawn_blocking(move || open_data_dir(&config, clock)).await {
+        Ok(opened) => opened,
+        // The engine panics over some kinds of damage, where an error would do.
+        Err(error) => Err(ConnectError::Engine(panicked(error))),
+    }
+}
+
+/// What a task that ended so said.
+fn panicked(error: tokio::task::JoinError) -> String {
+    let Ok(panic) = error.try_into_panic() else { return "it was stopped".to_owned() };
+    let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
+}
+
+/// Opens the embedded stores of a data directory. Blocks while it is read: seconds for a large one.
+pub fn open_data_dir(config: &ConnectConfig, clock: Arc<dyn Clock>) -> Result<Backends, ConnectError> {
     let in_store = |store| move |source| ConnectError::Store { store, source };
     let db = Db::open(&config.data_dir, config.db, clock)?;
     let (documents, interests) = (db.companion("documents")?, db.companion("interest")?);
@@ -122,9 +188,11 @@ pub fn connect(config: &ConnectConfig, clock: Arc<dyn Clock>) -> Result<Backends
         preferences: Arc::clone(&preferences) as Arc<dyn PreferenceStore>,
         popularity: Arc::new(popularity),
         notifications: Arc::new(EmbeddedNotifications::open(&db).map_err(in_store("notifications"))?),
-        embeddings: EmbeddingCache::open(&db).map_err(in_store("embeddings"))?,
         codec,
-        upkeep: Upkeep { db, log, preferences, retention: config.log_retention },
+        data_dir: Some(DataDir {
+            embeddings: EmbeddingCache::open(&db).map_err(in_store("embeddings"))?,
+            upkeep: Upkeep { db, log, preferences, retention: config.log_retention },
+        }),
     })
 }
 

@@ -1,7 +1,7 @@
-//! How the ports of `rep-core` are kept: today by stores embedded in the process.
+//! How the ports of `rep-core` are kept: by stores embedded in the process, or by servers.
 //!
-//! This crate is the only user of the storage engine. Nothing outside [`connect`] asks which backend is
-//! there. Start at [`connect`], then [`embedded`].
+//! This crate is the only user of the storage engine and of the servers' clients. Nothing outside [`connect`] asks which backend is
+//! there. Start at [`connect`], then [`embedded`] and [`redis`].
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
 mod clock;
@@ -12,4 +12,6 @@ pub mod index;
 pub mod redis;
 
 pub use clock::SystemClock;
-pub use connect::{Backends, ConnectConfig, ConnectError, connect};
+pub use connect::{
+    Backends, ConnectConfig, ConnectError, DataDir, EMBEDDED, Places, Upkeep, connect, open_data_dir,
+};

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use bytes::Bytes;
 use ndarray::Array2;
-use rep_backends::{Backends, ConnectConfig, SystemClock, connect};
+use rep_backends::{Backends, ConnectConfig, SystemClock, open_data_dir};
 use rep_consumers::behaviour::{BehaviourConfig, BehaviourDeps, BehaviourRole, GROUP};
 use rep_core::avro::Event;
 use rep_core::ports::catalog::VectorWrite;
@@ -55,7 +55,7 @@ async fn measure(events: usize) -> Outcome {
     let folder = tempfile::tempdir()?;
     let model = ModelId::new("throughput-384")?;
     let config = ConnectConfig::new(folder.path().to_owned(), model.clone(), DIMENSIONS);
-    let backends = connect(&config, Arc::new(SystemClock))?;
+    let backends = open_data_dir(&config, Arc::new(SystemClock))?;
     fill_catalog(&backends).await?;
 
     let begun = Instant::now();

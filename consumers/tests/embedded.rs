@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use bytes::Bytes;
 use ndarray::Array2;
-use rep_backends::{Backends, ConnectConfig, SystemClock, connect};
+use rep_backends::{Backends, ConnectConfig, SystemClock, open_data_dir};
 use rep_consumers::behaviour::{BehaviourConfig, BehaviourDeps, BehaviourRole};
 use rep_consumers::inventory::{InventoryConfig, InventoryDeps, InventoryRole};
 use rep_consumers::notify::{NotifyConfig, NotifyDeps, NotifyRole, SimulatedChannel};
@@ -46,7 +46,7 @@ fn model() -> ModelId {
 }
 
 fn open(folder: &std::path::Path) -> Backends {
-    connect(&ConnectConfig::new(folder.to_owned(), model(), DIMENSIONS), Arc::new(SystemClock)).unwrap()
+    open_data_dir(&ConnectConfig::new(folder.to_owned(), model(), DIMENSIONS), Arc::new(SystemClock)).unwrap()
 }
 
 fn behaviour(backends: &Backends) -> BehaviourRole {

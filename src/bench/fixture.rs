@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use ndarray::Array2;
 use rep_api::ApiConfig;
-use rep_backends::{Backends, ConnectConfig, SystemClock, connect};
+use rep_backends::{Backends, ConnectConfig, SystemClock, open_data_dir};
 use rep_core::ports::catalog::VectorWrite;
 use rep_core::ports::embedder::{EmbedError, Embedder, TextKind};
 use rep_core::{
@@ -216,7 +216,7 @@ pub(super) fn parts(data_dir: &Path, dimensions: usize) -> anyhow::Result<Parts>
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let embedder: Arc<dyn Embedder> = Arc::new(HashEmbedder::new(dimensions));
     let config = ConnectConfig::new(data_dir.to_owned(), embedder.model().clone(), dimensions);
-    let backends = connect(&config, Arc::clone(&clock))?;
+    let backends = open_data_dir(&config, Arc::clone(&clock))?;
     let manifest = Manifest {
         id: embedder.model().clone(),
         dimensions,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use indicatif::HumanBytes;
 use rep_backends::embedded::DbConfig;
 use rep_backends::embedded::OpenError;
-use rep_backends::{Backends, ConnectConfig, ConnectError, SystemClock};
+use rep_backends::{ConnectConfig, ConnectError, SystemClock};
 use rep_embedder::ModelDir;
 
 use super::report::{Check, Report};
@@ -44,13 +44,9 @@ fn directory(dir: &Path, model: Option<&ModelDir>, is_running: bool) -> Check {
     };
     let manifest = model.manifest();
     let config = ConnectConfig::new(dir.to_owned(), manifest.id.clone(), manifest.dimensions);
-    match stores::open(&config, Arc::new(SystemClock)) {
-        Ok(backends) => {
-            if let Err(error) = whole(dir, &backends) {
-                return unreadable(&error);
-            }
-            let bytes = HumanBytes(backends.upkeep.disk_bytes());
-            Check::ok("data directory", format!("`{shown}` can be read and written, {bytes}"))
+    match read(dir, &config) {
+        Ok(bytes) => {
+            Check::ok("data directory", format!("`{shown}` can be read and written, {}", HumanBytes(bytes)))
         }
         Err(error) if is_locked(&error) && is_running => {
             Check::ok("data directory", format!("`{shown}` is in use by the rep that runs"))
@@ -73,10 +69,14 @@ fn unreadable(error: &anyhow::Error) -> Check {
     Check::problem("data directory", detail, hint)
 }
 
-/// Whether the log reaches as far as it did.
-fn whole(dir: &Path, backends: &Backends) -> anyhow::Result<()> {
+/// Opens the stores, sees whether the log reaches as far as it did, and gives the bytes on disk.
+fn read(dir: &Path, config: &ConnectConfig) -> anyhow::Result<u64> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(watermark::check(dir, backends))
+    runtime.block_on(async {
+        let backends = stores::open(config, Arc::new(SystemClock)).await?;
+        watermark::check(dir, &backends).await?;
+        Ok(backends.data_dir.map_or(0, |data_dir| data_dir.upkeep.disk_bytes()))
+    })
 }
 
 fn is_locked(error: &anyhow::Error) -> bool {

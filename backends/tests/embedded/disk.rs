@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rep_backends::embedded::OpenError;
-use rep_backends::{ConnectError, SystemClock, connect};
+use rep_backends::{ConnectError, SystemClock, open_data_dir};
 use rep_core::contract::support::{Subject, action, at, new_product, new_user, position};
 use rep_core::ports::StoreErrorKind;
 use rep_core::ports::behaviour::BehaviourDocument;
@@ -17,7 +17,7 @@ use crate::store::{Embedded, config, copy};
 #[test]
 fn a_directory_in_use_is_refused_by_name() {
     let subject = Embedded::fresh();
-    let Err(ConnectError::Open(error)) = connect(&subject.config, Arc::new(SystemClock)) else {
+    let Err(ConnectError::Open(error)) = open_data_dir(&subject.config, Arc::new(SystemClock)) else {
         panic!("the directory was opened twice");
     };
     assert!(matches!(&error, OpenError::Locked(path) if *path == subject.config.data_dir), "{error}");
@@ -52,7 +52,7 @@ async fn a_damaged_directory_is_refused_with_advice() {
         std::fs::write(damaged.path().join(name), vec![0xa5; usize::try_from(length.min(4096)).unwrap()])
             .unwrap();
         // Of a journal the part that cannot be read counts as never written.
-        if let Err(error) = connect(&config(damaged.path()), Arc::new(SystemClock)) {
+        if let Err(error) = open_data_dir(&config(damaged.path()), Arc::new(SystemClock)) {
             let text = error.to_string();
             assert!(text.contains("cannot be read") || text.contains("cannot be opened"), "{text}");
             refused.push(name.to_owned());
@@ -64,7 +64,7 @@ async fn a_damaged_directory_is_refused_with_advice() {
 #[test]
 fn a_path_that_is_a_file_is_refused() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    let error = connect(&config(file.path()), Arc::new(SystemClock)).map(drop).unwrap_err();
+    let error = open_data_dir(&config(file.path()), Arc::new(SystemClock)).map(drop).unwrap_err();
     assert!(matches!(error, ConnectError::Open(OpenError::Io { .. })), "{error}");
 }
 
@@ -129,7 +129,7 @@ async fn a_full_disk_can_be_made_room_on() {
     subject.reopen_with(|config| config.db.disk_free_min = u64::MAX);
     subject.clock.advance(Duration::from_secs(3600));
     assert_eq!(
-        subject.backends().upkeep.run_once().await.unwrap(),
+        subject.backends().data_dir.as_ref().unwrap().upkeep.run_once().await.unwrap(),
         2,
         "retention frees room, so it may write"
     );

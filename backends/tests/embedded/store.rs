@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use rep_backends::embedded::OpenError;
-use rep_backends::{Backends, ConnectConfig, ConnectError, connect};
+use rep_backends::{Backends, ConnectConfig, ConnectError, open_data_dir};
 use rep_core::contract::support::{Ports, Subject};
 use rep_core::{Clock, ModelId, Timestamp};
 use tempfile::TempDir;
@@ -37,7 +37,7 @@ pub(crate) fn config(dir: &Path) -> ConnectConfig {
 pub(crate) fn open(config: &ConnectConfig, clock: &TestClock) -> Backends {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
-        match connect(config, Arc::new(clock.clone())) {
+        match open_data_dir(config, Arc::new(clock.clone())) {
             Ok(backends) => return backends,
             Err(ConnectError::Open(OpenError::Locked(_))) if Instant::now() < deadline => {}
             Err(error) => panic!("{error}"),

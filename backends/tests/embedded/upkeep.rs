@@ -22,12 +22,12 @@ async fn retention_removes_the_old_and_keeps_offsets() {
     append(&subject, 0..10).await;
     subject.clock.advance(Duration::from_secs(59));
     append(&subject, 10..15).await;
-    assert_eq!(subject.backends().upkeep.run_once().await.unwrap(), 0);
+    assert_eq!(subject.backends().data_dir.as_ref().unwrap().upkeep.run_once().await.unwrap(), 0);
     let mut slow = subject.ports().log.subscribe("slow", Topic::UserAction).await.unwrap();
     assert_eq!(poll(&mut *slow, 3).await.len(), 3);
 
     subject.clock.advance(Duration::from_secs(2));
-    assert_eq!(subject.backends().upkeep.run_once().await.unwrap(), 10);
+    assert_eq!(subject.backends().data_dir.as_ref().unwrap().upkeep.run_once().await.unwrap(), 10);
     let kept = whole_log(&*subject.ports().log).await;
     assert!(kept.iter().map(|record| record.position.offset).eq(10..15));
     let partition = kept[0].position.partition;
@@ -40,7 +40,7 @@ async fn retention_removes_the_old_and_keeps_offsets() {
     assert_eq!(whole_log(&*subject.ports().log).await, kept);
     // The newest batch stays, whatever its age: it tells where offsets go on.
     subject.clock.advance(Duration::from_secs(3600));
-    assert_eq!(subject.backends().upkeep.run_once().await.unwrap(), 4);
+    assert_eq!(subject.backends().data_dir.as_ref().unwrap().upkeep.run_once().await.unwrap(), 4);
     subject.reopen().await;
     let place = subject.ports().log.append(Topic::UserAction, vec![record("u", "next")]).await.unwrap()[0];
     assert_eq!(place.offset, 15);
@@ -66,10 +66,10 @@ async fn shoppers_that_leave_the_cache_are_found_in_the_backup() {
     let store = &subject.ports().preferences;
     let users: Vec<UserId> = (0..1000).map(|_| new_user()).collect();
     store.store(users.iter().map(|user| write(user, 5)).collect()).await.unwrap();
-    subject.backends().upkeep.run_once().await.unwrap();
+    subject.backends().data_dir.as_ref().unwrap().upkeep.run_once().await.unwrap();
     assert_eq!(store.recent(5000).await.unwrap().len(), 1000, "what is not written yet does not leave");
     commit_something(&*subject.ports().log).await;
-    subject.backends().upkeep.run_once().await.unwrap();
+    subject.backends().data_dir.as_ref().unwrap().upkeep.run_once().await.unwrap();
     assert!(store.recent(5000).await.unwrap().len() <= 128, "the cache is bounded");
     let found = store.load(&users).await.unwrap();
     assert!(found.iter().all(|state| state.as_ref().is_some_and(|state| state.action_count == 5)));
@@ -77,7 +77,7 @@ async fn shoppers_that_leave_the_cache_are_found_in_the_backup() {
     assert_eq!(again, [StoreOutcome::Stale; 1000], "the fence is in the backup, too");
 
     subject.clock.advance(Duration::from_secs(101));
-    subject.backends().upkeep.run_once().await.unwrap();
+    subject.backends().data_dir.as_ref().unwrap().upkeep.run_once().await.unwrap();
     assert!(store.recent(5000).await.unwrap().is_empty(), "nobody changed them for the time to live");
     assert!(store.load(&users[..1]).await.unwrap()[0].is_some());
 }
@@ -99,8 +99,11 @@ async fn loading_more_shoppers_than_the_cache_holds_does_not_grow_it_without_bou
 async fn reads_and_writes_beside_evictions_and_commits_never_go_back() {
     let subject = Embedded::with(|config| config.preferences.cached_max = 1);
     let users: Vec<UserId> = (0..8).map(|_| new_user()).collect();
-    let (store, log, upkeep) =
-        (subject.ports().preferences.clone(), subject.ports().log.clone(), subject.backends().upkeep.clone());
+    let (store, log, upkeep) = (
+        subject.ports().preferences.clone(),
+        subject.ports().log.clone(),
+        subject.backends().data_dir.as_ref().unwrap().upkeep.clone(),
+    );
     let evicting = tokio::spawn(async move {
         for _ in 0..100 {
             commit_something(&*log).await;

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use rep_backends::redis::{
     NotificationHistory, PreferenceBackup, RedisConfig, RedisNotifications, RedisPopularity, RedisPreferences,
 };
-use rep_backends::{Backends, ConnectConfig, SystemClock, connect};
+use rep_backends::{Backends, ConnectConfig, SystemClock, open_data_dir};
 use rep_core::contract::support::{Ports, Subject, unique};
 use rep_core::ports::StoreError;
 use rep_core::ports::notifications::Delivery;
@@ -83,7 +83,8 @@ impl OnRedis {
         let config = RedisConfig { prefix: format!("{}:", unique("test")), ..RedisConfig::new(url) };
         let dir = TempDir::new().unwrap();
         let embedded =
-            connect(&ConnectConfig::new(dir.path().to_owned(), model(), 16), Arc::new(SystemClock)).unwrap();
+            open_data_dir(&ConnectConfig::new(dir.path().to_owned(), model(), 16), Arc::new(SystemClock))
+                .unwrap();
         let kept = Arc::new(Kept::default());
         let (preferences, ports) = open(&config, &kept, &embedded).await;
         Self { config, kept, preferences, ports, embedded, _dir: dir }
