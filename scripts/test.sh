@@ -87,6 +87,7 @@ check "frontend: build" build_frontend
 step "frontend: unit tests"
 (cd frontend && npm run --silent test -- --reporter=default --reporter=json --outputFile="$reports/vitest.json") || true
 json_counts "$reports/vitest.json" '`${r.numPassedTests} ${r.numFailedTests} ${r.numPendingTests}`'
+check "docker: compose, alerts, dashboards" scripts/check-docker
 check "clippy" cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
 rust_tests
 browser_tests

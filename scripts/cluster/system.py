@@ -139,8 +139,11 @@ def http_status(url):
 
 @contextlib.contextmanager
 def aside_of(target):
-    """A folder that becomes `target` if all goes well, and vanishes otherwise."""
+    """A folder that becomes `target` if all goes well, and vanishes otherwise. Only under the lock of the cache: what
+    an earlier one has left, that was killed, is removed."""
     target.parent.mkdir(parents=True, exist_ok=True)
+    for left in target.parent.glob(f".{target.name}.*"):
+        shutil.rmtree(left, ignore_errors=True)
     work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     work.chmod(0o755)
     try:
