@@ -9,6 +9,7 @@ mod connect;
 pub mod embedded;
 pub mod index;
 pub mod kafka;
+pub mod registry;
 
 pub use clock::SystemClock;
 pub use connect::{Backends, ConnectConfig, ConnectError, connect};

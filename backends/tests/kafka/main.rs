@@ -1,4 +1,4 @@
-//! The log on a real Kafka: the port's contract, unchanged, and
+//! The log on a real Kafka and the registry's client against a real registry: the port's contract, unchanged, and
 //! what only a broker can be asked.
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
@@ -6,6 +6,7 @@ mod broker;
 mod contract;
 mod lives;
 mod members;
+mod registry;
 mod servers;
 mod speed;
 mod subject;
