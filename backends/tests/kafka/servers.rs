@@ -41,7 +41,7 @@ fn script() -> PathBuf {
 impl Servers {
     /// Blocks until they answer; the first time ever they are fetched, which takes minutes.
     pub(crate) fn start(names: &[&str]) -> Self {
-        let servers = Self { dir: TempDir::new().unwrap() };
+        let servers = Self { dir: TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap() };
         let pid = std::process::id().to_string();
         servers.run("start", &[&["--port-base", "0", "--until-pid", &pid], names].concat());
         servers
@@ -79,5 +79,11 @@ impl Servers {
         let value =
             value.unwrap_or_else(|| panic!("`scripts/servers env` does not name {variable}: {exports}"));
         value.trim_matches(['"', '\'']).to_owned()
+    }
+}
+
+impl Drop for Servers {
+    fn drop(&mut self) {
+        self.run("stop", &[]);
     }
 }
