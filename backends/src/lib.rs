@@ -1,7 +1,7 @@
 //! How the ports of `rep-core` are kept: by stores embedded in the process, or by servers.
 //!
-//! This crate is the only user of the storage engine and of the servers' clients. Nothing outside [`connect`] asks which backend is
-//! there. Start at [`connect`], then [`embedded`] and [`redis`].
+//! This crate is the only user of the storage engine and of the servers' clients. Nothing outside [`connect`] asks
+//! which backend is there. Start at [`connect`], then [`embedded`], [`kafka`] and [`redis`].
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
 mod clock;
@@ -9,7 +9,9 @@ mod connect;
 pub mod embedded;
 mod hub;
 pub mod index;
+pub mod kafka;
 pub mod redis;
+pub mod registry;
 
 pub use clock::SystemClock;
 pub use connect::{

@@ -1,0 +1,131 @@
+//! The log on Kafka.
+//!
+//! [`KafkaLog`] keeps [`EventLog`] by librdkafka: [`producer`] appends, [`reader`] is a member of a group on the
+//! classic protocol with cooperative rebalances ([`membership`]), [`browser`] reads without a group,
+//! [`standings`] tells where groups are, and [`epochs`] tells one life of a topic from the next. Topics are made
+//! and checked by [`topics`], never by a client that happens to use them.
+//!
+//! What differs from the embedded log, within what the port promises:
+//! - After a revocation nothing of *any* partition comes to that member until it is released; so draining delays
+//!   all of them.
+//! - A commit is a commit of offsets alone: stores of the same process are not written in one step with it.
+//! - Deleting a topic under running readers loses records that neither we nor Kafka can know of. A reader that
+//!   meets the new topic takes its epoch, at the latest after half a minute; stop the roles first.
+//!
+//! Records carry no headers: a `traceparent` would need a field in [`NewRecord`] and [`Record`].
+
+mod browser;
+mod closing;
+mod config;
+mod context;
+mod epochs;
+mod error;
+mod membership;
+mod producer;
+mod reader;
+mod standings;
+mod topic_ids;
+pub mod topics;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rep_core::ports::StoreError;
+use rep_core::ports::log::{EventLog, GroupReader, NewRecord, PartitionOffsets, Record};
+use rep_core::{Position, Topic};
+
+use self::browser::{Browser, Raw};
+use self::closing::Closing;
+pub use self::config::{KafkaConfig, KafkaConfigError, Settings};
+use self::epochs::Epochs;
+use self::producer::Producer;
+use self::reader::Reader;
+use self::standings::Standings;
+
+/// How long a log that is dropped waits for its readers to leave their groups, and for its clients to close.
+const LEAVE_MAX: Duration = Duration::from_secs(3);
+
+/// The log of a Kafka cluster.
+pub struct KafkaLog {
+    config: KafkaConfig,
+    producer: Arc<Producer>,
+    browser: Arc<Browser>,
+    standings: Arc<Standings>,
+    epochs: Arc<Epochs>,
+    closing: Arc<Closing>,
+}
+
+impl KafkaLog {
+    /// A log of the cluster at `config.brokers`. Waits for no broker: a call that needs one that is away ends as
+    /// unavailable, and the same call succeeds once it is back.
+    ///
+    /// # Errors
+    /// When the configuration is refused.
+    pub fn connect(config: KafkaConfig) -> Result<Self, KafkaConfigError> {
+        config.validate()?;
+        let producer = Arc::new(Producer::new(config.clone())?);
+        let browser = Arc::new(Browser::new(config.clone()));
+        let epochs = Epochs::new(config.clone(), Arc::clone(&producer), Arc::clone(&browser));
+        Ok(Self {
+            standings: Arc::new(Standings::new(config.clone())),
+            epochs: Arc::new(epochs),
+            closing: Arc::default(),
+            producer,
+            browser,
+            config,
+        })
+    }
+}
+
+impl Drop for KafkaLog {
+    fn drop(&mut self) {
+        let idle = (self.browser.take_idle(), self.standings.take_idle());
+        self.closing.begin(move || drop(idle));
+        self.closing.wait(LEAVE_MAX);
+    }
+}
+
+#[async_trait]
+impl EventLog for KafkaLog {
+    async fn append(&self, topic: Topic, records: Vec<NewRecord>) -> Result<Vec<Position>, StoreError> {
+        if records.is_empty() {
+            return Ok(Vec::new());
+        }
+        let epoch = self.epochs.of(topic).await?;
+        let name = self.config.topic_name(topic);
+        let places = self.producer.append(&name, topic.partitions(), records).await?;
+        let position = |(partition, offset)| Position { epoch, partition, offset };
+        Ok(places.into_iter().map(position).collect())
+    }
+
+    async fn subscribe(&self, group: &str, topic: Topic) -> Result<Box<dyn GroupReader>, StoreError> {
+        let (epochs, closing) = (Arc::clone(&self.epochs), Arc::clone(&self.closing));
+        Ok(Box::new(Reader::join(&self.config, epochs, closing, group, topic).await?))
+    }
+
+    async fn read(
+        &self,
+        topic: Topic,
+        partition: u32,
+        offset: u64,
+        max: usize,
+    ) -> Result<Vec<Record>, StoreError> {
+        if partition >= topic.partitions() || max == 0 {
+            return Ok(Vec::new());
+        }
+        let epoch = self.epochs.of(topic).await?;
+        let found = self.browser.read(&self.config.topic_name(topic), partition, offset, max).await?;
+        let record = |Raw { partition, offset, appended_at, key, value }| Record {
+            position: Position { epoch, partition, offset },
+            appended_at,
+            key,
+            value,
+        };
+        Ok(found.into_iter().map(record).collect())
+    }
+
+    async fn offsets(&self, topic: Topic, group: &str) -> Result<Vec<PartitionOffsets>, StoreError> {
+        self.standings.of(self.config.topic_name(topic), topic.partitions(), group).await
+    }
+}
