@@ -14,10 +14,8 @@ use rep_core::ports::{StoreError, StoreErrorKind};
 use rep_core::{ActionType, UserAction};
 use tempfile::TempDir;
 
-use crate::servers;
-
 async fn config() -> RegistryConfig {
-    let url = servers::registry().await;
+    let url = crate::subject::registry().await;
     RegistryConfig { prefix: format!("{}.", unique("test")), ..RegistryConfig::new(url) }
 }
 

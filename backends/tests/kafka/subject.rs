@@ -6,14 +6,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rep_backends::kafka::topics::{self, TopicsConfig};
 use rep_backends::kafka::{KafkaConfig, KafkaLog};
-use rep_backends::{ConnectConfig, SystemClock, connect};
+use rep_backends::{ConnectConfig, SystemClock, open_data_dir};
 use rep_core::ModelId;
 use rep_core::contract::support::{Ports, Subject, unique};
 use rep_core::ports::log::EventLog;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
-
-use crate::servers;
 
 /// One copy of each topic: the tests' Kafka is one broker.
 pub(crate) const TOPICS: TopicsConfig =
@@ -26,7 +24,7 @@ pub(crate) fn config_at(brokers: &str) -> KafkaConfig {
 
 /// Topics that nobody used before.
 pub(crate) async fn fresh_topics() -> KafkaConfig {
-    let config = config_at(&servers::kafka().await);
+    let config = config_at(&kafka().await);
     topics::apply(&config, &TOPICS).await.unwrap();
     config
 }
@@ -50,7 +48,7 @@ impl OnKafka {
         let config = CONFIG.get_or_init(fresh_topics).await.clone();
         let dir = TempDir::new().unwrap();
         let rest = ConnectConfig::new(dir.path().to_owned(), ModelId::new("contract-model").unwrap(), 16);
-        let rest = connect(&rest, Arc::new(SystemClock)).unwrap();
+        let rest = open_data_dir(&rest, Arc::new(SystemClock)).unwrap();
         let ports = Ports {
             log: log_of(&config),
             behaviour: rest.behaviour,
@@ -73,4 +71,17 @@ impl Subject for OnKafka {
         drop(ports.log);
         self.ports = Some(Ports { log: log_of(&self.config), ..ports });
     }
+}
+
+/// Started together, for all tests of this binary.
+const SERVERS: &[&str] = &["kafka", "registry"];
+
+/// Address of the shared Kafka.
+pub(crate) async fn kafka() -> String {
+    crate::servers::shared("REP_TEST_KAFKA", SERVERS).await
+}
+
+/// Base URL of the shared registry.
+pub(crate) async fn registry() -> String {
+    crate::servers::shared("REP_TEST_REGISTRY", SERVERS).await
 }

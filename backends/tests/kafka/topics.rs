@@ -11,7 +11,6 @@ use rep_backends::kafka::topics::{Change, TopicChange, TopicsConfig, apply, plan
 use rep_core::Topic;
 use rep_core::ports::StoreErrorKind;
 
-use crate::servers;
 use crate::subject::{TOPICS, config_at};
 
 /// Kafka's own administration, as another tool would use it.
@@ -25,7 +24,7 @@ fn texts(changes: &[TopicChange], prefix: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn an_empty_cluster_gets_every_topic_once() {
-    let config = config_at(&servers::kafka().await);
+    let config = config_at(&crate::subject::kafka().await);
     let planned = plan(&config, &TOPICS).await.unwrap();
     assert_eq!(planned.len(), 5);
     assert!(planned.iter().all(|change| matches!(change.change, Change::Create { .. })));
@@ -43,7 +42,7 @@ async fn an_empty_cluster_gets_every_topic_once() {
 
 #[tokio::test]
 async fn several_may_apply_at_one_time() {
-    let config = config_at(&servers::kafka().await);
+    let config = config_at(&crate::subject::kafka().await);
     let applied: Vec<_> = (0..3)
         .map(|_| {
             let config = config.clone();
@@ -58,7 +57,7 @@ async fn several_may_apply_at_one_time() {
 
 #[tokio::test]
 async fn drift_is_told_and_mended_and_what_others_set_stays() {
-    let brokers = servers::kafka().await;
+    let brokers = crate::subject::kafka().await;
     let config = config_at(&brokers);
     let (admin, options) = (admin(&brokers), AdminOptions::new());
     let (few, many) =
@@ -102,7 +101,7 @@ async fn drift_is_told_and_mended_and_what_others_set_stays() {
 
 #[tokio::test]
 async fn copies_that_differ_are_told_and_left() {
-    let config = config_at(&servers::kafka().await);
+    let config = config_at(&crate::subject::kafka().await);
     apply(&config, &TOPICS).await.unwrap();
     let wanted = TopicsConfig { replication: 3, ..TOPICS };
     let planned = plan(&config, &wanted).await.unwrap();

@@ -76,7 +76,7 @@ pub(crate) struct OnRedis {
 impl OnRedis {
     /// A corner of the shared server that nobody used.
     pub(crate) async fn fresh() -> Self {
-        Self::at(crate::servers::shared("REP_TEST_REDIS", "redis").await).await
+        Self::at(crate::servers::shared("REP_TEST_REDIS", &["redis"]).await).await
     }
 
     pub(crate) async fn at(url: String) -> Self {

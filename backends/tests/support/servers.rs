@@ -1,6 +1,7 @@
 //! Real servers: those that the environment names, else started once for this run of the tests.
 //!
-//! `REP_TEST_REDIS` is the address of a Redis. A server that cannot be had fails the test.
+//! `REP_TEST_KAFKA` is `host:port` of a broker, `REP_TEST_REGISTRY` the base URL of a registry's Confluent-compatible
+//! API, `REP_TEST_REDIS` the address of a Redis. A server that cannot be had fails the test.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,13 +9,13 @@ use std::process::Command;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
-/// What `variable` says, else the address of `server`, started once for this process.
-pub(crate) async fn shared(variable: &str, server: &'static str) -> String {
+/// What `variable` says, else what it is for `servers`, started once for this process.
+pub(crate) async fn shared(variable: &str, servers: &'static [&'static str]) -> String {
     if let Ok(address) = std::env::var(variable) {
         return address;
     }
     static STARTED: OnceCell<Servers> = OnceCell::const_new();
-    let start = || async { tokio::task::spawn_blocking(|| Servers::start(&[server])).await.unwrap() };
+    let start = || async { tokio::task::spawn_blocking(|| Servers::start(servers)).await.unwrap() };
     STARTED.get_or_init(start).await.address(variable)
 }
 
@@ -30,7 +31,7 @@ fn script() -> PathBuf {
 impl Servers {
     /// Blocks until they answer; the first time ever they are fetched, which takes minutes.
     pub(crate) fn start(names: &[&str]) -> Self {
-        let servers = Self { dir: TempDir::new().unwrap() };
+        let servers = Self { dir: TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap() };
         let pid = std::process::id().to_string();
         servers.run("start", &[&["--port-base", "0", "--until-pid", &pid], names].concat());
         servers
@@ -68,5 +69,11 @@ impl Servers {
         let value =
             value.unwrap_or_else(|| panic!("`scripts/servers env` does not name {variable}: {exports}"));
         value.trim_matches(['"', '\'']).to_owned()
+    }
+}
+
+impl Drop for Servers {
+    fn drop(&mut self) {
+        self.run("stop", &[]);
     }
 }

@@ -18,6 +18,9 @@ use crate::kafka::config::KafkaConfig;
 use crate::kafka::context::Telling;
 use crate::kafka::error::{interrupted, store_error, unavailable};
 
+/// Longest wait until the brokers tell of a topic that was made or grew; a busy one takes seconds.
+const SHOWN_MAX: Duration = Duration::from_secs(30);
+
 /// How often a change is looked for until every broker that is asked shows it.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -150,13 +153,13 @@ impl Admin {
 
     /// Waits until the brokers tell of `partitions`: they learn of a change one after another.
     async fn until(&self, name: &str, partitions: u32) -> Result<(), StoreError> {
-        let deadline = Instant::now() + self.wait;
+        let deadline = Instant::now() + SHOWN_MAX;
         loop {
             if self.shape(name).await?.is_some_and(|(found, _)| found >= partitions) {
                 return Ok(());
             }
             if Instant::now() >= deadline {
-                return Err(unavailable(format!("topic `{name}` does not show after {:?}", self.wait)));
+                return Err(unavailable(format!("topic `{name}` does not show after {SHOWN_MAX:?}")));
             }
             tokio::time::sleep(LOOK).await;
         }
