@@ -76,10 +76,11 @@ browser_tests() {
 }
 
 need_toolchains
-step "Fetching ONNX Runtime, model, packages, browser"
+step "Fetching ONNX Runtime, model, packages, browser, servers"
 fetch_model
 npm_packages
 install_chromium
+scripts/servers fetch # the tests start them
 
 check "rustfmt" cargo fmt --all --check
 check "frontend: lint" npm --prefix frontend run --silent lint

@@ -6,6 +6,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::bench::BenchArgs;
+use crate::cluster::{SchemasCommand, TopicsCommand};
 use crate::dlq::DlqArgs;
 use crate::doctor::DoctorArgs;
 use crate::import::ImportArgs;
@@ -42,6 +43,12 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     /// Make a token for an API that asks for one
     Token(TokenArgs),
+    /// Kafka's topics: compare them with what REP needs, and make them so
+    #[command(subcommand)]
+    Topics(TopicsCommand),
+    /// The schema registry: compare it with the schemas of events, and register them
+    #[command(subcommand)]
+    Schemas(SchemasCommand),
     /// Measure this machine: the figures of docs/benchmarks.md
     Bench(BenchArgs),
     /// Print a completion script for a shell

@@ -5,6 +5,7 @@
 mod bench;
 mod cli;
 mod client;
+mod cluster;
 mod config;
 mod dashboard;
 mod dlq;
@@ -47,6 +48,8 @@ fn main() -> ExitCode {
         Command::Dlq(args) => dlq::run(args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Token(args) => token::run(args),
+        Command::Topics(command) => cluster::topics(command),
+        Command::Schemas(command) => cluster::schemas(command),
         Command::Completions { shell } => {
             cli::completions(shell);
             Ok(ExitCode::SUCCESS)

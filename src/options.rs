@@ -69,6 +69,9 @@ options! {
     /// Where events are logged: `embedded:` [default: embedded:]
     #[arg(long, env = "REP_LOG", value_name = "URL")]
     log: String,
+    /// Schema registry of a cluster, by the base URL of its Confluent-compatible API
+    #[arg(long, env = "REP_REGISTRY", value_name = "URL")]
+    registry: String,
     /// Where products and behaviour are kept: `embedded:` [default: embedded:]
     #[arg(long, env = "REP_SEARCH", value_name = "URL")]
     search: String,
@@ -121,6 +124,8 @@ pub(crate) struct Settings {
     pub(crate) onnxruntime: Option<PathBuf>,
     pub(crate) embed_workers: usize,
     pub(crate) log: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) registry: Option<String>,
     pub(crate) search: String,
     pub(crate) preferences: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -203,6 +208,7 @@ impl Options {
             onnxruntime: self.onnxruntime,
             embed_workers: self.embed_workers.unwrap_or(1),
             log: self.log.unwrap_or_else(|| "embedded:".to_owned()),
+            registry: self.registry,
             search: self.search.unwrap_or_else(|| "embedded:".to_owned()),
             preferences: self.preferences.unwrap_or_else(|| "embedded:".to_owned()),
             operator_token: self.operator_token,
@@ -262,11 +268,6 @@ impl Settings {
                 bail!("`{key}` must be at least {SECRET_BYTES_MIN} bytes, so that nobody can guess it");
             }
         }
-        for (key, url) in [("log", &self.log), ("search", &self.search), ("preferences", &self.preferences)] {
-            if url != "embedded:" {
-                bail!("`{key}` = `{url}` is not supported by this version, which knows `embedded:` alone");
-            }
-        }
         Ok(())
     }
 }
@@ -319,7 +320,6 @@ mod tests {
         for (options, name) in [
             (Options { rate: Some(f64::NAN), ..Options::default() }, "rate"),
             (Options { users: Some(0), ..Options::default() }, "users"),
-            (Options { log: Some("kafka://x".into()), ..Options::default() }, "log"),
             (
                 Options { operator_token: Some("short".parse().unwrap()), ..Options::default() },
                 "operator-token",

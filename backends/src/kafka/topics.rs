@@ -189,9 +189,14 @@ fn differences(wanted: &Wanted, found: Option<&Found>, topics: &TopicsConfig) ->
         changes.push(Change::Replication { found: found.replication, wanted: topics.replication });
     }
     for (name, to) in &wanted.settings {
+        // With fewer copies than must have a record nothing could be appended any more.
+        let to = match name.as_str() {
+            "min.insync.replicas" => topics.min_in_sync.min(found.replication).to_string(),
+            _ => to.clone(),
+        };
         let from = found.setting(name);
-        if from != Some(to) {
-            changes.push(Change::Set { name: name.clone(), from: from.cloned(), to: to.clone() });
+        if from != Some(&to) {
+            changes.push(Change::Set { name: name.clone(), from: from.cloned(), to });
         }
     }
     changes
@@ -294,7 +299,9 @@ mod tests {
             [
                 "~ t: partitions 4 -> 12",
                 "! t: 1 copies, wanted 3: to be reassigned by hand",
-                "~ t: message.timestamp.type CreateTime -> LogAppendTime"
+                "~ t: message.timestamp.type CreateTime -> LogAppendTime",
+                // With one copy, two that must have a record would refuse every one.
+                "~ t: min.insync.replicas 2 -> 1"
             ]
         );
         let many = differences(wanted, Some(&Found::new(13, 3, wanted.settings.clone())), &topics);

@@ -25,7 +25,10 @@ pub(crate) struct Servers {
 }
 
 fn script() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/servers")
+    // A crate lies in the repository or is its root.
+    let folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let mut scripts = folders.map(|folder| folder.join("scripts/servers"));
+    scripts.find(|script| script.exists()).expect("the repository has `scripts/servers`")
 }
 
 impl Servers {
@@ -74,6 +77,9 @@ impl Servers {
 
 impl Drop for Servers {
     fn drop(&mut self) {
-        self.run("stop", &[]);
+        // A test that failed already must not end the others; what was started ends with this process anyway.
+        if !std::thread::panicking() {
+            self.run("stop", &[]);
+        }
     }
 }

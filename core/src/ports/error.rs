@@ -51,7 +51,8 @@ impl fmt::Display for StoreError {
 
 impl std::error::Error for StoreError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&*self.source)
+        // The cause itself is part of the message.
+        self.source.source()
     }
 }
 
