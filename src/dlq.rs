@@ -1,8 +1,10 @@
 //! `rep dlq`: records that could not be processed.
 
 use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -18,6 +20,8 @@ Examples:
   rep dlq show 0-17                  one, with what the record says
   rep dlq replay 0-17 2-4            writes these records again to their topics
   rep dlq replay --all --reason REFUSED
+  rep dlq show 0-17 --json > letter.json && $EDITOR letter.json && rep dlq replay 0-17 --event letter.json
+                                     repairs the event, then replays it
 
 A replay appends the original record to the topic it came from. An event that had its effect before has none again:
 it carries its trace id. What would only be dead-lettered again is refused, unless --force is given.
@@ -67,6 +71,9 @@ enum DlqCommand {
         all: bool,
         #[command(flatten)]
         filter: FilterArgs,
+        /// A file with a repaired event as JSON, in the form that `show --json` has under `event`; `-` is standard input
+        #[arg(long, value_name = "FILE", conflicts_with = "all")]
+        event: Option<PathBuf>,
         /// Replay even what would be dead-lettered again
         #[arg(long)]
         force: bool,
@@ -90,10 +97,15 @@ pub(crate) fn run(args: DlqArgs) -> anyhow::Result<ExitCode> {
     match args.command {
         DlqCommand::List { filter, limit, json, api } => list(&api.client()?, &filter, limit, json)?,
         DlqCommand::Show { id, json, api } => show(&api.client()?, &id, json)?,
-        DlqCommand::Replay { ids, all, filter, force, api } => {
+        DlqCommand::Replay { ids, all, filter, event, force, api } => {
+            let event = event.as_deref().map(event_of).transpose()?;
+            anyhow::ensure!(
+                event.is_none() || ids.len() == 1,
+                "`--event` stands in for one record: give one id"
+            );
             let client = api.client()?;
             let ids = if all { all_ids(&client, &filter)? } else { ids };
-            return replay(&client, &ids, force);
+            return replay(&client, &ids, &asked(force, event));
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -201,11 +213,33 @@ fn all_ids(client: &Client, filter: &FilterArgs) -> anyhow::Result<Vec<String>> 
     Ok(ids)
 }
 
+/// The repaired event in `file`.
+fn event_of(file: &Path) -> anyhow::Result<Value> {
+    let text = match file == Path::new("-") {
+        true => std::io::read_to_string(std::io::stdin()).context("cannot read standard input")?,
+        false => {
+            std::fs::read_to_string(file).with_context(|| format!("cannot read `{}`", file.display()))?
+        }
+    };
+    let event: Value = serde_json::from_str(&text).context("the repaired event is no JSON")?;
+    // What `show --json` printed, edited in place, is taken too.
+    Ok(if event["event"].is_object() { event["event"].clone() } else { event })
+}
+
+/// The body of a replay.
+fn asked(force: bool, event: Option<Value>) -> Value {
+    let mut asked = json!({ "force": force });
+    if let Some(event) = event {
+        asked["event"] = event;
+    }
+    asked
+}
+
 /// Replays each; goes on behind one that cannot be.
-fn replay(client: &Client, ids: &[String], force: bool) -> anyhow::Result<ExitCode> {
+fn replay(client: &Client, ids: &[String], asked: &Value) -> anyhow::Result<ExitCode> {
     let (mut replayed, mut failed) = (0, 0);
     for id in ids {
-        match client.post(&format!("/dead-letters/{id}/replay"), &json!({ "force": force })) {
+        match client.post(&format!("/dead-letters/{id}/replay"), asked) {
             Ok(answer) => {
                 replayed += 1;
                 let topic = answer["topic"].as_str().unwrap_or("?");

@@ -7,12 +7,14 @@ use rep_core::avro::DeadLetter;
 use rep_core::ports::StoreError;
 use rep_core::ports::log::{NewRecord, Record};
 use rep_core::{Position, Topic, UserAction};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::cursor;
 use crate::dto::dead_letter::{LetterId, Replayed};
 use crate::dto::topic::payload;
 use crate::problem::Problem;
+use crate::repair::repaired;
 use crate::state::ApiState;
 
 const TOPIC: Topic = Topic::UserActionDlq;
@@ -148,15 +150,24 @@ async fn at(
     Ok(found.filter(|record| record.position.offset == offset))
 }
 
-/// Writes the record of a letter again, durably. Its effects stay what they are if it had any: events carry
-/// their trace id. What would only be dead-lettered again is refused, unless `force` is given.
-pub(crate) async fn replay(state: &ApiState, id: LetterId, force: bool) -> Result<Replayed, Problem> {
+/// Writes the record of a letter again, or `event` in its place, durably. Its effects stay what they are if it had any:
+/// events carry their trace id. What would only be dead-lettered again is refused, unless `force` is given.
+pub(crate) async fn replay(
+    state: &ApiState,
+    id: LetterId,
+    force: bool,
+    event: Option<Value>,
+) -> Result<Replayed, Problem> {
     let (_, letter) = find(state, id).await?;
     let topic = Topic::parse(&letter.topic).filter(|topic| *topic != TOPIC);
     let topic = topic.ok_or_else(|| {
         Problem::conflict(format!("dead letter `{id}` is of topic `{}`, which is unknown", letter.topic))
     })?;
-    let record = original(state, id, topic, letter).await?;
+    let is_repaired = event.is_some();
+    let record = match event {
+        Some(event) => repaired(&state.codec, topic, &letter, event)?,
+        None => original(state, id, topic, letter).await?,
+    };
     if !force && let Err(reason) = processable(state, topic, &record.value) {
         return Err(Problem::conflict(format!(
             "dead letter `{id}` would be dead-lettered again: {reason}; `force` replays it all the same"
@@ -165,7 +176,7 @@ pub(crate) async fn replay(state: &ApiState, id: LetterId, force: bool) -> Resul
     let position = state.log.append(topic, vec![record]).await?.pop();
     let position = position.ok_or_else(|| Problem::unavailable("the log gave the record no place"))?;
     metrics::counter!("rep_dead_letters_replayed_total", "topic" => topic.name()).increment(1);
-    tracing::info!(%id, %topic, at = %position, "a dead letter is replayed");
+    tracing::info!(%id, %topic, at = %position, is_repaired, "a dead letter is replayed");
     Ok(Replayed {
         id: id.to_string(),
         topic: topic.name(),

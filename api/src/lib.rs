@@ -26,6 +26,7 @@ mod popular;
 mod problem;
 mod rate;
 mod recommend;
+mod repair;
 mod route;
 mod routes;
 mod search;

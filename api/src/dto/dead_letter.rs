@@ -133,6 +133,10 @@ pub(crate) struct ReplaySchema {
     /// Replay even what would be dead-lettered again, since it cannot be decoded.
     #[schema(nullable = false)]
     force: Option<bool>,
+    /// A repaired event, in the form in which the dead letter shows its own, to be written in its place. It keeps the
+    /// id (`traceId`, of a notification `notificationId`) that the record has; without one it gets it.
+    #[schema(value_type = Option<Object>, nullable = false)]
+    event: Option<Value>,
 }
 
 /// A record that was written again.

@@ -79,8 +79,8 @@ pub(crate) async fn get(
     Ok(Json(DeadLetterDetail::of(&state.codec, position, &letter)))
 }
 
-/// Writes the record again to the topic it came from. An event that had its effect has it no second time. What
-/// would only be dead-lettered again is refused with 409, unless `force` is set.
+/// Writes the record again to the topic it came from, or a repaired event in its place. An event that had its effect has
+/// it no second time. What would only be dead-lettered again is refused with 409, unless `force` is set.
 #[utoipa::path(
     post,
     path = "/dead-letters/{id}/replay",
@@ -104,10 +104,7 @@ pub(crate) async fn replay(
 ) -> Result<Json<Replayed>, Problem> {
     principal.must_operate()?;
     let asked = asked(&bytes(request, state.config.limits.body_bytes_max).await?)?;
-    if asked.event.is_some() {
-        return Err(Problem::field("event", "cannot be replaced by this version; leave it out"));
-    }
-    Ok(Json(dead_letters::replay(&state, id, asked.force).await?))
+    Ok(Json(dead_letters::replay(&state, id, asked.force, asked.event).await?))
 }
 
 #[derive(Default, Deserialize)]

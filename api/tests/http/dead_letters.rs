@@ -115,10 +115,64 @@ async fn a_replay_writes_the_record_again_as_it_was() {
         replayed,
         json!({"id": id, "topic": "user.action.v1", "partition": position.partition, "offset": position.offset})
     );
-    let replaced = world.post(&format!("/dead-letters/{id}/replay"), &json!({"event": {}})).await;
-    assert_eq!(replaced.bad_fields(), ["event"]);
     world.post(&format!("/dead-letters/{id}/replay"), &json!({"now": true})).await.expect(400);
     assert_eq!(world.log.all(Topic::UserAction).len(), after.len());
+}
+
+#[tokio::test]
+async fn a_repaired_event_is_written_in_place_of_the_original() {
+    let world = World::new();
+    let value = event(&world, "ann", "t-1").await;
+    let id = park(&world, &letter("REFUSED", "ann", value)).await;
+    let path = format!("/dead-letters/{id}/replay");
+    let mut repaired = world.get(&format!("/dead-letters/{id}")).await.expect(200)["event"].clone();
+    repaired["productId"] = json!("tent-2");
+    repaired["userId"] = json!("ben");
+    let place = world.post(&path, &json!({"event": repaired})).await.expect(200);
+    let record = world.log.all(Topic::UserAction).pop().unwrap();
+    let action: rep_core::UserAction = world.codec.decode(&record.value).unwrap();
+    assert_eq!(
+        (action.trace_id.as_str(), action.user_id.as_str(), &record.key[..]),
+        ("t-1", "ben", &b"ben"[..])
+    );
+    assert_eq!(action.product_id.unwrap().as_str(), "tent-2");
+    assert_eq!(place["offset"], record.position.offset);
+
+    // It stays the same event, and must be one.
+    let before = world.log.all(Topic::UserAction).len();
+    for (field, value, bad) in [
+        ("traceId", json!("t-2"), "event.traceId"),
+        ("productId", json!(null), "event"),
+        ("actionType", json!(7), "event"),
+        ("userId", json!(""), "event"),
+    ] {
+        let mut wrong = repaired.clone();
+        wrong[field] = value;
+        assert_eq!(world.post(&path, &json!({"event": wrong})).await.bad_fields(), [bad], "{field}");
+    }
+    for wrong in [json!("text"), json!([]), json!({})] {
+        assert_eq!(world.post(&path, &json!({"event": wrong})).await.bad_fields(), ["event"]);
+    }
+    let mut late = repaired.clone();
+    late["timestamp"] = json!("1999-01-01T00:00:00.000Z");
+    world.post(&path, &json!({"event": late})).await.expect(409);
+    assert_eq!(world.log.all(Topic::UserAction).len(), before);
+}
+
+#[tokio::test]
+async fn a_record_that_says_nothing_gets_an_id_of_its_place() {
+    let world = World::new();
+    let good = event(&world, "ann", "t-1").await;
+    let shown: rep_core::UserAction = world.codec.decode(&good).unwrap();
+    let mut repaired = serde_json::to_value(&shown).unwrap();
+    repaired.as_object_mut().unwrap().remove("traceId");
+    let id = park(&world, &letter("BAD_MAGIC", "ann", b"nonsense".to_vec())).await;
+    for _ in 0..2 {
+        world.post(&format!("/dead-letters/{id}/replay"), &json!({"event": repaired})).await.expect(200);
+        let record = world.log.all(Topic::UserAction).pop().unwrap();
+        let action: rep_core::UserAction = world.codec.decode(&record.value).unwrap();
+        assert_eq!(action.trace_id.as_str(), "dlq.user.action.v1.4.17");
+    }
 }
 
 #[tokio::test]

@@ -418,8 +418,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Writes the record again to the topic it came from. An event that had its effect has it no second time. What
-         *     would only be dead-lettered again is refused with 409, unless `force` is set.
+         * Writes the record again to the topic it came from, or a repaired event in its place. An event that had its effect has
+         *     it no second time. What would only be dead-lettered again is refused with 409, unless `force` is set.
          */
         post: {
             parameters: {
@@ -2922,6 +2922,11 @@ export interface components {
         };
         /** @description What may be asked of a replay. */
         ReplayRequest: {
+            /**
+             * @description A repaired event, in the form in which the dead letter shows its own, to be written in its place. It keeps the
+             *     id (`traceId`, of a notification `notificationId`) that the record has; without one it gets it.
+             */
+            event?: Record<string, never>;
             /** @description Replay even what would be dead-lettered again, since it cannot be decoded. */
             force?: boolean;
         };
