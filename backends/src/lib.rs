@@ -12,6 +12,7 @@ pub mod index;
 pub mod kafka;
 pub mod redis;
 pub mod registry;
+pub mod saving;
 
 pub use clock::SystemClock;
 pub use connect::{

@@ -1,7 +1,7 @@
 //! Preference vectors: `user:preference:{userId}`, for the time to live, behind them the backup.
 //!
 //! A write is one script: it compares the fence and changes the value in one step. A state goes to the backup before
-//! the offsets it follows from are committed ([`RedisPreferences::save`]), and comes back from there when the cache
+//! the offsets it follows from are committed ([`Saves`]), and comes back from there when the cache
 //! does not have it: after its time to live, or when Redis lost it.
 
 use std::collections::HashSet;
@@ -12,7 +12,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use redis::Value;
-use rep_core::ports::preferences::{PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome};
+use rep_core::ports::preferences::{
+    Fold, FoldRules, Folded, PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome,
+    by_load_and_store,
+};
 use rep_core::ports::{StoreError, StoreErrorKind, one_each};
 use rep_core::{Clock, ModelId, Preference, UnitVector, UserId};
 use tokio::sync::broadcast;
@@ -21,6 +24,7 @@ use super::feed::Feed;
 use super::link::{RedisConfig, RedisLink};
 use super::near::{self, Near};
 use super::stored;
+use crate::saving::Saves;
 
 /// How long a state that nobody changes stays.
 const TTL: Duration = Duration::from_secs(24 * 3600);
@@ -72,8 +76,9 @@ pub struct RedisPreferences {
     changes: Feed<PreferenceChange>,
     channel: String,
     near: Near,
-    /// Stored here since the last [`Self::save`].
+    /// Whose states may be newer than in the backup: folded or stored here since they were last saved.
     unsaved: Mutex<HashSet<UserId>>,
+    saving: tokio::sync::Mutex<()>,
     /// Changes noted so far.
     noted: AtomicU64,
 }
@@ -98,21 +103,9 @@ impl RedisPreferences {
             channel,
             near,
             unsaved: Mutex::default(),
+            saving: tokio::sync::Mutex::default(),
             noted: AtomicU64::new(0),
         })
-    }
-
-    /// Takes the states stored here since the last time to the backup: to be awaited before each commit of the offsets
-    /// that they follow from. After an error they are still to be taken.
-    pub async fn save(&self) -> Result<(), StoreError> {
-        let users: Vec<UserId> = std::mem::take(&mut *self.unsaved.lock()).into_iter().collect();
-        for (at, part) in users.chunks(PART).enumerate() {
-            if let Err(error) = self.save_part(part).await {
-                self.unsaved.lock().extend(users[at * PART..].iter().cloned());
-                return Err(error);
-            }
-        }
-        Ok(())
     }
 
     async fn save_part(&self, users: &[UserId]) -> Result<(), StoreError> {
@@ -236,7 +229,6 @@ impl RedisPreferences {
         if stored.is_empty() {
             return Ok(());
         }
-        self.unsaved.lock().extend(stored.iter().map(|preference| preference.user_id.clone()));
         let now = self.moment();
         let (mut acted, mut changed) = (redis::cmd("ZADD"), redis::cmd("ZADD"));
         acted.arg(self.link.key("preferences:acted"));
@@ -254,6 +246,27 @@ impl RedisPreferences {
             .await?
             .into_iter()
             .collect::<Result<Vec<_>, _>>()?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Saves for RedisPreferences {
+    /// Takes the states stored here since the last time to the backup.
+    async fn save(&self) -> Result<(), StoreError> {
+        // One after the other: who finds nothing left must know that what was there is safe.
+        let _one = self.saving.lock().await;
+        let users: Vec<UserId> = self.unsaved.lock().iter().cloned().collect();
+        for part in users.chunks(PART) {
+            // What is stored again meanwhile is to be saved again.
+            part.iter().for_each(|user| {
+                self.unsaved.lock().remove(user);
+            });
+            if let Err(error) = self.save_part(part).await {
+                self.unsaved.lock().extend(part.iter().cloned());
+                return Err(error);
+            }
+        }
         Ok(())
     }
 }
@@ -278,7 +291,16 @@ impl PreferenceStore for RedisPreferences {
         Ok(found)
     }
 
+    async fn fold(&self, folds: &[Fold<'_>], rules: &FoldRules<'_>) -> Result<Vec<Folded>, StoreError> {
+        // Also those whose actions turn out to be folded in already: after a crash nobody knows whether the backup has
+        // them.
+        self.unsaved.lock().extend(folds.iter().map(|fold| fold.user_id.clone()));
+        by_load_and_store(self, folds, rules).await
+    }
+
     async fn store(&self, writes: Vec<PreferenceWrite>) -> Result<Vec<StoreOutcome>, StoreError> {
+        // Before anything is stored: whatever fails in between, what is there will be saved.
+        self.unsaved.lock().extend(writes.iter().map(|write| write.preference.user_id.clone()));
         let mut outcomes = Vec::with_capacity(writes.len());
         for part in writes.chunks(PART) {
             let stored = self.store_part(part).await?;

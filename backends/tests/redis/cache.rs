@@ -1,16 +1,21 @@
 //! What the cache forgets comes back from the backup; what stands is fenced whatever the cache knows.
 
 use rep_backends::redis::{RedisConfig, RedisLink};
-use rep_core::contract::support::{Subject, at, eventually, new_trace, new_user, position};
+use rep_backends::saving::Saves;
+use rep_core::contract::support::{
+    Subject, action, at, eventually, new_product, new_trace, new_user, position,
+};
 use rep_core::ports::StoreErrorKind;
-use rep_core::ports::preferences::{PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome};
-use rep_core::{ActionType, ModelId, Preference, UnitVector, UserId};
+use rep_core::ports::preferences::{
+    Fold, FoldRules, FoldStep, Folded, PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome,
+};
+use rep_core::{ActionType, EmaRules, ModelId, Preference, UnitVector, UserId};
 use tokio::sync::broadcast::error::TryRecvError;
 
 use crate::servers::Servers;
 use crate::subject::OnRedis;
 
-fn state(user: &UserId, offset: u64) -> PreferenceWrite {
+pub(crate) fn state(user: &UserId, offset: u64) -> PreferenceWrite {
     let preference = Preference {
         vector: Some(UnitVector::normalised((1..=16).map(|n| (n as f32).cos()).collect()).unwrap()),
         action_count: offset + 1,
@@ -85,6 +90,30 @@ async fn what_was_not_saved_is_saved_later() {
     subject.kept.states.lock().clear();
     subject.preferences.save().await.unwrap();
     assert!(subject.kept.states.lock().is_empty(), "nothing changed since");
+}
+
+/// A crash between storing and saving: what was folded in already is saved all the same when it comes again.
+#[tokio::test]
+async fn what_was_stored_before_a_crash_is_saved_after_it() {
+    let mut subject = OnRedis::fresh().await;
+    let user = new_user();
+    let action = action(&user, ActionType::Click, &new_product(), at(0));
+    let embedding = state(&user, 0).preference.vector.unwrap();
+    let model = ModelId::new("contract-model").unwrap();
+    let rules = FoldRules { model: &model, ema: EmaRules::default(), applied_at: at(0) };
+    let step =
+        FoldStep { action: &action, position: position(3, 1), logged_at: at(0), embedding: Some(&embedding) };
+    let fold = [Fold { user_id: &user, steps: vec![step] }];
+    for _ in 0..2 {
+        assert_eq!(subject.preferences.fold(&fold, &rules).await.unwrap(), [Folded::Stands]);
+        assert!(subject.kept.states.lock().is_empty());
+        subject.reopen().await;
+    }
+    subject.preferences.fold(&fold, &rules).await.unwrap();
+    subject.preferences.save().await.unwrap();
+    let there = subject.preferences.load(std::slice::from_ref(&user)).await.unwrap().remove(0).unwrap();
+    assert_eq!(there.action_count, 1);
+    assert_eq!(subject.kept.states.lock()[&user].0, there);
 }
 
 #[tokio::test]

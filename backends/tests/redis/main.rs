@@ -3,6 +3,7 @@
 
 mod cache;
 mod contracts;
+mod saving;
 #[path = "../support/servers.rs"]
 mod servers;
 mod subject;

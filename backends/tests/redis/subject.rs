@@ -12,6 +12,7 @@ use rep_backends::redis::{
 use rep_backends::{Backends, ConnectConfig, SystemClock, open_data_dir};
 use rep_core::contract::support::{Ports, Subject, unique};
 use rep_core::ports::StoreError;
+use rep_core::ports::log::EventLog;
 use rep_core::ports::notifications::Delivery;
 use rep_core::{ModelId, NotificationId, Preference, UserId};
 use tempfile::TempDir;
@@ -88,6 +89,13 @@ impl OnRedis {
         let kept = Arc::new(Kept::default());
         let (preferences, ports) = open(&config, &kept, &embedded).await;
         Self { config, kept, preferences, ports, embedded, _dir: dir }
+    }
+}
+
+impl OnRedis {
+    /// The embedded log.
+    pub(crate) fn log(&self) -> Arc<dyn EventLog> {
+        self.embedded.log.clone()
     }
 }
 
