@@ -9,6 +9,7 @@ mod fields;
 mod graph;
 mod kernel;
 mod lexical;
+mod lines;
 mod plan;
 mod quantise;
 mod random;

@@ -7,6 +7,7 @@ use rep_core::{ProductFilter, ProductId, UnitVector};
 
 use super::fields::{Categories, Criteria, Fields};
 use super::kernel::{DOTS_MAX, Kernel, Line, dots, lines_for, prefetch, prefetch_one};
+use super::lines::Lines;
 use super::quantise::{Probe, Quantised};
 use super::top::Top;
 
@@ -20,7 +21,7 @@ pub(crate) const SEGMENT_SLOTS: usize = 16384;
 pub(crate) struct Rows {
     kernel: Kernel,
     lines: usize,
-    codes: Vec<Box<[Line]>>,
+    codes: Vec<Lines>,
     scales: Vec<f32>,
     fields: Vec<Fields>,
     vectors: Vec<Option<UnitVector>>,
@@ -179,7 +180,7 @@ impl Rows {
     fn grow(&mut self) -> Slot {
         let slot = self.ids.len();
         if slot == self.codes.len() * SEGMENT_SLOTS {
-            self.codes.push(vec![Line::ZERO; SEGMENT_SLOTS * self.lines].into_boxed_slice());
+            self.codes.push(Lines::zeros(SEGMENT_SLOTS * self.lines));
         }
         self.scales.push(0.0);
         self.fields.push(Fields::NOTHING);
