@@ -27,6 +27,10 @@ pub(super) enum Guard {
     Absent,
     /// It must not have changed since it was read.
     Unchanged(Revision),
+    /// It must not be of a greater version of ours.
+    Version(u64),
+    /// None.
+    Any,
 }
 
 /// Which change of a document was read.
@@ -45,6 +49,10 @@ struct Target<'a> {
     if_seq_no: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     if_primary_term: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version_type: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -103,9 +111,10 @@ impl Operation {
 }
 
 fn target<'a>(alias: &'a str, id: &'a str, guard: Guard) -> Target<'a> {
-    let revision = match guard {
-        Guard::Unchanged(revision) => Some(revision),
-        Guard::Absent => None,
+    let (revision, version) = match guard {
+        Guard::Unchanged(revision) => (Some(revision), None),
+        Guard::Version(version) => (None, Some(version)),
+        Guard::Absent | Guard::Any => (None, None),
     };
     Target {
         _index: alias,
@@ -113,6 +122,8 @@ fn target<'a>(alias: &'a str, id: &'a str, guard: Guard) -> Target<'a> {
         require_alias: true,
         if_seq_no: revision.map(|r| r.seq_no),
         if_primary_term: revision.map(|r| r.primary_term),
+        version,
+        version_type: version.map(|_| "external_gte"),
     }
 }
 

@@ -7,6 +7,7 @@ mod catalog;
 mod faults;
 mod indices;
 mod outage;
+mod preferences;
 mod server;
 #[path = "../support/servers.rs"]
 mod servers;
