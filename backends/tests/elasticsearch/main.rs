@@ -5,6 +5,7 @@ mod behaviour;
 mod bulk;
 mod catalog;
 mod faults;
+mod history;
 mod indices;
 mod outage;
 mod preferences;
