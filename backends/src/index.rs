@@ -8,7 +8,7 @@ mod exact;
 mod fields;
 mod graph;
 mod kernel;
-mod lexical;
+pub(crate) mod lexical;
 mod lines;
 mod plan;
 mod quantise;

@@ -1,11 +1,13 @@
 //! How the ports of `rep-core` are kept: by stores embedded in the process, or by servers.
 //!
 //! This crate is the only user of the storage engine and of the servers' clients. Nothing outside [`connect`] asks
-//! which backend is there. Start at [`connect`], then [`embedded`], [`kafka`] and [`redis`].
+//! which backend is there. Start at [`connect`], then [`embedded`], [`kafka`], [`elasticsearch`] and
+//! [`redis`].
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
 mod clock;
 mod connect;
+pub mod elasticsearch;
 pub mod embedded;
 mod hub;
 pub mod index;

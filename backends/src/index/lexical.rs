@@ -9,29 +9,29 @@ use std::ops::Bound;
 use parking_lot::Mutex;
 use rep_core::{Product, ProductFilter, ProductId};
 
-use self::words::{terms, unfinished};
+pub(crate) use self::words::{terms, unfinished};
 use super::fields::{Categories, Fields};
 use super::rows::Slot;
 use super::top::Top;
 
 /// How soon repeats of a word stop counting. Source: Robertson and Zaragoza, 2009, section 3.
-const K1: f32 = 1.5;
+pub(crate) const K1: f32 = 1.5;
 /// How much long texts are held against a product, from 0 to 1.
-const B: f32 = 0.6;
+pub(crate) const B: f32 = 0.6;
 /// What a word that only begins like the last one of the query is worth.
-const PREFIX_SHARE: f32 = 0.5;
+pub(crate) const PREFIX_SHARE: f32 = 0.5;
 /// Terms looked at for such words, and taken: those that most products have.
 const PREFIX_SEEN_MAX: usize = 512;
 const PREFIX_TAKEN_MAX: usize = 32;
 /// Different terms of a query that are looked up.
-const QUERY_TERMS_MAX: usize = 64;
+pub(crate) const QUERY_TERMS_MAX: usize = 64;
 
 /// What a word counts, by where it stands.
-const NAME: f32 = 4.0;
-const BRAND: f32 = 3.0;
-const CATEGORY: f32 = 2.0;
-const ATTRIBUTE: f32 = 1.5;
-const DESCRIPTION: f32 = 1.0;
+pub(crate) const NAME: f32 = 4.0;
+pub(crate) const BRAND: f32 = 3.0;
+pub(crate) const CATEGORY: f32 = 2.0;
+pub(crate) const ATTRIBUTE: f32 = 1.5;
+pub(crate) const DESCRIPTION: f32 = 1.0;
 
 type TermNumber = u32;
 

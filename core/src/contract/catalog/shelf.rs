@@ -98,11 +98,14 @@ pub(super) fn price(minor: i64) -> Money {
 
 /// A direction that follows from `number` and is like no other's.
 pub(super) fn direction(number: u64, dimensions: usize) -> UnitVector {
-    let part = |i: usize| {
-        let hash = stable_hash128(format!("{number}/{i}").as_bytes());
-        ((hash >> 40) as u32 as f32) / (u32::MAX as f32) - 0.5
+    let part = |i: u64| {
+        // Of neighbours, each bit must differ by chance. Source: Steele, Lea and Flood, 2014 (SplitMix).
+        let mut bits = (number << 20 | i).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((bits ^ bits >> 31) >> 40) as f32 / (1_u32 << 24) as f32 - 0.5
     };
-    UnitVector::normalised((0..dimensions).map(part).collect()).unwrap()
+    UnitVector::normalised((0..dimensions as u64).map(part).collect()).unwrap()
 }
 
 pub(super) fn ids(hits: &[Hit]) -> Vec<ProductId> {

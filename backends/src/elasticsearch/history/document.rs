@@ -1,0 +1,66 @@
+//! A notification that was sent, as a document.
+
+use rep_core::{
+    Currency, InterestReason, Notification, NotificationId, NotificationKind, ProductId, Timestamp, TraceId,
+    UserId,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{ChannelOutcome, HistoryRecord};
+
+/// What is written.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct NewRecord<'a> {
+    #[serde(flatten)]
+    notification: &'a Notification,
+    delivered_at: Timestamp,
+    outcomes: &'a [ChannelOutcome],
+}
+
+impl<'a> NewRecord<'a> {
+    pub(super) fn of(record: &'a HistoryRecord) -> Self {
+        let HistoryRecord { notification, delivered_at, outcomes } = record;
+        Self { notification, delivered_at: *delivered_at, outcomes }
+    }
+}
+
+/// What is read.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StoredRecord {
+    notification_id: NotificationId,
+    trace_id: TraceId,
+    user_id: UserId,
+    product_id: ProductId,
+    product_name: String,
+    kind: NotificationKind,
+    reason: InterestReason,
+    currency: Currency,
+    price_before: Option<i64>,
+    price_after: i64,
+    stock_after: i64,
+    timestamp: Timestamp,
+    delivered_at: Timestamp,
+    outcomes: Vec<ChannelOutcome>,
+}
+
+impl StoredRecord {
+    pub(super) fn read(self) -> HistoryRecord {
+        let notification = Notification {
+            notification_id: self.notification_id,
+            trace_id: self.trace_id,
+            user_id: self.user_id,
+            product_id: self.product_id,
+            product_name: self.product_name,
+            kind: self.kind,
+            reason: self.reason,
+            currency: self.currency,
+            price_before: self.price_before,
+            price_after: self.price_after,
+            stock_after: self.stock_after,
+            timestamp: self.timestamp,
+        };
+        HistoryRecord { notification, delivered_at: self.delivered_at, outcomes: self.outcomes }
+    }
+}

@@ -1,0 +1,173 @@
+//! Backups of preference states on `user_preference_index`: what a cache that lost one is filled from.
+//!
+//! One document a shopper, under their id. Each save carries a version of the caller's that grows with the state;
+//! Elasticsearch keeps the greatest, so saves may come late, twice or out of order.
+
+mod document;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rep_core::ports::StoreError;
+use rep_core::{Clock, Preference, Timestamp, UserId};
+use serde_json::json;
+
+use self::document::{NewPreference, StoredPreference};
+use super::behaviour::alias;
+use super::bulk::{Guard, Operation, Outcome};
+use super::client::Client;
+use super::error::{corrupt, invalid};
+use super::indices::IndexKind;
+use super::search::{Found, Part};
+
+/// States of one page: each holds a vector.
+const PAGE_MAX: usize = 500;
+/// States of one bulk.
+const BATCH_MAX: usize = 500;
+
+/// The backup of preference states.
+pub struct ElasticsearchPreferences {
+    client: Client,
+    index: String,
+    clock: Arc<dyn Clock>,
+}
+
+/// Where a page of states ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SavedMark {
+    saved_at: Timestamp,
+    user_id: UserId,
+}
+
+/// States in the order in which they were saved.
+#[derive(Clone, Debug, Default)]
+pub struct SavedPage {
+    /// The states, each with its version.
+    pub items: Vec<(Preference, u64)>,
+    /// Where the next page begins; `None` at the end.
+    pub next: Option<SavedMark>,
+}
+
+impl ElasticsearchPreferences {
+    /// The backup of `client`; asks nothing of the server. `clock` dates saves.
+    pub fn new(client: Client, clock: Arc<dyn Clock>) -> Self {
+        let index = alias(&client, IndexKind::Preference);
+        Self { client, index, clock }
+    }
+
+    /// The states of `users` with their versions, in their order; `None` for what was never saved, or erased. Sees
+    /// each save at once.
+    ///
+    /// A state that cannot be read is left out with a log line and a counter: it is a backup, and the log tells it
+    /// anew.
+    pub async fn load(&self, users: &[UserId]) -> Result<Vec<Option<(Preference, u64)>>, StoreError> {
+        let ids: Vec<&str> = users.iter().map(UserId::as_str).collect();
+        let found =
+            self.client.documents::<StoredPreference>(&self.index, &ids, Part::Without("savedAt")).await?;
+        Ok(found.into_iter().map(|found| readable(found?.document)).collect())
+    }
+
+    /// Saves states, each with its version. One whose version is below that of what is there changes nothing: a newer
+    /// one stands. Durable when it returns; after an error some may be saved.
+    ///
+    /// For a minute after an erasure (`index.gc_deletes`) a version that is not above the erased one is dropped, as a
+    /// save that comes late: whoever counts anew from 1 has no backup until the first save after that.
+    pub async fn save(&self, states: &[(Preference, u64)]) -> Result<(), StoreError> {
+        let saved_at = self.clock.now();
+        for states in states.chunks(BATCH_MAX) {
+            let operation = |(preference, version): &(Preference, u64)| {
+                if i64::try_from(*version).is_err() {
+                    return Err(invalid(format!("version {version} is beyond 2^63 - 1")));
+                }
+                let document = NewPreference::of(preference, *version, saved_at);
+                Operation::put(&self.index, preference.user_id.as_str(), Guard::Version(*version), &document)
+            };
+            let operations: Vec<_> = states.iter().map(operation).collect::<Result<_, _>>()?;
+            self.client.bulk_all(&operations).await?;
+        }
+        Ok(())
+    }
+
+    /// Forgets a shopper's state; whether there was one. Searches may find it for a second more.
+    pub async fn erase(&self, user: &UserId) -> Result<bool, StoreError> {
+        let operations = [Operation::delete(&self.index, user.as_str(), Guard::Any)?];
+        let outcomes = self.client.bulk_all(&operations).await?;
+        Ok(matches!(outcomes[..], [Outcome::Done]))
+    }
+
+    /// Up to `limit` states (at most 500), last changed first; may be a second behind.
+    pub async fn recent(&self, limit: usize) -> Result<Vec<Preference>, StoreError> {
+        let body = json!({
+            "size": limit.min(PAGE_MAX),
+            "track_total_hits": false,
+            "query": { "match_all": {} },
+            "sort": [{ "updatedAt": "desc" }, { "userId": "asc" }],
+        });
+        let found: Found<StoredPreference> = self.client.search(&self.index, body).await?;
+        let states = found.hits.hits.into_iter().filter_map(|hit| readable(hit.document));
+        Ok(states.map(|(preference, _)| preference).collect())
+    }
+
+    /// Up to `limit` states (at most 500) that were saved at or after `since`, in the order in which they were, from
+    /// `after` on: for filling an index in memory, and for keeping it up with what other processes save. May be a
+    /// second behind, and clocks of processes differ: begin a little before the last moment seen. A state that is
+    /// saved again meanwhile comes again.
+    pub async fn saved_since(
+        &self,
+        since: Timestamp,
+        after: Option<&SavedMark>,
+        limit: usize,
+    ) -> Result<SavedPage, StoreError> {
+        let limit = limit.clamp(1, PAGE_MAX);
+        let mut body = json!({
+            "size": limit,
+            "track_total_hits": false,
+            "query": { "range": { "savedAt": { "gte": since.as_ms(), "format": "epoch_millis" } } },
+            "sort": [{ "savedAt": "asc" }, { "userId": "asc" }],
+        });
+        if let Some(after) = after {
+            body["search_after"] = json!([after.saved_at.as_ms(), after.user_id]);
+        }
+        let found: Found<StoredPreference> = self.client.search(&self.index, body).await?;
+        let mark = |sort: &[serde_json::Value]| match sort {
+            [at, user] => {
+                let user_id = UserId::new(user.as_str()?).ok()?;
+                Some(SavedMark { saved_at: Timestamp::from_ms(at.as_i64()?), user_id })
+            }
+            _ => None,
+        };
+        let next = match found.hits.hits.last() {
+            Some(last) if found.hits.hits.len() == limit => {
+                let mark = mark(&last.sort);
+                Some(mark.ok_or_else(|| corrupt("a state came without its place in the order"))?)
+            }
+            _ => None,
+        };
+        let items = found.hits.hits.into_iter().filter_map(|hit| readable(hit.document)).collect();
+        Ok(SavedPage { items, next })
+    }
+}
+
+#[async_trait]
+impl crate::redis::PreferenceBackup for ElasticsearchPreferences {
+    async fn load(&self, users: &[UserId]) -> Result<Vec<Option<(Preference, u64)>>, StoreError> {
+        Self::load(self, users).await
+    }
+
+    async fn save(&self, states: &[(Preference, u64)]) -> Result<(), StoreError> {
+        Self::save(self, states).await
+    }
+
+    async fn erase(&self, user: &UserId) -> Result<bool, StoreError> {
+        Self::erase(self, user).await
+    }
+}
+
+fn readable(stored: StoredPreference) -> Option<(Preference, u64)> {
+    let user = stored.user_id.clone();
+    let state = stored.read().inspect_err(|error| {
+        tracing::error!(%error, %user, "a saved preference is left out");
+        metrics::counter!("rep_elasticsearch_unreadable_total", "what" => "preference").increment(1);
+    });
+    state.ok()
+}
