@@ -114,3 +114,29 @@ export const recentEventsQuery = queryOptions({
   queryFn: ({ signal }) => unwrap(api.GET("/events/recent", { signal, params: { query: { limit: 12 } } })),
   retry: false,
 });
+
+export interface LetterFilters {
+  topic?: string | undefined;
+  reason?: string | undefined;
+}
+
+const LETTERS_EVERY_MS = 5000;
+
+export const deadLettersQuery = ({ topic, reason }: LetterFilters) =>
+  infiniteQueryOptions({
+    queryKey: ["dead-letters", { topic, reason }],
+    queryFn: ({ signal, pageParam }) =>
+      unwrap(api.GET("/dead-letters", { signal, params: { query: { limit: 50, ...(topic ? { topic } : {}), ...(reason ? { reason } : {}), ...(pageParam ? { cursor: pageParam } : {}) } } })),
+    initialPageParam: "",
+    getNextPageParam: (page) => page.nextCursor ?? undefined,
+    // Only while it is at its beginning: each round would read every page that was loaded. A list that never came waits to be asked for.
+    refetchInterval: ({ state }) => (state.data?.pages.length === 1 ? LETTERS_EVERY_MS : false),
+  });
+
+/** A letter does not change, but what can be decoded may. */
+export const deadLetterQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["dead-letter", id],
+    queryFn: ({ signal }) => unwrap(api.GET("/dead-letters/{id}", { signal, params: { path: { id } } })),
+    staleTime: 60_000,
+  });

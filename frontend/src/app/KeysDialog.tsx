@@ -5,14 +5,14 @@ import { Dialog } from "~/ui/Dialog";
 import { Kbd } from "~/ui/States";
 
 import css from "./app.module.css";
-import { PAGES } from "./pages";
+import { ALL_PAGES } from "./pages";
 
 export function KeysDialog({ open, onClose }: { open: boolean; onClose: () => void }) {
   const { t } = useTranslation();
   const rows: [string, string[]][] = [
     [t("keys.help"), ["?"]],
     [t("keys.search"), ["/"]],
-    ...PAGES.map((page): [string, string[]] => [t("keys.go", { page: t(`nav.${page.name}`) }), ["g", page.key]]),
+    ...ALL_PAGES.map((page): [string, string[]] => [t("keys.go", { page: t(`nav.${page.name}`) }), ["g", page.key]]),
     [t("keys.pause"), ["p"]],
     [t("keys.theme"), ["t"]],
     [t("keys.close"), ["Esc"]],

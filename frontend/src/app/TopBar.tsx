@@ -16,7 +16,7 @@ import { Popover } from "~/ui/Popover";
 import { Badge, Dot, type Tone } from "~/ui/States";
 
 import css from "./app.module.css";
-import { PAGES } from "./pages";
+import { ALL_PAGES } from "./pages";
 import { PreferencesMenu } from "./Preferences";
 import { toastError } from "./problems";
 import { useShopper } from "./shopper";
@@ -27,7 +27,7 @@ const shortModel = (id: string) => id.split("/").at(-1) ?? id;
 export function TopBar() {
   const { t } = useTranslation();
   const path = useRouterState({ select: (state) => state.location.pathname });
-  const page = PAGES.find((one) => one.to === path);
+  const page = ALL_PAGES.find((one) => one.to === path);
   const title = page ? t(`nav.${page.name}`) : "REP";
   const { last, state } = useLive();
   useEffect(() => {

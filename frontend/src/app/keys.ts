@@ -1,7 +1,7 @@
 import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useEffectEvent } from "react";
 
-import { PAGES } from "./pages";
+import { ALL_PAGES } from "./pages";
 import { toggleTheme } from "./theme";
 
 const CHORD_MS = 1200;
@@ -19,7 +19,7 @@ export function useKeys(onHelp: () => void): void {
     let chordUntil = 0;
     const onKey = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
-      const page = performance.now() < chordUntil ? PAGES.find((one) => one.key === event.key) : undefined;
+      const page = performance.now() < chordUntil ? ALL_PAGES.find((one) => one.key === event.key) : undefined;
       chordUntil = 0;
       if (page) void navigate({ to: page.to });
       else if (event.key === "g") chordUntil = performance.now() + CHORD_MS;

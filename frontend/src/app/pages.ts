@@ -8,3 +8,8 @@ export const PAGES = [
   { name: "simulator", to: "/simulator", key: "m", icon: "people" },
   { name: "notifications", to: "/notifications", key: "n", icon: "bell" },
 ] as const satisfies readonly { name: string; to: string; key: string; icon: IconName }[];
+
+/** Those that are reached from another page, with their keys. */
+export const DEEPER_PAGES = [{ name: "deadLetters", to: "/live/dead-letters", key: "d" }] as const satisfies readonly { name: string; to: string; key: string }[];
+
+export const ALL_PAGES = [...PAGES, ...DEEPER_PAGES] as const;

@@ -6,7 +6,7 @@ import { StateNote } from "~/ui/States";
 import { ErrorNote } from "./ErrorNote";
 import { Frame } from "./Frame";
 import { Gate } from "./Gate";
-import { parseLive, parseNotifications, parseRecommendations, parseShop } from "./search";
+import { parseDeadLetters, parseLive, parseNotifications, parseRecommendations, parseShop } from "./search";
 
 function NotFound() {
   const { t } = useTranslation();
@@ -38,6 +38,13 @@ const recommendations = createRoute({
 
 const live = createRoute({ getParentRoute: () => root, path: "/live", validateSearch: parseLive, component: lazyRouteComponent(() => import("~/features/live/LivePage"), "LivePage") });
 
+const deadLetters = createRoute({
+  getParentRoute: () => root,
+  path: "/live/dead-letters",
+  validateSearch: parseDeadLetters,
+  component: lazyRouteComponent(() => import("~/features/deadLetters/DeadLettersPage"), "DeadLettersPage"),
+});
+
 const simulator = createRoute({ getParentRoute: () => root, path: "/simulator", component: lazyRouteComponent(() => import("~/features/simulator/SimulatorPage"), "SimulatorPage") });
 
 const notifications = createRoute({
@@ -48,7 +55,7 @@ const notifications = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([shop, recommendations, live, simulator, notifications]),
+  routeTree: root.addChildren([shop, recommendations, live, deadLetters, simulator, notifications]),
   defaultPreload: "intent",
   defaultErrorComponent: ({ error, reset }) => <ErrorNote error={error} onRetry={reset} />,
   scrollRestoration: true,

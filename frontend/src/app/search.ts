@@ -70,6 +70,15 @@ export const parseLive = (raw: Raw): LiveSearch => ({
   row: text(raw.row),
 });
 
+export interface DeadLettersSearch {
+  topic?: string | undefined;
+  reason?: string | undefined;
+  /** The letter that is open. */
+  letter?: string | undefined;
+}
+
+export const parseDeadLetters = (raw: Raw): DeadLettersSearch => ({ topic: text(raw.topic), reason: text(raw.reason), letter: text(raw.letter) });
+
 export interface NotificationsSearch {
   /** The product to change. */
   product?: string | undefined;

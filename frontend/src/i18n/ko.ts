@@ -1,7 +1,7 @@
 import type { Messages } from "./en";
 
 export const ko: Messages = {
-  nav: { label: "주 메뉴", shop: "상점", recommendations: "추천", live: "실시간", simulator: "시뮬레이터", notifications: "알림", skip: "본문으로 건너뛰기", recommendationsShort: "추천" },
+  nav: { label: "주 메뉴", shop: "상점", recommendations: "추천", live: "실시간", simulator: "시뮬레이터", notifications: "알림", deadLetters: "데드 레터", skip: "본문으로 건너뛰기", recommendationsShort: "추천" },
   bar: {
     data: "데이터", embedded: "내장", cluster: "클러스터", model: "모델", simulator: "시뮬레이터", running: "실행 중", stopped: "정지", start: "시뮬레이터 시작", stop: "시뮬레이터 정지",
     health: "상태", ok: "정상", degraded: "일부 이상", down: "중단", unknown: "알 수 없음", theme: "테마", toDark: "어두운 테마로", toLight: "밝은 테마로", language: "언어", preferences: "테마와 언어", keys: "단축키",
@@ -52,6 +52,15 @@ export const ko: Messages = {
   live: {
     title: "실시간", window: "기간", pause: "일시정지", resume: "계속", paused: "일시정지됨", minutes: "{{n}}분", throughput: "이벤트", throughputUnit: "초당", accepted: "접수", processed: "처리", indexed: "색인", freshness: "신선도", freshnessHint: "행동에서 바뀐 추천까지", stages: "단계별 지연, p99", lag: "컨슈머 지연", lagUnit: "밀린 이벤트", serving: "제공", notifications: "알림", recommendations: "추천", searches: "검색", deadLetters: "데드 레터", deadLettersNone: "데드 레터 없음", deadLettersNoneHint: "처리할 수 없는 이벤트는 이유와 함께 여기에 보관됩니다.",
     append: "로그 추가", vector: "벡터", recommend: "추천", notify: "알림", histogram: "소요 시간", histogramOf: "{{name}} 분포", stage: "단계", count: "건수", empty: "흐르는 것이 없습니다", emptyHint: "시뮬레이터를 시작하고 살아나는 모습을 보세요.", startSim: "시뮬레이터로 가기", partitions: "파티션별 지연", topic: "토픽", group: "그룹", partition: "파티션", end: "끝", committed: "커밋", behind: "지연", reason: "이유", offset: "오프셋", when: "시각", tail: "들어오는 행동", tailHint: "가장 최근 행동, 1초마다", tailEmpty: "아직 행동이 없습니다", waiting: "첫 1초를 기다리는 중…", total: "{{n}}건 보관", kept: "건 보관", totalOf: { accepted: "시작 이후 이벤트 {{n}}개", processed: "시작 이후 이벤트 {{n}}개", notifications: "시작 이후 {{n}}건 발송" }, notCounted: "집계되지 않음", notMeasured: "최근 {{seconds}}초 동안 측정값이 없습니다", overTarget: "목표 초과", updated: "{{ago}} 갱신", ratesOver: "속도는 최근 {{seconds}}초 기준", resetZoom: "확대 초기화", caughtUp: "따라잡음", zoom: "끌어서 확대", barTarget: "목표 100 ms",
+  },
+  dlq: {
+    title: "데드 레터", intro: "처리하지 못한 레코드입니다. 열어서 내용을 보고 다시 쓸 수 있습니다.", newest: "최신순", kept_one: "{{n}}건 보관", kept_other: "{{n}}건 보관", refresh: "새로 고침", all: "데드 레터 모두 보기", reason: "이유", topic: "토픽", what: "문제", record: "레코드", id: "ID", when: "포기한 시각", place: "파티션 {{partition}}, 오프셋 {{offset}}", replayed: "재처리함",
+    noneMatch: "해당하는 것이 없습니다", noneSoFar: "아직 해당하는 것이 없습니다", noneMatchHint_one: "이유와 토픽에 상관없이 {{n}}건이 보관되어 있습니다.", noneMatchHint_other: "이유와 토픽에 상관없이 {{n}}건이 보관되어 있습니다.", clear: "모두 보기", stale: "목록을 새로 고치지 못했습니다.",
+    letter: "데드 레터 {{id}}", key: "키", group: "처리자", attempts_one: "{{count}}회 시도", attempts_other: "{{count}}회 시도", size: "크기", cut: "앞부분만 보관됨", says: "레코드 내용", undecoded: "해독할 수 없습니다:", payload: "페이로드", firstBytes: "처음 {{n}}바이트입니다.", allBytes: "전체 바이트입니다.",
+    why: { INVALID: "시각의 범위 같은 규칙을 어긴 이벤트입니다.", REFUSED: "저장소가 이 레코드를 계속 거부합니다.", CORRUPT: "저장소에 있는 이 레코드의 데이터를 읽을 수 없습니다.", PANIC: "REP 자체의 결함입니다.", BAD_LENGTH: "이벤트가 아닙니다. 바이트가 너무 적습니다.", BAD_MAGIC: "이벤트가 아닙니다. 첫 바이트가 다릅니다.", UNKNOWN_SCHEMA: "알 수 없는 스키마를 가리킵니다.", MALFORMED: "스키마에 맞는 이벤트가 아닙니다." },
+    replay: "재처리", replayHint: "레코드를 원래 토픽에 다시 씁니다. 이미 반영된 이벤트는 다시 반영되지 않습니다.", asItWas: "그대로 재처리", repair: "먼저 고치기", sending: "재처리하는 중…",
+    editor: "고친 이벤트 (JSON)", idStays: "같은 이벤트여야 합니다. `{{field}}`는 그대로 두세요.", idGiven: "레코드에서 읽을 수 있는 것이 없습니다. `{{field}}`가 없으면 레코드의 위치로 정해지며 매번 같습니다.", sendRepaired: "고친 이벤트로 재처리", startOver: "처음으로 되돌리기", notJson: "JSON이 아닙니다: {{message}}", notJsonAt: "JSON이 아닙니다. {{line}}행 {{column}}열을 확인하세요.", notObject: "이벤트는 객체여야 합니다: `{ … }`",
+    refused: "재처리하지 않았습니다", refusedHint: "다시 데드 레터가 될 레코드는 먼저 고치는 편이 좋습니다. 그래도 재처리하면 한 번 더 시도하고, 아마 다시 여기로 옵니다.", refusedForced: "강제로 할 수 없는 경우입니다.", force: "그래도 재처리", done: "다시 썼습니다. 레코드의 현재 위치:", stays: "데드 레터는 로그에 보관되는 동안 목록에 남습니다.",
   },
   sim: {
     title: "시뮬레이터", intro: "보고, 찾고, 담고, 사는 가상의 고객들.", state: "상태", running: "실행 중", stopped: "정지", starting: "시작하는 중…", start: "시작", stop: "정지", rate: "속도", rateUnit: "초당 이벤트", users: "고객 수", seed: "시드", seedHint: "같은 시드는 같은 군중을 재현합니다.", scenario: "시나리오", actual: "실제", target: "목표", chart: "실제 속도와 목표 속도", totals: "시작 이후", since: "{{time}}부터", confirmStop: "시뮬레이터를 정지할까요?", confirmStopHint: "고객들은 돌아가고 집계는 남습니다. 언제든 다시 시작할 수 있습니다.", liveHint: "속도와 시나리오는 재시작 없이 바로 바뀝니다. 고객 수와 시드는 다음 시작부터 적용됩니다.", stoppedHint: "시뮬레이터가 정지되어 있습니다.", restart: "이 설정으로 다시 시작", unavailable: "이번 실행에는 시뮬레이터가 없습니다", unavailableHint: "`--no-simulator` 없이 REP를 시작하세요.", ofTarget: "목표의 {{percent}}", setup: "군중",

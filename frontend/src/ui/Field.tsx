@@ -1,9 +1,10 @@
-import { type InputHTMLAttributes, type ReactNode, type Ref, type SelectHTMLAttributes, useId } from "react";
+import { type InputHTMLAttributes, type ReactNode, type Ref, type SelectHTMLAttributes, type TextareaHTMLAttributes, useId } from "react";
 
 import { cx } from "~/lib/cx";
 
 import { Icon, type IconName } from "./Icon";
 import css from "./ui.module.css";
+import { Words } from "./Words";
 
 interface FieldProps {
   label: string;
@@ -29,6 +30,28 @@ export function TextField({ label, hideLabel, hint, error, icon, className, ref,
         <input id={id} ref={ref} className={cx(css.input, rest.type === "number" && "num")} aria-invalid={error ? true : undefined} aria-describedby={noteId} {...rest} />
       </div>
       {(error ?? hint) && <span id={noteId} className={error ? css.fieldError : css.hint}>{error ?? hint}</span>}
+    </div>
+  );
+}
+
+interface CodeFieldProps extends Omit<FieldProps, "error">, TextareaHTMLAttributes<HTMLTextAreaElement> {
+  /** What is wrong, a line each. */
+  errors: readonly string[];
+  ref?: Ref<HTMLTextAreaElement>;
+}
+
+/** Source text of several lines. */
+export function CodeField({ label, hideLabel, hint, errors, className, ref, ...rest }: CodeFieldProps) {
+  const id = useId();
+  const noteIds = [hint && `${id}-hint`, errors.length > 0 && `${id}-errors`].filter(Boolean).join(" ");
+  return (
+    <div className={cx(css.field, className)}>
+      <label htmlFor={id} className={hideLabel ? "sr-only" : css.label}>{label}</label>
+      {hint && <span id={`${id}-hint`} className={css.hint}><Words text={hint} /></span>}
+      <textarea id={id} ref={ref} className={cx(css.input, css.area)} spellCheck={false} autoCapitalize="off" autoComplete="off" wrap="off" aria-invalid={errors.length > 0 ? true : undefined} aria-describedby={noteIds || undefined} {...rest} />
+      <div id={`${id}-errors`} role="alert" className={css.fieldError}>
+        {errors.map((error) => <p key={error}><Words text={error} /></p>)}
+      </div>
     </div>
   );
 }

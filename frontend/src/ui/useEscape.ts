@@ -6,7 +6,7 @@ export function useEscape(close: () => void): void {
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (event.key !== "Escape" || event.defaultPrevented) return;
-      if (document.querySelector("dialog[open]") || (event.target instanceof HTMLInputElement && event.target.value !== "")) return;
+      if (document.querySelector("dialog[open]") || ((event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement) && event.target.value !== "")) return;
       onEscape();
     };
     document.addEventListener("keydown", onKey);

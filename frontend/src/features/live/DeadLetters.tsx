@@ -1,3 +1,4 @@
+import { Link } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 
@@ -24,7 +25,12 @@ export function DeadLetters({ letters }: { letters: LiveStatus["deadLetters"] })
     ],
     [t, locale, now],
   );
-  const title = <h2>{t("live.deadLetters")} <span className="muted num">{t("live.total", { n: formatNumber(letters.total, locale) })}</span></h2>;
+  const title = (
+    <div className={css.lettersHead}>
+      <h2>{t("live.deadLetters")} <span className="muted num">{t("live.total", { n: formatNumber(letters.total, locale) })}</span></h2>
+      <Link to="/live/dead-letters">{t("dlq.all")}</Link>
+    </div>
+  );
   if (letters.recent.length === 0) {
     return (
       <section>
