@@ -9,7 +9,6 @@ mod fields;
 mod graph;
 mod kernel;
 pub(crate) mod lexical;
-mod lines;
 mod plan;
 mod quantise;
 mod random;

@@ -1,6 +1,6 @@
 //! Inner products of int8 codes: AVX-512 VNNI, AVX2 or plain Rust, whichever the machine has.
 //!
-//! One of three modules of this crate with `unsafe` in them: vector loads, and calls of functions that are compiled
+//! The only module of this crate with `unsafe` in it: vector loads, and calls of functions that are compiled
 //! for more than the baseline. Both need what is checked here: that the machine has the instructions.
 #![expect(unsafe_code, reason = "SIMD loads and calls of functions compiled for detected CPU features")]
 

@@ -7,7 +7,6 @@ use rep_core::{ProductFilter, ProductId, UnitVector};
 
 use super::fields::{Categories, Criteria, Fields};
 use super::kernel::{DOTS_MAX, Kernel, Line, dots, lines_for, prefetch, prefetch_one};
-use super::lines::Lines;
 use super::quantise::{Probe, Quantised};
 use super::top::Top;
 
@@ -21,7 +20,7 @@ pub(crate) const SEGMENT_SLOTS: usize = 16384;
 pub(crate) struct Rows {
     kernel: Kernel,
     lines: usize,
-    codes: Vec<Lines>,
+    codes: Vec<Box<[Line]>>,
     scales: Vec<f32>,
     fields: Vec<Fields>,
     vectors: Vec<Option<UnitVector>>,
@@ -180,7 +179,7 @@ impl Rows {
     fn grow(&mut self) -> Slot {
         let slot = self.ids.len();
         if slot == self.codes.len() * SEGMENT_SLOTS {
-            self.codes.push(Lines::zeros(SEGMENT_SLOTS * self.lines));
+            self.codes.push(vec![Line::ZERO; SEGMENT_SLOTS * self.lines].into_boxed_slice());
         }
         self.scales.push(0.0);
         self.fields.push(Fields::NOTHING);
