@@ -11,7 +11,7 @@ pub(crate) fn run(command: ConfigCommand) -> anyhow::Result<ExitCode> {
             print!("{}", toml::to_string(&settings)?);
         }
         ConfigCommand::Check(args) => {
-            args.options.resolve(args.config.as_deref())?;
+            args.options.resolve(args.config.as_deref())?.places().check()?;
             println!("the configuration is valid");
         }
     }

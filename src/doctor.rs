@@ -51,7 +51,9 @@ pub(crate) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
 
 fn examine(args: &DoctorArgs) -> Report {
     let mut report = Report::default();
-    let settings = match args.options.clone().resolve(args.config.as_deref()) {
+    let settings = args.options.clone().resolve(args.config.as_deref());
+    let settings = settings.and_then(|settings| Ok(settings.places().check().map(|()| settings)?));
+    let settings = match settings {
         Ok(settings) => settings,
         Err(error) => {
             // Everything else depends on it.

@@ -234,12 +234,15 @@ impl Settings {
 
     /// Where the stores are, for vectors of `model`.
     pub(crate) fn stores(&self, model: ModelId, dimensions: usize) -> ConnectConfig {
-        let places = Places {
-            log: self.log.clone(),
-            search: self.search.clone(),
-            preferences: self.preferences.clone(),
-        };
-        ConnectConfig { places, ..ConnectConfig::new(self.data_dir.clone(), model, dimensions) }
+        ConnectConfig {
+            places: self.places(),
+            ..ConnectConfig::new(self.data_dir.clone(), model, dimensions)
+        }
+    }
+
+    /// Where each store is.
+    pub(crate) fn places(&self) -> Places {
+        Places { log: self.log.clone(), search: self.search.clone(), preferences: self.preferences.clone() }
     }
 
     /// Where a person on this machine reaches `port`.

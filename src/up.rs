@@ -44,6 +44,7 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(60);
 /// Runs the command.
 pub(crate) fn run(args: UpArgs) -> anyhow::Result<ExitCode> {
     let settings = args.options.resolve(args.config.as_deref())?;
+    settings.places().check()?;
     init_tracing(args.log_json);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(async {

@@ -45,6 +45,19 @@ impl Default for Places {
     }
 }
 
+impl Places {
+    /// Whether there is a backend for each address; reaches none.
+    pub fn check(&self) -> Result<(), ConnectError> {
+        let Self { log, search, preferences } = self;
+        for (key, url) in [("log", log), ("search", search), ("preferences", preferences)] {
+            if url != EMBEDDED {
+                return Err(ConnectError::Unknown { key, url: url.clone() });
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Which backends, and their bounds.
 #[derive(Clone, Debug)]
 pub struct ConnectConfig {
@@ -141,12 +154,7 @@ pub struct DataDir {
 
 /// Connects the backends where the configuration puts them: the one place that asks which they are.
 pub async fn connect(config: &ConnectConfig, clock: Arc<dyn Clock>) -> Result<Backends, ConnectError> {
-    let Places { log, search, preferences } = &config.places;
-    for (key, url) in [("log", log), ("search", search), ("preferences", preferences)] {
-        if url != EMBEDDED {
-            return Err(ConnectError::Unknown { key, url: url.clone() });
-        }
-    }
+    config.places.check()?;
     let config = config.clone();
     match tokio::task::spawn_blocking(move || open_data_dir(&config, clock)).await {
         Ok(opened) => opened,
