@@ -5,11 +5,14 @@
 //! [`redis`].
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
+mod append;
 mod clock;
 mod connect;
 pub mod elasticsearch;
 pub mod embedded;
+mod error;
 mod hub;
+mod inbox;
 pub mod index;
 pub mod kafka;
 pub mod redis;

@@ -9,7 +9,7 @@ use elasticsearch::auth::Credentials;
 use elasticsearch::http::headers::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 use elasticsearch::http::transport::{SingleNodeConnectionPool, Transport, TransportBuilder};
 use elasticsearch::http::{Method, Url};
-use rep_core::ports::{StoreError, StoreErrorKind};
+use rep_core::ports::StoreError;
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
@@ -128,8 +128,7 @@ impl Client {
         if let Some(login) = login {
             builder = builder.auth(login);
         }
-        let transport =
-            builder.build().map_err(|error| StoreError::new(StoreErrorKind::Invalid, error.to_string()))?;
+        let transport = builder.build().map_err(|error| invalid(error.to_string()))?;
         Ok(Self {
             transport,
             permits: Arc::new(Semaphore::new(config.requests_max.max(1))),
@@ -219,6 +218,8 @@ impl Client {
 
 #[cfg(test)]
 mod tests {
+    use rep_core::ports::StoreErrorKind;
+
     use super::*;
 
     #[test]

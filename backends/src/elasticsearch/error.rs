@@ -5,6 +5,8 @@ use std::fmt;
 use rep_core::ports::{StoreError, StoreErrorKind};
 use serde::Deserialize;
 
+pub(super) use crate::error::{corrupt, invalid, unavailable};
+
 /// Longest reason that is passed on, in bytes: some quote the whole document.
 const REASON_BYTES_MAX: usize = 400;
 
@@ -148,21 +150,6 @@ pub(super) fn kind_of(status: u16, cause: &Cause) -> StoreErrorKind {
         404 if cause.is("index_not_found_exception") => StoreErrorKind::Unavailable,
         _ => StoreErrorKind::Invalid,
     }
-}
-
-/// A call that is at fault.
-pub(super) fn invalid(message: impl Into<String>) -> StoreError {
-    StoreError::new(StoreErrorKind::Invalid, message.into())
-}
-
-/// A stored document that cannot be read.
-pub(super) fn corrupt(message: impl fmt::Display) -> StoreError {
-    StoreError::new(StoreErrorKind::Corrupt, message.to_string())
-}
-
-/// Something that passes.
-pub(super) fn unavailable(message: impl Into<String>) -> StoreError {
-    StoreError::new(StoreErrorKind::Unavailable, message.into())
 }
 
 #[cfg(test)]

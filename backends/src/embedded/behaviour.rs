@@ -17,8 +17,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use fjall::{Keyspace, OwnedWriteBatch as WriteBatch};
 use parking_lot::Mutex;
+use rep_core::ports::StoreError;
 use rep_core::ports::behaviour::{BehaviourDocument, BehaviourStore, HistoryPage, IndexOutcome, Interest};
-use rep_core::ports::{StoreError, StoreErrorKind};
 use rep_core::{
     ActionType, InterestReason, Position, ProductId, Timestamp, TraceId, UserAction, UserId, stable_hash128,
 };
@@ -28,7 +28,7 @@ use self::claims::Claims;
 use self::filter::TraceFilter;
 use super::codec::{decode, encode};
 use super::db::Db;
-use super::error::{corrupt, interrupted, invalid, store_error};
+use super::error::{corrupt, interrupted, invalid, store_error, unavailable};
 
 const VERSION: u8 = 1;
 /// Longest page of history, in documents.
@@ -60,8 +60,7 @@ impl EmbeddedBehaviour {
             None => 0,
         };
         let traces = db.keyspace("traces")?;
-        let filter = TraceFilter::over(traces.clone())
-            .map_err(|error| StoreError::new(StoreErrorKind::Unavailable, error))?;
+        let filter = TraceFilter::over(traces.clone()).map_err(unavailable)?;
         Ok(Self {
             db: db.clone(),
             documents: db.keyspace("behaviour")?,

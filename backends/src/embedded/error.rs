@@ -3,6 +3,8 @@ use std::path::PathBuf;
 
 use rep_core::ports::{StoreError, StoreErrorKind};
 
+pub(crate) use crate::error::{corrupt, interrupted, invalid, unavailable};
+
 /// Why a data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -61,19 +63,4 @@ pub(crate) fn store_error(error: fjall::Error) -> StoreError {
         _ => StoreErrorKind::Unavailable,
     };
     StoreError::new(kind, error)
-}
-
-/// A call that is at fault.
-pub(crate) fn invalid(message: impl Into<String>) -> StoreError {
-    StoreError::new(StoreErrorKind::Invalid, message.into())
-}
-
-/// Stored bytes that cannot be read.
-pub(crate) fn corrupt(message: impl Into<String>) -> StoreError {
-    StoreError::new(StoreErrorKind::Corrupt, message.into())
-}
-
-/// A blocking task that did not finish: only at shutdown, or after a panic in it.
-pub(crate) fn interrupted(error: tokio::task::JoinError) -> StoreError {
-    StoreError::new(StoreErrorKind::Unavailable, error)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -19,10 +20,9 @@ use super::codec::{decode, encode};
 use super::db::Db;
 use super::error::{corrupt, interrupted, store_error};
 use crate::hub::Hub;
+use crate::inbox::{self, INBOX_ITEMS_MAX, Numbers};
 
 const VERSION: u8 = 1;
-/// Items an inbox keeps.
-const INBOX_ITEMS_MAX: u64 = 1000;
 
 /// The notifications of a data directory; cheap to clone.
 #[derive(Clone)]
@@ -47,6 +47,12 @@ struct Inbox {
     last: u64,
     first: u64,
     unread: u64,
+}
+
+impl Inbox {
+    fn numbers(self) -> Numbers {
+        Numbers { first: self.first, last: self.last }
+    }
 }
 
 impl EmbeddedNotifications {
@@ -163,36 +169,26 @@ impl Shared {
         before: Option<u64>,
         limit: usize,
     ) -> Result<InboxPage, StoreError> {
-        let end = before.unwrap_or(u64::MAX).min(inbox.last + 1);
+        let Range { start, end } = inbox.numbers().before(before);
         let mut items = Vec::new();
-        for entry in self.items.range(item_key(user, 0)..item_key(user, end)).rev().take(limit) {
+        for entry in self.items.range(item_key(user, start)..item_key(user, end)).rev().take(limit) {
             let (_, value) = entry.into_inner().map_err(store_error)?;
             items.push(decode::<InboxItem>(VERSION, &value, "a notification")?);
         }
-        let next = items.last().map(|item| item.sequence).filter(|sequence| *sequence > inbox.first);
-        let next = next.filter(|_| items.len() == limit);
-        Ok(InboxPage { items, unread: inbox.unread, next })
+        Ok(inbox.numbers().page(items, inbox.unread, limit))
     }
 
     fn replay(&self, user: &UserId, after: u64, limit: usize) -> Result<Replay, StoreError> {
-        let inbox = self.inbox_of(user)?;
-        if after > inbox.last {
-            // The shopper was erased, or this number is not from here.
-            return Ok(Replay { items: Vec::new(), gap: true });
-        }
-        let limit = u64::try_from(limit).unwrap_or(u64::MAX);
-        let from = (after + 1).max(inbox.first).max((inbox.last + 1).saturating_sub(limit));
+        let numbers = match self.inbox_of(user)?.numbers().after(after, limit) {
+            Ok(numbers) => numbers,
+            Err(replay) => return Ok(replay),
+        };
         let mut items: Vec<InboxItem> = Vec::new();
-        if from > inbox.last {
-            return Ok(Replay { items, gap: after < inbox.last });
-        }
-        for entry in self.items.range(item_key(user, from)..=item_key(user, inbox.last)) {
+        for entry in self.items.range(item_key(user, *numbers.start())..=item_key(user, *numbers.end())) {
             let (_, value) = entry.into_inner().map_err(store_error)?;
             items.push(decode::<InboxItem>(VERSION, &value, "a notification")?);
         }
-        // Some may have left since the inbox was looked at.
-        let gap = items.first().is_none_or(|item| item.sequence > after + 1);
-        Ok(Replay { items, gap })
+        Ok(inbox::replay(after, items))
     }
 
     fn mark_read(

@@ -3,6 +3,8 @@
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rep_core::ports::{StoreError, StoreErrorKind};
 
+pub(super) use crate::error::{interrupted, invalid, unavailable};
+
 /// `error`, met while doing `what`.
 pub(super) fn store_error(what: &str, error: &KafkaError) -> StoreError {
     let kind = error.rdkafka_error_code().map_or(StoreErrorKind::Unavailable, kind_of);
@@ -35,21 +37,6 @@ fn advice(error: &KafkaError) -> &'static str {
         }
         _ => "",
     }
-}
-
-/// A call that did not end in time, or could not begin.
-pub(super) fn unavailable(message: impl Into<String>) -> StoreError {
-    StoreError::new(StoreErrorKind::Unavailable, message.into())
-}
-
-/// A call that is at fault.
-pub(super) fn invalid(message: impl Into<String>) -> StoreError {
-    StoreError::new(StoreErrorKind::Invalid, message.into())
-}
-
-/// A blocking task that did not finish: only at shutdown, or after a panic in it.
-pub(super) fn interrupted(error: tokio::task::JoinError) -> StoreError {
-    StoreError::new(StoreErrorKind::Unavailable, error)
 }
 
 #[cfg(test)]

@@ -9,7 +9,6 @@ use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
-use rep_core::avro::RECORD_BYTES_MAX;
 use rep_core::partition_of;
 use rep_core::ports::StoreError;
 use rep_core::ports::log::NewRecord;
@@ -17,12 +16,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::config::{KafkaConfig, KafkaConfigError};
 use super::context::{tell, tell_error};
-use super::error::{invalid, store_error, unavailable};
+use super::error::{store_error, unavailable};
+use crate::append::checked_bytes;
 
-/// Records of one append.
-const RECORDS_MAX: usize = 100_000;
-/// Bytes of one append.
-const APPEND_BYTES_MAX: usize = 32 << 20;
 /// What the client library keeps of a record beside its bytes, at most.
 const RECORD_OVERHEAD_BYTES: usize = 512;
 /// Appends that may wait for room in the buffer.
@@ -72,7 +68,7 @@ impl Producer {
         partitions: u32,
         records: Vec<NewRecord>,
     ) -> Result<Vec<Place>, StoreError> {
-        let bytes = checked_bytes(&records)?;
+        let bytes = checked_bytes(&records, 0)? + records.len() * RECORD_OVERHEAD_BYTES;
         if records.is_empty() {
             return Ok(Vec::new());
         }
@@ -145,27 +141,6 @@ impl Producer {
 fn client(config: &KafkaConfig) -> Result<Client, KafkaConfigError> {
     Client::from_config_and_context(&config.complete(config.producer()), Deliveries)
         .map_err(|error| KafkaConfigError::Client(error.to_string()))
-}
-
-fn checked_bytes(records: &[NewRecord]) -> Result<usize, StoreError> {
-    if records.len() > RECORDS_MAX {
-        return Err(invalid(format!(
-            "at most {RECORDS_MAX} records can be appended at once, got {}",
-            records.len()
-        )));
-    }
-    let mut total = 0;
-    for record in records {
-        let bytes = record.key.len() + record.value.len();
-        if bytes > RECORD_BYTES_MAX {
-            return Err(invalid(format!("a record must be at most {RECORD_BYTES_MAX} bytes, got {bytes}")));
-        }
-        total += bytes;
-    }
-    if total > APPEND_BYTES_MAX {
-        return Err(invalid(format!("an append must be at most {APPEND_BYTES_MAX} bytes, got {total}")));
-    }
-    Ok(total + records.len() * RECORD_OVERHEAD_BYTES)
 }
 
 /// One call of `append`, until the last of its records is reported.

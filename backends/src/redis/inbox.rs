@@ -12,16 +12,16 @@ use redis::{Cmd, Value};
 use rep_core::ports::notifications::{
     Delivery, DeliveryOutcome, InboxItem, InboxPage, Notifications, Replay,
 };
-use rep_core::ports::{StoreError, StoreErrorKind, one_each};
+use rep_core::ports::{StoreError, one_each};
 use rep_core::{Notification, NotificationId, NotificationSettings, Timestamp, UserId, stable_hash128};
 use serde::Serialize;
 use tokio::sync::broadcast;
 
 use super::feed::Feed;
-use super::link::{RedisConfig, RedisLink};
+use super::link::{RedisConfig, RedisLink, parsed};
+use crate::error::{corrupt, invalid};
+use crate::inbox::{self, INBOX_ITEMS_MAX, Numbers};
 
-/// Items an inbox keeps.
-const INBOX_ITEMS_MAX: u64 = 1000;
 /// How long an inbox stays that nothing is delivered to.
 const INBOX_TTL: Duration = Duration::from_secs(90 * 24 * 3600);
 /// How long a delivery stays known: a day longer than the log keeps what led to it by default.
@@ -97,14 +97,6 @@ impl Keys {
     }
 }
 
-/// Where an inbox begins and ends.
-#[derive(Clone, Copy)]
-struct Bounds {
-    first: u64,
-    last: u64,
-    unread: u64,
-}
-
 impl RedisNotifications {
     /// Connects; deliveries are kept in `history` too.
     pub async fn connect(
@@ -134,16 +126,14 @@ impl RedisNotifications {
         Ok(script)
     }
 
-    async fn bounds(&self, keys: &Keys) -> Result<Bounds, StoreError> {
+    /// The numbers of an inbox, and how many of them are unread.
+    async fn numbers(&self, keys: &Keys) -> Result<(Numbers, u64), StoreError> {
         let mut get = redis::cmd("HMGET");
         get.arg(keys.key("inbox")).arg("last").arg("unread");
         let (last, unread): (Option<u64>, Option<u64>) = self.link.run(get).await?;
         let last = last.unwrap_or(0);
-        Ok(Bounds {
-            first: (last + 1).saturating_sub(INBOX_ITEMS_MAX).max(1),
-            last,
-            unread: unread.unwrap_or(0),
-        })
+        let first = (last + 1).saturating_sub(INBOX_ITEMS_MAX).max(1);
+        Ok((Numbers { first, last }, unread.unwrap_or(0)))
     }
 
     /// The items of these numbers that are there, in their order.
@@ -163,8 +153,8 @@ impl RedisNotifications {
 
     /// The number of a notification whose delivery is not known any more; looks at the whole inbox.
     async fn number_of(&self, keys: &Keys, id: &NotificationId) -> Result<Option<u64>, StoreError> {
-        let bounds = self.bounds(keys).await?;
-        let numbers: Vec<u64> = (bounds.first..=bounds.last).collect();
+        let (inbox, _) = self.numbers(keys).await?;
+        let numbers: Vec<u64> = inbox.before(None).collect();
         let items = self.items(keys, &numbers).await?;
         Ok(items.into_iter().find(|item| item.notification.notification_id == *id).map(|item| item.sequence))
     }
@@ -204,32 +194,19 @@ impl Notifications for RedisNotifications {
 
     async fn inbox(&self, user: &UserId, before: Option<u64>, limit: usize) -> Result<InboxPage, StoreError> {
         let keys = self.keys(user);
-        let bounds = self.bounds(&keys).await?;
-        let end = before.unwrap_or(u64::MAX).min(bounds.last + 1);
-        let numbers: Vec<u64> = (bounds.first..end).rev().take(limit).collect();
-        let items = self.items(&keys, &numbers).await?;
-        let next = items.last().map(|item| item.sequence).filter(|sequence| *sequence > bounds.first);
-        let next = next.filter(|_| items.len() == limit);
-        Ok(InboxPage { items, unread: bounds.unread, next })
+        let (inbox, unread) = self.numbers(&keys).await?;
+        let numbers: Vec<u64> = inbox.before(before).rev().take(limit).collect();
+        Ok(inbox.page(self.items(&keys, &numbers).await?, unread, limit))
     }
 
     async fn replay(&self, user: &UserId, after: u64, limit: usize) -> Result<Replay, StoreError> {
         let keys = self.keys(user);
-        let bounds = self.bounds(&keys).await?;
-        if after > bounds.last {
-            // The shopper was erased, or this number is not from here.
-            return Ok(Replay { items: Vec::new(), gap: true });
-        }
-        let limit = u64::try_from(limit).unwrap_or(u64::MAX);
-        let from = (after + 1).max(bounds.first).max((bounds.last + 1).saturating_sub(limit));
-        let numbers: Vec<u64> = (from..=bounds.last).collect();
-        if numbers.is_empty() {
-            return Ok(Replay { items: Vec::new(), gap: after < bounds.last });
-        }
-        let items = self.items(&keys, &numbers).await?;
-        // Some may have left since the inbox was looked at.
-        let gap = items.first().is_none_or(|item| item.sequence > after + 1);
-        Ok(Replay { items, gap })
+        let (inbox, _) = self.numbers(&keys).await?;
+        let numbers: Vec<u64> = match inbox.after(after, limit) {
+            Ok(numbers) => numbers.collect(),
+            Err(replay) => return Ok(replay),
+        };
+        Ok(inbox::replay(after, self.items(&keys, &numbers).await?))
     }
 
     async fn mark_read(
@@ -296,13 +273,5 @@ fn item(json: &[u8], read_ms: Option<i64>) -> Result<InboxItem, StoreError> {
 }
 
 fn json(value: &impl Serialize) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|error| StoreError::new(StoreErrorKind::Invalid, error))
-}
-
-fn parsed<T: redis::FromRedisValue>(answer: Value) -> Result<T, StoreError> {
-    redis::from_redis_value(answer).map_err(|error| StoreError::new(StoreErrorKind::Corrupt, error))
-}
-
-fn corrupt(error: serde_json::Error) -> StoreError {
-    StoreError::new(StoreErrorKind::Corrupt, error)
+    serde_json::to_string(value).map_err(invalid)
 }

@@ -16,6 +16,8 @@ use redis::{
 use rep_core::ports::{StoreError, StoreErrorKind};
 use tokio::sync::Mutex;
 
+use crate::error::{corrupt, invalid};
+
 /// Commands of one call that a cluster is asked at once.
 const CLUSTER_AT_ONCE: usize = 64;
 
@@ -134,7 +136,7 @@ impl RedisLink {
     pub(super) async fn run<T: FromRedisValue>(&self, command: Cmd) -> Result<T, StoreError> {
         let answer = self.run_all(vec![command]).await?.pop();
         let answer = answer.ok_or_else(|| invalid("Redis gave no answer"))??;
-        redis::from_redis_value(answer).map_err(|error| StoreError::new(StoreErrorKind::Corrupt, error))
+        parsed(answer)
     }
 
     /// The answers of commands, each with its own outcome: sent together where one server has all keys.
@@ -300,8 +302,9 @@ fn is_read_only(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
 }
 
-fn invalid(text: &'static str) -> StoreError {
-    StoreError::new(StoreErrorKind::Invalid, text)
+/// What an answer says.
+pub(super) fn parsed<T: FromRedisValue>(answer: Value) -> Result<T, StoreError> {
+    redis::from_redis_value(answer).map_err(corrupt)
 }
 
 /// What Redis or the way to it says, as a store's error. Source of the codes: the server's own `shared` replies.

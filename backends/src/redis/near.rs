@@ -7,11 +7,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use rep_core::ports::{StoreError, StoreErrorKind};
+use rep_core::ports::StoreError;
 use rep_core::vector::dot;
 use rep_core::{ModelId, Preference, Timestamp, UnitVector, UserId};
 
 use super::link::RedisLink;
+use crate::error::interrupted;
 
 /// Sorted set: who was stored when, in milliseconds.
 pub(super) const CHANGED: &str = "preferences:changed";
@@ -80,7 +81,7 @@ impl Near {
         let (known, vector) = (Arc::clone(&self.known), vector.clone());
         let search = move || known.lock().nearest(&vector, k, cosine_min, since);
         let found = tokio::task::spawn_blocking(search).await;
-        found.map_err(|error| StoreError::new(StoreErrorKind::Unavailable, error))
+        found.map_err(interrupted)
     }
 }
 

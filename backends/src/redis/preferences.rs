@@ -16,7 +16,7 @@ use rep_core::ports::preferences::{
     Fold, FoldRules, Folded, PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome,
     by_load_and_store,
 };
-use rep_core::ports::{StoreError, StoreErrorKind, one_each};
+use rep_core::ports::{StoreError, one_each};
 use rep_core::{Clock, ModelId, Preference, UnitVector, UserId};
 use tokio::sync::broadcast;
 
@@ -24,6 +24,7 @@ use super::feed::Feed;
 use super::link::{RedisConfig, RedisLink};
 use super::near::{self, Near};
 use super::stored;
+use crate::error::{corrupt, invalid, unavailable};
 use crate::saving::Saves;
 
 /// How long a state that nobody changes stays.
@@ -124,7 +125,7 @@ impl RedisPreferences {
         let state = |answer| match answer? {
             Value::BulkString(json) => stored::read(&json).map(Some),
             Value::Nil => Ok(None),
-            other => Err(StoreError::new(StoreErrorKind::Corrupt, format!("a preference is {other:?}"))),
+            other => Err(corrupt(format!("a preference is {other:?}"))),
         };
         answers.into_iter().map(state).collect()
     }
@@ -169,10 +170,7 @@ impl RedisPreferences {
                     Ok(0) => {}
                     Ok(-1) => absent.push(at),
                     other => {
-                        return Err(StoreError::new(
-                            StoreErrorKind::Corrupt,
-                            format!("a store answered {other:?}"),
-                        ));
+                        return Err(corrupt(format!("a store answered {other:?}")));
                     }
                 }
             }
@@ -196,7 +194,7 @@ impl RedisPreferences {
             );
             open = absent;
         }
-        Err(StoreError::new(StoreErrorKind::Unavailable, "preferences leave the cache while they are stored"))
+        Err(unavailable("preferences leave the cache while they are stored"))
     }
 
     fn script(&self, write: &PreferenceWrite, may_create: bool) -> Result<redis::Cmd, StoreError> {
@@ -209,8 +207,7 @@ impl RedisPreferences {
         script.arg(stored::body(preference)?).arg(TTL.as_secs()).arg(if may_create { "1" } else { "0" });
         script.arg(&self.channel);
         for change in &write.changes {
-            let message = serde_json::to_vec(change)
-                .map_err(|error| StoreError::new(StoreErrorKind::Invalid, error))?;
+            let message = serde_json::to_vec(change).map_err(invalid)?;
             script.arg(message);
         }
         Ok(script)

@@ -7,9 +7,11 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
-use rep_core::ports::{StoreError, StoreErrorKind};
+use rep_core::ports::StoreError;
 use rep_core::{ModelId, Position, Preference, ProductId, RecentAction, Timestamp, UnitVector, UserId};
 use serde::{Deserialize, Serialize};
+
+use crate::error::{corrupt, invalid};
 
 /// A preference without its fence.
 #[derive(Serialize, Deserialize)]
@@ -49,8 +51,7 @@ pub(super) fn body(preference: &Preference) -> Result<String, StoreError> {
         recent: Cow::Borrowed(&preference.recent),
         purchased: Cow::Borrowed(&preference.purchased),
     };
-    let json =
-        serde_json::to_string(&body).map_err(|error| StoreError::new(StoreErrorKind::Invalid, error))?;
+    let json = serde_json::to_string(&body).map_err(invalid)?;
     Ok(format!(",{}", &json[1..]))
 }
 
@@ -61,17 +62,16 @@ pub(super) fn whole(preference: &Preference, version: u64) -> Result<String, Sto
 
 /// A preference and its version, out of its JSON.
 pub(super) fn read(json: &[u8]) -> Result<(Preference, u64), StoreError> {
-    let corrupt = |error: String| StoreError::new(StoreErrorKind::Corrupt, error);
-    let Stored { fence, body } = serde_json::from_slice(json).map_err(|error| corrupt(error.to_string()))?;
+    let Stored { fence, body } = serde_json::from_slice(json).map_err(corrupt)?;
     let mut numbers = fence.split(' ').map(str::parse::<u64>);
     let mut number =
         || numbers.next().and_then(Result::ok).ok_or_else(|| corrupt(format!("no fence: `{fence}`")));
     let (epoch, partition, offset, version) = (number()?, number()?, number()?, number()?);
-    let small = |number: u64| u32::try_from(number).map_err(|error| corrupt(error.to_string()));
+    let small = |number: u64| u32::try_from(number).map_err(corrupt);
     let position = Position { epoch: small(epoch)?, partition: small(partition)?, offset };
     let vector = match body.preference_vector.into_owned() {
         numbers if numbers.is_empty() => None,
-        numbers => Some(UnitVector::checked(numbers).map_err(|error| corrupt(error.to_string()))?),
+        numbers => Some(UnitVector::checked(numbers).map_err(corrupt)?),
     };
     let preference = Preference {
         user_id: body.user_id.into_owned(),

@@ -4,22 +4,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use rep_core::avro::RECORD_BYTES_MAX;
+use rep_core::ports::StoreError;
 use rep_core::ports::log::NewRecord;
-use rep_core::ports::{StoreError, StoreErrorKind};
 use rep_core::{Position, Topic, partition_of};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::batch::{BatchBuilder, batch_key};
 use super::store::{EPOCH, LogStore};
-use crate::embedded::error::invalid;
+use crate::append::checked_bytes;
+use crate::embedded::error::unavailable;
 
 /// Appends that may wait for the writer.
 const REQUESTS_MAX: usize = 1024;
-/// Records of one append.
-const RECORDS_MAX: usize = 100_000;
-/// Bytes of one append.
-const APPEND_BYTES_MAX: usize = 32 << 20;
+/// Bytes that the lengths of a record's key and value take.
+const LENGTHS_BYTES: usize = 8;
 /// Bytes of all waiting appends, in KiB.
 const WAITING_KIB_MAX: u32 = 128 * 1024;
 /// Bytes that share one sync, at most by one append over.
@@ -46,7 +44,7 @@ impl Writer {
         let thread = std::thread::Builder::new()
             .name("rep-log-writer".to_owned())
             .spawn(move || run(&store, receiver))
-            .map_err(|error| StoreError::new(StoreErrorKind::Unavailable, error))?;
+            .map_err(unavailable)?;
         let room = Arc::new(Semaphore::new(WAITING_KIB_MAX as usize));
         Ok(Self { requests: Some(requests), room, thread: Some(thread) })
     }
@@ -57,11 +55,11 @@ impl Writer {
         topic: Topic,
         records: Vec<NewRecord>,
     ) -> Result<Vec<Position>, StoreError> {
-        let bytes = checked_bytes(&records)?;
+        let bytes = checked_bytes(&records, LENGTHS_BYTES)?;
         if records.is_empty() {
             return Ok(Vec::new());
         }
-        let closed = || StoreError::new(StoreErrorKind::Unavailable, "the log is closed");
+        let closed = || unavailable("the log is closed");
         let kib = u32::try_from(bytes / 1024 + 1).unwrap_or(u32::MAX).min(WAITING_KIB_MAX);
         let room = Arc::clone(&self.room).acquire_many_owned(kib).await.map_err(|_| closed())?;
         let (reply, answer) = oneshot::channel();
@@ -82,27 +80,6 @@ impl Drop for Writer {
             tracing::error!("the log's writer panicked");
         }
     }
-}
-
-fn checked_bytes(records: &[NewRecord]) -> Result<usize, StoreError> {
-    if records.len() > RECORDS_MAX {
-        return Err(invalid(format!(
-            "at most {RECORDS_MAX} records can be appended at once, got {}",
-            records.len()
-        )));
-    }
-    let mut total = 0;
-    for record in records {
-        let bytes = record.key.len() + record.value.len();
-        if bytes > RECORD_BYTES_MAX {
-            return Err(invalid(format!("a record must be at most {RECORD_BYTES_MAX} bytes, got {bytes}")));
-        }
-        total += bytes + 8;
-    }
-    if total > APPEND_BYTES_MAX {
-        return Err(invalid(format!("an append must be at most {APPEND_BYTES_MAX} bytes, got {total}")));
-    }
-    Ok(total)
 }
 
 fn run(store: &LogStore, mut requests: mpsc::Receiver<Request>) {
