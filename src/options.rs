@@ -66,16 +66,16 @@ options! {
     /// Threads that embed, each with its own copy of the model, 1 to 16 [default: 1]
     #[arg(long, env = "REP_EMBED_WORKERS", value_name = "COUNT")]
     embed_workers: usize,
-    /// Where events are logged: `embedded:` [default: embedded:]
+    /// Where events are logged: `embedded:`, or `kafka://host:port,host:port` [default: embedded:]
     #[arg(long, env = "REP_LOG", value_name = "URL")]
     log: String,
-    /// Schema registry of a cluster, by the base URL of its Confluent-compatible API
+    /// Schema registry of a log on Kafka, by the base URL of its Confluent-compatible API
     #[arg(long, env = "REP_REGISTRY", value_name = "URL")]
     registry: String,
-    /// Where products and behaviour are kept: `embedded:` [default: embedded:]
+    /// Where products and behaviour are kept: `embedded:`, or `http://host:port` of Elasticsearch [default: embedded:]
     #[arg(long, env = "REP_SEARCH", value_name = "URL")]
     search: String,
-    /// Where preference vectors are kept: `embedded:` [default: embedded:]
+    /// Where preference vectors, popularity and inboxes are kept: `embedded:`, or `redis://host:port` [default: embedded:]
     #[arg(long, env = "REP_PREFERENCES", value_name = "URL")]
     preferences: String,
     /// Port of the API [default: 8080]
@@ -242,7 +242,12 @@ impl Settings {
 
     /// Where each store is.
     pub(crate) fn places(&self) -> Places {
-        Places { log: self.log.clone(), search: self.search.clone(), preferences: self.preferences.clone() }
+        Places {
+            log: self.log.clone(),
+            registry: self.registry.clone(),
+            search: self.search.clone(),
+            preferences: self.preferences.clone(),
+        }
     }
 
     /// Where a person on this machine reaches `port`.

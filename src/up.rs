@@ -139,6 +139,7 @@ impl Running {
             preferences: Arc::clone(&backends.preferences),
             popularity: Arc::clone(&backends.popularity),
             notifications: Arc::clone(&backends.notifications),
+            tickets: Arc::clone(&backends.tickets),
             embedder: Arc::clone(&embedder),
             codec: backends.codec.clone(),
             clock: Arc::clone(&clock),

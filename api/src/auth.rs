@@ -5,7 +5,7 @@
 //! fixed in the configuration, or a shopper's ([`token`]), who sees and writes what is theirs alone.
 
 pub(crate) mod guard;
-mod tickets;
+pub(crate) mod tickets;
 mod token;
 
 use std::convert::Infallible;
@@ -18,10 +18,10 @@ use axum::http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use rep_core::ports::StoreError;
 use rep_core::{Timestamp, UserId};
 use sha2::{Digest, Sha256};
 
-pub(crate) use tickets::Tickets;
 pub use token::{SECRET_BYTES_MIN, TokenError, mint_user_token, verify_user_token};
 
 use crate::problem::Problem;
@@ -158,14 +158,23 @@ pub(crate) async fn authenticate(
     next: Next,
 ) -> Response {
     let route = route::of(&request).map(str::to_owned);
+    let ticket = ticket_of(route.as_deref(), &request);
     let principal = match &state.config.auth {
         Auth::Open => {
-            spend_ticket(&state, route.as_deref(), &request);
+            // Used up all the same; nothing hangs on it.
+            let _ = spend_ticket(&state, ticket.as_deref()).await;
             Some(Principal::Operator)
         }
-        Auth::Bearer(auth) => bearer_token(request.headers())
-            .and_then(|token| auth.principal(token, state.clock.now()))
-            .or_else(|| spend_ticket(&state, route.as_deref(), &request)),
+        Auth::Bearer(auth) => {
+            let token = bearer_token(request.headers());
+            match token.and_then(|token| auth.principal(token, state.clock.now())) {
+                Some(principal) => Some(principal),
+                None => match spend_ticket(&state, ticket.as_deref()).await {
+                    Ok(principal) => principal,
+                    Err(error) => return Problem::from(error).into_response(),
+                },
+            }
+        }
     };
     let public = route.as_deref().is_none_or(|route| PUBLIC.contains(&route));
     match principal {
@@ -190,12 +199,19 @@ pub fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-fn spend_ticket(state: &ApiState, route: Option<&str>, request: &Request) -> Option<Principal> {
+/// The ticket that a request for a stream carries.
+fn ticket_of(route: Option<&str>, request: &Request) -> Option<String> {
     if !STREAMS.contains(&route?) {
         return None;
     }
-    let ticket = request.uri().query()?.split('&').find_map(|pair| pair.strip_prefix("ticket="))?;
-    state.tickets.spend(ticket, state.clock.now())
+    request.uri().query()?.split('&').find_map(|pair| pair.strip_prefix("ticket=")).map(str::to_owned)
+}
+
+async fn spend_ticket(state: &ApiState, ticket: Option<&str>) -> Result<Option<Principal>, StoreError> {
+    match ticket {
+        Some(ticket) => tickets::spend(state.tickets.as_ref(), ticket, state.clock.now()).await,
+        None => Ok(None),
+    }
 }
 
 /// The caller, if known; for layers.

@@ -12,9 +12,9 @@ use rep_core::ports::log::EventLog;
 use rep_core::ports::notifications::Notifications;
 use rep_core::ports::popularity::Popularity;
 use rep_core::ports::preferences::PreferenceStore;
+use rep_core::ports::tickets::Tickets;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::Tickets;
 use crate::config::ApiConfig;
 use crate::idempotency::Answers;
 use crate::live::Live;
@@ -42,6 +42,8 @@ pub struct ApiDeps {
     pub popularity: Arc<dyn Popularity>,
     /// Inboxes.
     pub notifications: Arc<dyn Notifications>,
+    /// What opens streams where no header can be sent.
+    pub tickets: Arc<dyn Tickets>,
     /// Vectors of search queries.
     pub embedder: Arc<dyn Embedder>,
     /// Events on the wire.
@@ -65,7 +67,6 @@ pub struct Shared {
     deps: ApiDeps,
     pub(crate) shop: Shop,
     pub(crate) slots: Slots,
-    pub(crate) tickets: Tickets,
     pub(crate) answers: Answers,
     pub(crate) popular: PopularNow,
     pub(crate) live: Live,
@@ -74,7 +75,7 @@ pub struct Shared {
 }
 
 impl ApiState {
-    /// A state on `deps`, without streams, tickets and kept answers.
+    /// A state on `deps`, without streams and kept answers.
     pub fn new(deps: ApiDeps) -> Self {
         let shop = Shop::new(
             Arc::clone(&deps.log),
@@ -86,7 +87,6 @@ impl ApiState {
         Self(Arc::new(Shared {
             shop,
             slots: Slots::new(deps.config.streams),
-            tickets: Tickets::default(),
             answers: Answers::new(deps.config.idempotency_ttl),
             popular: PopularNow::new(deps.config.popular_reuse),
             live: Live::new(Arc::clone(&deps.status), shutdown.clone()),

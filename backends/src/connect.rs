@@ -1,5 +1,7 @@
 //! The one place where a backend is chosen.
 
+mod cluster;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +14,7 @@ use rep_core::ports::log::EventLog;
 use rep_core::ports::notifications::Notifications;
 use rep_core::ports::popularity::Popularity;
 use rep_core::ports::preferences::PreferenceStore;
+use rep_core::ports::tickets::Tickets;
 use rep_core::{Clock, ModelId, Topic};
 
 use crate::embedded::behaviour::EmbeddedBehaviour;
@@ -21,42 +24,9 @@ use crate::embedded::log::EmbeddedLog;
 use crate::embedded::notifications::EmbeddedNotifications;
 use crate::embedded::popularity::EmbeddedPopularity;
 use crate::embedded::preferences::{EmbeddedPreferences, PreferenceConfig};
+use crate::embedded::tickets::EmbeddedTickets;
 use crate::embedded::{Db, DbConfig, OpenError, schemas};
-
-/// The address of stores in this process.
-pub const EMBEDDED: &str = "embedded:";
-
-/// Where each store is, by URL.
-#[derive(Clone, Debug)]
-pub struct Places {
-    /// The log: `embedded:`.
-    pub log: String,
-    /// Products and documents: `embedded:`.
-    pub search: String,
-    /// Preference vectors, popularity, inboxes: `embedded:`.
-    pub preferences: String,
-}
-
-impl Default for Places {
-    /// All in this process.
-    fn default() -> Self {
-        let embedded = || EMBEDDED.to_owned();
-        Self { log: embedded(), search: embedded(), preferences: embedded() }
-    }
-}
-
-impl Places {
-    /// Whether there is a backend for each address; reaches none.
-    pub fn check(&self) -> Result<(), ConnectError> {
-        let Self { log, search, preferences } = self;
-        for (key, url) in [("log", log), ("search", search), ("preferences", preferences)] {
-            if url != EMBEDDED {
-                return Err(ConnectError::Unknown { key, url: url.clone() });
-            }
-        }
-        Ok(())
-    }
-}
+use crate::places::Places;
 
 /// Which backends, and their bounds.
 #[derive(Clone, Debug)]
@@ -104,13 +74,28 @@ pub enum ConnectError {
     /// The engine gave up over what is in it.
     #[error("the storage engine gave up: {0}")]
     Engine(String),
-    /// No backend has such an address.
-    #[error("no backend for `{key}` = `{url}`: this version knows `embedded:` alone")]
-    Unknown {
-        /// What it was to keep.
+    /// An address that no backend has.
+    #[error("`{key}`: {reason}")]
+    Address {
+        /// Whose.
         key: &'static str,
-        /// The address.
-        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The stores are in one process, and another asks for them.
+    #[error(
+        "`embedded:` stores are one process's own, `rep up`; several processes need servers: `log`, `registry`, `search` and `preferences`"
+    )]
+    NotShared,
+    /// A server cannot be used, or not yet.
+    #[error("`{key}` at {place}: {source}")]
+    Server {
+        /// Which of the addresses.
+        key: &'static str,
+        /// The address, without a login.
+        place: String,
+        /// Why.
+        source: StoreError,
     },
     /// A store cannot be used.
     #[error("store `{store}` cannot be opened: {source}")]
@@ -137,6 +122,8 @@ pub struct Backends {
     pub popularity: Arc<dyn Popularity>,
     /// Inboxes.
     pub notifications: Arc<dyn Notifications>,
+    /// What opens streams.
+    pub tickets: Arc<dyn Tickets>,
     /// Events on the wire, with the registry's ids.
     pub codec: Codec,
     /// What a data directory has besides.
@@ -152,9 +139,21 @@ pub struct DataDir {
     pub upkeep: Upkeep,
 }
 
+impl ConnectError {
+    /// Whether the same call may succeed later: a server is away, or lacks what an operator makes there.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Server { source, .. } if source.is_retryable())
+    }
+}
+
 /// Connects the backends where the configuration puts them: the one place that asks which they are.
+///
+/// # Errors
+/// What is in the way; [`ConnectError::is_retryable`] tells whether it may pass.
 pub async fn connect(config: &ConnectConfig, clock: Arc<dyn Clock>) -> Result<Backends, ConnectError> {
-    config.places.check()?;
+    if let Some(servers) = config.places.servers()? {
+        return cluster::connect(config, servers, clock).await;
+    }
     let config = config.clone();
     match tokio::task::spawn_blocking(move || open_data_dir(&config, clock)).await {
         Ok(opened) => opened,
@@ -173,6 +172,7 @@ fn panicked(error: tokio::task::JoinError) -> String {
 /// Opens the embedded stores of a data directory. Blocks while it is read: seconds for a large one.
 pub fn open_data_dir(config: &ConnectConfig, clock: Arc<dyn Clock>) -> Result<Backends, ConnectError> {
     let in_store = |store| move |source| ConnectError::Store { store, source };
+    let tickets = Arc::new(EmbeddedTickets::new(Arc::clone(&clock)));
     let db = Db::open(&config.data_dir, config.db, clock)?;
     let (documents, interests) = (db.companion("documents")?, db.companion("interest")?);
     let ids = schemas::register(&db).map_err(in_store("schemas"))?;
@@ -196,6 +196,7 @@ pub fn open_data_dir(config: &ConnectConfig, clock: Arc<dyn Clock>) -> Result<Ba
         preferences: Arc::clone(&preferences) as Arc<dyn PreferenceStore>,
         popularity: Arc::new(popularity),
         notifications: Arc::new(EmbeddedNotifications::open(&db).map_err(in_store("notifications"))?),
+        tickets,
         codec,
         data_dir: Some(DataDir {
             embeddings: EmbeddingCache::open(&db).map_err(in_store("embeddings"))?,

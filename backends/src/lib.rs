@@ -15,11 +15,12 @@ mod hub;
 mod inbox;
 pub mod index;
 pub mod kafka;
+pub mod places;
 pub mod redis;
 pub mod registry;
 pub mod saving;
+mod tickets;
 
 pub use clock::SystemClock;
-pub use connect::{
-    Backends, ConnectConfig, ConnectError, DataDir, EMBEDDED, Places, Upkeep, connect, open_data_dir,
-};
+pub use connect::{Backends, ConnectConfig, ConnectError, DataDir, Upkeep, connect, open_data_dir};
+pub use places::{EMBEDDED, Places};

@@ -11,8 +11,10 @@ mod near;
 mod popularity;
 mod preferences;
 mod stored;
+mod tickets;
 
 pub use inbox::{NotificationHistory, RedisNotifications};
 pub use link::{RedisConfig, RedisLink};
 pub use popularity::RedisPopularity;
 pub use preferences::{PreferenceBackup, RedisPreferences};
+pub use tickets::RedisTickets;

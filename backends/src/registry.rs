@@ -76,7 +76,11 @@ impl RegistryConfig {
         }
     }
 
-    fn validate(&self) -> Result<(), RegistryError> {
+    /// Checks every bound.
+    ///
+    /// # Errors
+    /// The first that does not hold.
+    pub fn validate(&self) -> Result<(), RegistryError> {
         let refused = |what: String| Err(RegistryError::Config(what));
         if !["http://", "https://"].iter().any(|scheme| self.url.starts_with(scheme)) {
             return refused(format!("`url` must begin with `http://` or `https://`, got `{}`", self.url));

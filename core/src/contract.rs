@@ -16,3 +16,4 @@ pub mod notifications;
 pub mod popularity;
 pub mod preferences;
 pub mod support;
+pub mod tickets;

@@ -9,5 +9,6 @@ pub mod log;
 pub mod notifications;
 pub mod popularity;
 pub mod preferences;
+pub mod tickets;
 
 pub use error::{StoreError, StoreErrorKind, one_each};

@@ -1,72 +1,107 @@
 //! Tickets: one stream for one caller, within half a minute. A token in an address would stand in logs.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
-use parking_lot::Mutex;
-use rep_core::Timestamp;
+use rep_core::ports::tickets::{TICKET_BYTES_MAX, Tickets};
+use rep_core::ports::{StoreError, StoreErrorKind};
+use rep_core::{Timestamp, UserId};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Principal;
 
 /// How long a ticket is good.
-pub(crate) const TICKET_TTL: Duration = Duration::from_secs(30);
-/// Most tickets that wait to be used.
-const TICKETS_MAX: usize = 10_000;
+const TICKET_TTL: Duration = Duration::from_secs(30);
 
-/// Tickets that were given out and not used.
-#[derive(Default)]
-pub(crate) struct Tickets {
-    open: Mutex<HashMap<String, (Principal, Timestamp)>>,
+/// What is noted under a ticket.
+#[derive(Serialize, Deserialize)]
+struct Note {
+    /// Whose streams; an operator's ticket has none.
+    user: Option<UserId>,
+    /// When the right ends, whatever the ticket opened by then.
+    until: Option<Timestamp>,
+    /// When the ticket ends.
+    ends: Timestamp,
 }
 
-impl Tickets {
-    /// A ticket for `principal`, and when it ends; `None` if too many wait.
-    pub(crate) fn issue(&self, principal: Principal, now: Timestamp) -> Option<(String, Timestamp)> {
-        let mut open = self.open.lock();
-        if open.len() >= TICKETS_MAX {
-            open.retain(|_, (_, ends)| *ends > now);
-        }
-        if open.len() >= TICKETS_MAX {
-            return None;
-        }
-        // 244 random bits of the system's generator.
-        let ticket = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
-        let ends = now.plus(TICKET_TTL);
-        open.insert(ticket.clone(), (principal, ends));
-        Some((ticket, ends))
-    }
+/// A ticket for `principal`, and when it ends.
+///
+/// # Errors
+/// When the store refuses it: too many are open, or it is away.
+pub(crate) async fn issue(
+    tickets: &dyn Tickets,
+    principal: Principal,
+    now: Timestamp,
+) -> Result<(String, Timestamp), StoreError> {
+    // 244 random bits of the system's generator.
+    let ticket = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+    let ends = now.plus(TICKET_TTL);
+    let (user, until) = match principal {
+        Principal::Operator => (None, None),
+        Principal::User { user, until } => (Some(user), until),
+    };
+    let note = serde_json::to_string(&Note { user, until, ends });
+    let note = note.map_err(|error| StoreError::new(StoreErrorKind::Invalid, error))?;
+    tickets.keep(&ticket, &note, TICKET_TTL).await?;
+    Ok((ticket, ends))
+}
 
-    /// Whose ticket it is; never twice.
-    pub(crate) fn spend(&self, ticket: &str, now: Timestamp) -> Option<Principal> {
-        let (principal, ends) = self.open.lock().remove(ticket)?;
-        (ends > now).then_some(principal)
+/// Whose ticket it is; never twice.
+///
+/// # Errors
+/// When the store is away or what it has cannot be read.
+pub(crate) async fn spend(
+    tickets: &dyn Tickets,
+    ticket: &str,
+    now: Timestamp,
+) -> Result<Option<Principal>, StoreError> {
+    if ticket.len() > TICKET_BYTES_MAX {
+        return Ok(None);
     }
+    let Some(note) = tickets.take(ticket).await? else { return Ok(None) };
+    let Note { user, until, ends } =
+        serde_json::from_str(&note).map_err(|error| StoreError::new(StoreErrorKind::Corrupt, error))?;
+    let principal = match user {
+        Some(user) => Principal::User { user, until },
+        None => Principal::Operator,
+    };
+    Ok((ends > now).then_some(principal))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
+    use async_trait::async_trait;
+    use parking_lot::Mutex;
+
     use super::*;
 
-    #[test]
-    fn a_ticket_opens_once_and_not_for_long() {
-        let tickets = Tickets::default();
-        let now = Timestamp::from_ms(1_000);
-        let (ticket, _) = tickets.issue(Principal::Operator, now).unwrap();
-        assert_eq!(tickets.spend(&ticket, now), Some(Principal::Operator));
-        assert_eq!(tickets.spend(&ticket, now), None);
-        let (late, ends) = tickets.issue(Principal::Operator, now).unwrap();
-        assert_eq!(tickets.spend(&late, ends), None);
+    #[derive(Default)]
+    struct Kept(Mutex<HashMap<String, String>>);
+
+    #[async_trait]
+    impl Tickets for Kept {
+        async fn keep(&self, ticket: &str, note: &str, _: Duration) -> Result<(), StoreError> {
+            self.0.lock().insert(ticket.to_owned(), note.to_owned());
+            Ok(())
+        }
+
+        async fn take(&self, ticket: &str) -> Result<Option<String>, StoreError> {
+            Ok(self.0.lock().remove(ticket))
+        }
     }
 
-    #[test]
-    fn waiting_tickets_are_bounded_and_make_room_when_they_end() {
-        let tickets = Tickets::default();
-        let now = Timestamp::from_ms(1_000);
-        for _ in 0..TICKETS_MAX {
-            assert!(tickets.issue(Principal::Operator, now).is_some());
+    #[tokio::test]
+    async fn a_ticket_is_its_holders_once_and_not_for_long() {
+        let (tickets, now) = (Kept::default(), Timestamp::from_ms(1_000));
+        let user = UserId::new("u").unwrap();
+        for holder in [Principal::Operator, Principal::User { user, until: Some(now) }] {
+            let (ticket, _) = issue(&tickets, holder.clone(), now).await.unwrap();
+            assert_eq!(spend(&tickets, &ticket, now).await.unwrap(), Some(holder.clone()));
+            assert_eq!(spend(&tickets, &ticket, now).await.unwrap(), None);
+            let (late, ends) = issue(&tickets, holder, now).await.unwrap();
+            assert_eq!(spend(&tickets, &late, ends).await.unwrap(), None);
         }
-        assert!(tickets.issue(Principal::Operator, now).is_none());
-        assert!(tickets.issue(Principal::Operator, now.plus(TICKET_TTL)).is_some());
     }
 }

@@ -10,7 +10,7 @@ use rep_core::UserId;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::auth::Principal;
+use crate::auth::{Principal, tickets};
 use crate::dto::notification::{Gap, NotificationView, SocketMessage, Ticket};
 use crate::extract::Params;
 use crate::problem::{Problem, ProblemSchema};
@@ -50,9 +50,7 @@ pub(crate) async fn ticket(
         }
         None => principal,
     };
-    let issued = state.tickets.issue(holder, state.clock.now());
-    let (ticket, expires_at) =
-        issued.ok_or_else(|| Problem::unavailable("too many tickets are open").retry_after(30))?;
+    let (ticket, expires_at) = tickets::issue(state.tickets.as_ref(), holder, state.clock.now()).await?;
     Ok(Json(Ticket { ticket, expires_at }))
 }
 

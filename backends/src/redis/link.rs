@@ -41,6 +41,17 @@ impl RedisConfig {
         let wait = Duration::from_secs(2);
         Self { url: url.into(), prefix: String::new(), connect_wait: wait, answer_wait: wait }
     }
+
+    /// Checks the address.
+    ///
+    /// # Errors
+    /// Invalid if it is none.
+    pub fn validate(&self) -> Result<(), StoreError> {
+        match address(&self.url)? {
+            Address::One(url) => url.into_connection_info().map(drop).map_err(store_error),
+            Address::Sentinels { .. } | Address::Cluster(_) => Ok(()),
+        }
+    }
 }
 
 impl fmt::Debug for RedisConfig {

@@ -24,10 +24,11 @@ impl Cluster {
         let (space, dir) = (Space::with(IndexKind::Behaviour).await, TempDir::new().unwrap());
         let model = ModelId::new("contract").unwrap();
         let config = ConnectConfig::new(dir.path().to_owned(), model, DIMENSIONS);
-        let Backends { log, preferences, popularity, notifications, .. } =
+        let Backends { log, preferences, popularity, notifications, tickets, .. } =
             open_data_dir(&config, Arc::new(SystemClock)).unwrap();
         let behaviour = Arc::new(store(&space));
-        Self { space, ports: Ports { log, behaviour, preferences, popularity, notifications }, _dir: dir }
+        let ports = Ports { log, behaviour, preferences, popularity, notifications, tickets };
+        Self { space, ports, _dir: dir }
     }
 }
 

@@ -13,3 +13,4 @@ suite!(behaviour, behaviour_contract);
 suite!(preferences, preferences_contract);
 suite!(popularity, popularity_contract);
 suite!(notifications, notifications_contract);
+suite!(tickets, tickets_contract);

@@ -58,6 +58,7 @@ pub(crate) fn ports(backends: &Backends) -> Ports {
         preferences: Arc::clone(&backends.preferences),
         popularity: Arc::clone(&backends.popularity),
         notifications: Arc::clone(&backends.notifications),
+        tickets: Arc::clone(&backends.tickets),
     }
 }
 

@@ -55,6 +55,7 @@ impl OnKafka {
             preferences: rest.preferences,
             popularity: rest.popularity,
             notifications: rest.notifications,
+            tickets: rest.tickets,
         };
         Self { config, ports: Some(ports), _dir: dir }
     }

@@ -11,3 +11,4 @@ macro_rules! suite {
 suite!(preferences, preferences_contract);
 suite!(popularity, popularity_contract);
 suite!(notifications, notifications_contract);
+suite!(tickets, tickets_contract);

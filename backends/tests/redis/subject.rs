@@ -7,7 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use rep_backends::redis::{
-    NotificationHistory, PreferenceBackup, RedisConfig, RedisNotifications, RedisPopularity, RedisPreferences,
+    NotificationHistory, PreferenceBackup, RedisConfig, RedisNotifications, RedisPopularity,
+    RedisPreferences, RedisTickets,
 };
 use rep_backends::{Backends, ConnectConfig, SystemClock, open_data_dir};
 use rep_core::contract::support::{Ports, Subject, unique};
@@ -112,6 +113,7 @@ async fn open(config: &RedisConfig, kept: &Arc<Kept>, embedded: &Backends) -> (A
         preferences: preferences.clone(),
         popularity: Arc::new(RedisPopularity::connect(config, Duration::from_secs(6 * 3600)).await.unwrap()),
         notifications: Arc::new(RedisNotifications::connect(config, kept.clone()).await.unwrap()),
+        tickets: Arc::new(RedisTickets::connect(config).await.unwrap()),
     };
     (preferences, ports)
 }

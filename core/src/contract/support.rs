@@ -12,6 +12,7 @@ use crate::ports::log::{EventLog, NewRecord, Polled};
 use crate::ports::notifications::Notifications;
 use crate::ports::popularity::Popularity;
 use crate::ports::preferences::PreferenceStore;
+use crate::ports::tickets::Tickets;
 use crate::{ActionType, Position, ProductId, Timestamp, Topic, TraceId, UserAction, UserId};
 
 /// Longest wait for a condition: brokers take seconds to rebalance.
@@ -30,6 +31,8 @@ pub struct Ports {
     pub popularity: Arc<dyn Popularity>,
     /// Inboxes.
     pub notifications: Arc<dyn Notifications>,
+    /// Tickets.
+    pub tickets: Arc<dyn Tickets>,
 }
 
 /// A backend that can be shut and opened again.

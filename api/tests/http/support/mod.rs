@@ -6,6 +6,7 @@ mod log;
 mod notifications;
 mod shoppers;
 pub(crate) mod sse;
+mod tickets;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -36,6 +37,7 @@ pub(crate) use embedder::WordEmbedder;
 pub(crate) use log::MemoryLog;
 pub(crate) use notifications::MemoryNotifications;
 pub(crate) use shoppers::{MemoryBehaviour, MemoryPopularity, MemoryPreferences};
+use tickets::MemoryTickets;
 
 pub(crate) const NOW_MS: i64 = 1_790_000_000_000;
 
@@ -95,6 +97,7 @@ impl World {
             preferences: preferences.clone(),
             popularity: popularity.clone(),
             notifications: notifications.clone(),
+            tickets: Arc::new(MemoryTickets::default()),
             embedder: embedder.clone(),
             codec: codec.clone(),
             clock: clock.clone(),
