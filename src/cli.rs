@@ -11,6 +11,7 @@ use crate::dlq::DlqArgs;
 use crate::doctor::DoctorArgs;
 use crate::import::ImportArgs;
 use crate::options::Options;
+use crate::process::Role;
 use crate::tail::TailArgs;
 use crate::token::TokenArgs;
 
@@ -27,6 +28,15 @@ pub(crate) enum Command {
     /// Start everything in one process: log, consumers, API, simulator, dashboard
     #[command(after_help = UP_EXAMPLES)]
     Up(UpArgs),
+    /// Start one or more roles of a cluster; the stores are on servers
+    #[command(after_help = SERVE_EXAMPLES)]
+    Serve {
+        /// What this process does; a port each
+        #[arg(required = true, value_name = "ROLE")]
+        roles: Vec<Role>,
+        #[command(flatten)]
+        args: UpArgs,
+    },
     /// Embedding models: list, pull, bench
     #[command(subcommand)]
     Model(ModelCommand),
@@ -65,6 +75,17 @@ Examples:
   rep up --products 0 --no-simulator      an empty shop of your own: `rep import products.csv`
   rep up --port-offset 1000               a second one beside the first (with another --data-dir)
   REP_RATE=500 rep up                     each flag has a variable
+
+Exit status: 0 after a clean stop (Ctrl-C or SIGTERM), 1 if it could not start or a part of it failed.";
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  rep serve api behaviour                two roles in one process
+  rep serve behaviour --behaviour-port 0  one more of a role: they share its partitions
+  rep serve dashboard --api-url http://api:8080 --simulator-url http://simulator:8084
+
+Servers are named by --log, --registry, --search and --preferences, by REP_LOG and so on, or in rep.toml. A process that
+is started before its servers waits, says for what, and goes on when they come; /readyz says it too.
 
 Exit status: 0 after a clean stop (Ctrl-C or SIGTERM), 1 if it could not start or a part of it failed.";
 

@@ -72,7 +72,8 @@ impl ApiArgs {
             (Some(url), Some(token)) => (url.clone(), Some(token.clone())),
             (url, token) => {
                 let settings = from_configuration()?;
-                let url = url.clone().map_or_else(|| url_of(&settings), Ok)?;
+                let url = url.clone().or_else(|| settings.api_url.clone());
+                let url = url.map_or_else(|| url_of(&settings), Ok)?;
                 (url, token.clone().or(settings.operator_token))
             }
         };

@@ -69,7 +69,9 @@ fn examine(args: &DoctorArgs) -> Report {
     report.add(running.check);
     machine::ports(&settings, is_running, &mut report);
     let (model, embedder) = model::check(&settings, &mut report);
-    data::check(&settings, model.as_ref(), is_running, &mut report);
+    if settings.places().check_shared().is_err() {
+        data::check(&settings, model.as_ref(), is_running, &mut report);
+    }
     drop(embedder);
     report.add(machine::open_files());
     report.add(dashboard());

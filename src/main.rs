@@ -12,16 +12,16 @@ mod dlq;
 mod doctor;
 mod duration;
 mod import;
+mod listening;
 mod model;
 mod options;
+mod process;
 mod secret;
-mod serve;
 mod status;
 mod stores;
 mod tail;
 mod telemetry;
 mod token;
-mod up;
 mod vector_cache;
 mod watermark;
 
@@ -39,7 +39,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
-        Command::Up(args) => up::run(args),
+        Command::Up(args) => process::up(args),
+        Command::Serve { roles, args } => process::serve(&roles, args),
         Command::Model(command) => model::run(command),
         Command::Config(command) => config::run(command),
         Command::Bench(args) => bench::run(&args),

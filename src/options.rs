@@ -87,6 +87,9 @@ options! {
     /// Port of the behaviour consumer's metrics [default: 8085]
     #[arg(long, env = "REP_BEHAVIOUR_PORT", value_name = "PORT")]
     behaviour_port: u16,
+    /// Port of the inventory consumer's metrics [default: 8086]
+    #[arg(long, env = "REP_INVENTORY_PORT", value_name = "PORT")]
+    inventory_port: u16,
     /// Port of the notification service [default: 8083]
     #[arg(long, env = "REP_NOTIFY_PORT", value_name = "PORT")]
     notify_port: u16,
@@ -96,6 +99,18 @@ options! {
     /// Port of the dashboard [default: 3001]
     #[arg(long, env = "REP_DASHBOARD_PORT", value_name = "PORT")]
     dashboard_port: u16,
+    /// Host names, besides loopback ones, that the API serves while no tokens are set; separated by commas
+    #[arg(long, env = "REP_ALLOWED_HOSTS", value_name = "NAME", value_delimiter = ',')]
+    allowed_hosts: Vec<String>,
+    /// Where `rep serve dashboard` and the commands that ask an API find it [default: the API port of this machine]
+    #[arg(long, env = "REP_API", value_name = "URL")]
+    api_url: String,
+    /// Where `rep serve dashboard` finds the simulator [default: the simulator port of this machine]
+    #[arg(long, env = "REP_SIMULATOR", value_name = "URL")]
+    simulator_url: String,
+    /// Other processes whose `/metrics` the API's status adds up, such as `http://behaviour:8085`; separated by commas
+    #[arg(long, env = "REP_PROCESSES", value_name = "URL", value_delimiter = ',')]
+    processes: Vec<String>,
     /// Token that operators must send; with it or `--token-secret` the API serves nobody without a token
     #[arg(long, env = "REP_OPERATOR_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     operator_token: Secret,
@@ -128,6 +143,12 @@ pub(crate) struct Settings {
     pub(crate) registry: Option<String>,
     pub(crate) search: String,
     pub(crate) preferences: String,
+    pub(crate) allowed_hosts: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) api_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) simulator_url: Option<String>,
+    pub(crate) processes: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) operator_token: Option<Secret>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -143,6 +164,7 @@ pub(crate) struct Ports {
     pub(crate) api_port: u16,
     pub(crate) simulator_port: u16,
     pub(crate) behaviour_port: u16,
+    pub(crate) inventory_port: u16,
     pub(crate) notify_port: u16,
     pub(crate) embedder_port: u16,
     pub(crate) dashboard_port: u16,
@@ -192,6 +214,7 @@ impl Options {
             api_port: port(self.api_port, 8080)?,
             simulator_port: port(self.simulator_port, 8084)?,
             behaviour_port: port(self.behaviour_port, 8085)?,
+            inventory_port: port(self.inventory_port, 8086)?,
             notify_port: port(self.notify_port, 8083)?,
             embedder_port: port(self.embedder_port, 8000)?,
             dashboard_port: port(self.dashboard_port, 3001)?,
@@ -211,6 +234,10 @@ impl Options {
             registry: self.registry,
             search: self.search.unwrap_or_else(|| "embedded:".to_owned()),
             preferences: self.preferences.unwrap_or_else(|| "embedded:".to_owned()),
+            allowed_hosts: self.allowed_hosts.unwrap_or_default(),
+            api_url: self.api_url,
+            simulator_url: self.simulator_url,
+            processes: self.processes.unwrap_or_default(),
             operator_token: self.operator_token,
             token_secret: self.token_secret,
             ports,

@@ -1,4 +1,4 @@
-//! How the system is: what `/status`, `/live` and `/readyz` answer in `rep up`.
+//! How the system is: what `/status`, `/live` and `/readyz` answer.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +14,9 @@ use rep_backends::Backends;
 use rep_core::avro::DeadLetter;
 use rep_core::ports::StoreError;
 use rep_core::{Clock, ModelId, Timestamp, Topic};
+use tokio_util::sync::CancellationToken;
 
+use crate::process::Peers;
 use crate::telemetry::{Quantiles, Telemetry, Window};
 
 /// Which group reads which topic.
@@ -44,18 +46,23 @@ pub(crate) struct Status {
     pub(crate) started_at: Timestamp,
     pub(crate) tasks: TaskBoard,
     pub(crate) simulator: Arc<dyn Fn() -> Option<SimulatorStatus> + Send + Sync>,
+    pub(crate) peers: Peers,
 }
 
 impl Status {
-    /// Samples the metrics each second until the process ends, seen or not: the window is always full.
-    pub(crate) async fn sample(self: Arc<Self>) {
+    /// Samples the metrics each second until `stop`, seen or not: the window is always full.
+    pub(crate) async fn sample(self: Arc<Self>, stop: CancellationToken) -> anyhow::Result<()> {
         let mut ticks = tokio::time::interval(Duration::from_secs(1));
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
-            ticks.tick().await;
-            self.telemetry.upkeep();
-            let text = self.telemetry.text();
-            self.window.lock().observe(self.clock.now(), &text);
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                _ = ticks.tick() => {}
+            }
+            self.peers.ask().await;
+            let mut texts = self.peers.texts();
+            texts.push(self.telemetry.text());
+            self.window.lock().observe(self.clock.now(), texts.iter().map(String::as_str));
         }
     }
 
@@ -111,6 +118,7 @@ impl Status {
                 Some(error) => check(name, HealthStatus::Down, format!("has stopped: {error}; restart REP")),
             });
         }
+        checks.extend(self.peers.checks());
         for (group, topic) in GROUPS {
             let behind: u64 = lag.iter().filter(|l| l.group == group).map(|l| l.lag).sum();
             if behind >= LAG_DEGRADED {
@@ -161,7 +169,7 @@ impl StatusSource for Status {
         LiveStatus {
             at: self.clock.now(),
             window_s: WINDOW_S as f64,
-            mode: "embedded".to_owned(),
+            mode: self.backends.mode.to_owned(),
             model: ModelStatus { id: self.model.to_string(), dimensions: self.dimensions },
             products,
             rates: flow(&|metric, labels| window.rate(metric, labels, WINDOW_S)),
@@ -176,7 +184,7 @@ impl StatusSource for Status {
             health: self.health(&lag, products, failure),
             lag,
             dead_letters: letters.unwrap_or_default(),
-            simulator: (self.simulator)(),
+            simulator: (self.simulator)().or_else(|| self.peers.simulator()),
             process: process(self.clock.now().since(self.started_at)),
         }
     }

@@ -82,21 +82,22 @@ pub(crate) struct Quantiles {
 }
 
 impl Window {
-    /// Adds the metrics of one moment.
-    pub(crate) fn observe(&mut self, at: Timestamp, text: &str) {
+    /// Adds the metrics of one moment; those of several processes add up.
+    pub(crate) fn observe<'a>(&mut self, at: Timestamp, texts: impl IntoIterator<Item = &'a str>) {
         let mut sample = Sample { at, ..Sample::default() };
-        if let Ok(scrape) = Scrape::parse(text.lines().map(|line| Ok(line.to_owned()))) {
+        for text in texts {
+            let Ok(scrape) = Scrape::parse(text.lines().map(|line| Ok(line.to_owned()))) else { continue };
             for entry in scrape.samples {
                 let mut labels: Vec<String> = entry.labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
                 labels.sort();
                 let series = format!("{}{{{}}}", entry.metric, labels.join(","));
                 match entry.value {
                     Value::Counter(value) | Value::Gauge(value) | Value::Untyped(value) => {
-                        sample.totals.insert(series, value);
+                        *sample.totals.entry(series).or_default() += value;
                     }
                     Value::Histogram(counts) => {
-                        let buckets = counts.iter().map(|c| (c.less_than, c.count)).collect();
-                        sample.histograms.insert(series, buckets);
+                        let buckets: Vec<_> = counts.iter().map(|c| (c.less_than, c.count)).collect();
+                        add(sample.histograms.entry(series).or_default(), &buckets);
                     }
                     Value::Summary(_) => {}
                 }
@@ -172,14 +173,19 @@ fn sum(sample: &Sample, metric: &str, labels: &[&str]) -> Option<f64> {
 fn merged(sample: &Sample, metric: &str, labels: &[&str]) -> Vec<(f64, f64)> {
     let mut merged: Vec<(f64, f64)> = Vec::new();
     for (_, buckets) in sample.histograms.iter().filter(|(series, _)| matches(series, metric, labels)) {
-        for (i, (bound, count)) in buckets.iter().enumerate() {
-            match merged.get_mut(i) {
-                Some(slot) => slot.1 += count,
-                None => merged.push((*bound, *count)),
-            }
-        }
+        add(&mut merged, buckets);
     }
     merged
+}
+
+/// Adds buckets with the same bounds.
+fn add(sum: &mut Vec<(f64, f64)>, buckets: &[(f64, f64)]) {
+    for (i, (bound, count)) in buckets.iter().enumerate() {
+        match sum.get_mut(i) {
+            Some(slot) => slot.1 += count,
+            None => sum.push((*bound, *count)),
+        }
+    }
 }
 
 /// Linear within the bucket, as Prometheus's `histogram_quantile` does it.
@@ -216,13 +222,13 @@ mod tests {
     #[test]
     fn rates_and_quantiles_are_of_the_window_alone() {
         let mut window = Window::default();
-        window.observe(Timestamp::from_ms(0), TEXT);
+        window.observe(Timestamp::from_ms(0), [TEXT]);
         let later = TEXT
             .replace("} 10", "} 30")
             .replace("le=\"0.001\"} 0", "le=\"0.001\"} 50")
             .replace("le=\"0.01\"} 0", "le=\"0.01\"} 100")
             .replace("le=\"+Inf\"} 0", "le=\"+Inf\"} 100");
-        window.observe(Timestamp::from_ms(2000), &later);
+        window.observe(Timestamp::from_ms(2000), [later.as_str()]);
         assert!((window.total("rep_x_total", &[]).unwrap() - 35.0).abs() < 1e-9);
         assert!((window.rate("rep_x_total", &["role=a"], 60).unwrap() - 10.0).abs() < 1e-9);
         assert!(window.rate("rep_x_total", &["role=d"], 60).unwrap().abs() < 1e-9);
@@ -234,11 +240,21 @@ mod tests {
     }
 
     #[test]
+    fn processes_add_up() {
+        let mut window = Window::default();
+        let text = TEXT.replace("+Inf\"} 0", "+Inf\"} 7");
+        window.observe(Timestamp::from_ms(0), [TEXT, TEXT]);
+        window.observe(Timestamp::from_ms(1000), [text.as_str(), text.as_str()]);
+        assert_eq!(window.total("rep_x_total", &["role=d"]), Some(10.0));
+        assert_eq!(window.quantiles("rep_y_seconds", &[], 60).count, 14);
+    }
+
+    #[test]
     fn what_nobody_counts_is_not_zero() {
         let mut window = Window::default();
         assert_eq!((window.total("rep_x_total", &[]), window.rate("rep_x_total", &[], 60)), (None, None));
-        window.observe(Timestamp::from_ms(0), TEXT);
-        window.observe(Timestamp::from_ms(1000), TEXT);
+        window.observe(Timestamp::from_ms(0), [TEXT]);
+        window.observe(Timestamp::from_ms(1000), [TEXT]);
         assert_eq!(window.total("rep_x_total", &["role=z"]), None);
         assert_eq!(window.rate("rep_none_total", &[], 60), None);
         assert_eq!(window.rate("rep_x_total", &[], 60), Some(0.0));

@@ -74,7 +74,7 @@ pub(crate) async fn recommend(
 /// The vector of `preference`, if it is of the model in use; vectors of two models do not compare.
 pub(crate) fn usable<'a>(state: &ApiState, preference: &'a Preference) -> Option<&'a UnitVector> {
     let vector = preference.vector.as_ref()?;
-    if preference.model == *state.embedder.model() && vector.dimensions() == state.embedder.dimensions() {
+    if preference.model == state.model && vector.dimensions() == state.dimensions {
         return Some(vector);
     }
     metrics::counter!("rep_recommend_other_model_total").increment(1);

@@ -102,7 +102,11 @@ async fn vector_of(state: &ApiState, query: &str) -> Option<UnitVector> {
     let degraded = |reason: &'static str| {
         metrics::counter!("rep_search_degraded_total", "reason" => reason).increment(1);
     };
-    let rows = match timeout(state.config.embed_wait, state.embedder.embed(&texts, TextKind::Query)).await {
+    let Some(embedder) = &state.embedder else {
+        degraded("absent");
+        return None;
+    };
+    let rows = match timeout(state.config.embed_wait, embedder.embed(&texts, TextKind::Query)).await {
         Ok(Ok(rows)) => rows,
         Ok(Err(error)) => {
             tracing::warn!(%error, "search goes by words alone");

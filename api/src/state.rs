@@ -3,7 +3,6 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use rep_core::Clock;
 use rep_core::avro::Codec;
 use rep_core::ports::behaviour::BehaviourStore;
 use rep_core::ports::catalog::Catalog;
@@ -13,6 +12,7 @@ use rep_core::ports::notifications::Notifications;
 use rep_core::ports::popularity::Popularity;
 use rep_core::ports::preferences::PreferenceStore;
 use rep_core::ports::tickets::Tickets;
+use rep_core::{Clock, ModelId};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::ApiConfig;
@@ -44,8 +44,12 @@ pub struct ApiDeps {
     pub notifications: Arc<dyn Notifications>,
     /// What opens streams where no header can be sent.
     pub tickets: Arc<dyn Tickets>,
-    /// Vectors of search queries.
-    pub embedder: Arc<dyn Embedder>,
+    /// The model that taste and products are compared in.
+    pub model: ModelId,
+    /// Width of its vectors.
+    pub dimensions: usize,
+    /// Vectors of search queries; without it a search goes by words alone.
+    pub embedder: Option<Arc<dyn Embedder>>,
     /// Events on the wire.
     pub codec: Codec,
     /// The time.

@@ -110,6 +110,8 @@ pub enum ConnectError {
 /// Every port, kept.
 #[derive(Clone)]
 pub struct Backends {
+    /// What keeps them, in one word for people.
+    pub mode: &'static str,
     /// The log.
     pub log: Arc<dyn EventLog>,
     /// Products.
@@ -148,11 +150,18 @@ impl ConnectError {
 
 /// Connects the backends where the configuration puts them: the one place that asks which they are.
 ///
+/// Waits for servers that are away, or lack what an operator makes there, for as long as it takes; each attempt tells
+/// `waiting` what for.
+///
 /// # Errors
-/// What is in the way; [`ConnectError::is_retryable`] tells whether it may pass.
-pub async fn connect(config: &ConnectConfig, clock: Arc<dyn Clock>) -> Result<Backends, ConnectError> {
+/// What is in the way and does not pass by itself.
+pub async fn connect(
+    config: &ConnectConfig,
+    clock: Arc<dyn Clock>,
+    waiting: &(dyn Fn(&ConnectError) + Send + Sync),
+) -> Result<Backends, ConnectError> {
     if let Some(servers) = config.places.servers()? {
-        return cluster::connect(config, servers, clock).await;
+        return cluster::connect(config, servers, clock, waiting).await;
     }
     let config = config.clone();
     match tokio::task::spawn_blocking(move || open_data_dir(&config, clock)).await {
@@ -172,7 +181,6 @@ fn panicked(error: tokio::task::JoinError) -> String {
 /// Opens the embedded stores of a data directory. Blocks while it is read: seconds for a large one.
 pub fn open_data_dir(config: &ConnectConfig, clock: Arc<dyn Clock>) -> Result<Backends, ConnectError> {
     let in_store = |store| move |source| ConnectError::Store { store, source };
-    let tickets = Arc::new(EmbeddedTickets::new(Arc::clone(&clock)));
     let db = Db::open(&config.data_dir, config.db, clock)?;
     let (documents, interests) = (db.companion("documents")?, db.companion("interest")?);
     let ids = schemas::register(&db).map_err(in_store("schemas"))?;
@@ -190,13 +198,14 @@ pub fn open_data_dir(config: &ConnectConfig, clock: Arc<dyn Clock>) -> Result<Ba
     let popularity =
         EmbeddedPopularity::open(&db, config.popularity_half_life).map_err(in_store("popularity"))?;
     Ok(Backends {
+        mode: "embedded",
         log: Arc::clone(&log) as Arc<dyn EventLog>,
         catalog: Arc::new(catalog),
         behaviour: Arc::new(EmbeddedBehaviour::open(&documents, &interests).map_err(in_store("behaviour"))?),
         preferences: Arc::clone(&preferences) as Arc<dyn PreferenceStore>,
         popularity: Arc::new(popularity),
         notifications: Arc::new(EmbeddedNotifications::open(&db).map_err(in_store("notifications"))?),
-        tickets,
+        tickets: Arc::new(EmbeddedTickets::default()),
         codec,
         data_dir: Some(DataDir {
             embeddings: EmbeddingCache::open(&db).map_err(in_store("embeddings"))?,

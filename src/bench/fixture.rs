@@ -19,9 +19,9 @@ use rep_core::{
 use rep_embedder::Manifest;
 
 use crate::options::{Options, Settings};
+use crate::process::{Parts, Role, Stores};
 use crate::status::process;
 use crate::telemetry::Telemetry;
-use crate::up::Parts;
 
 /// Categories of the made-up products.
 pub(super) const CATEGORIES: u64 = 16;
@@ -230,7 +230,8 @@ pub(super) fn parts(data_dir: &Path, dimensions: usize) -> anyhow::Result<Parts>
         sha256: Default::default(),
     };
     let api = ApiConfig { rate: None, ..ApiConfig::default() };
-    Ok(Parts { settings, telemetry: Telemetry::install()?, clock, backends, embedder, manifest, api })
+    let stores = Some(Stores { backends, manifest, embedder: Some(embedder) });
+    Ok(Parts { settings, roles: Role::all(), telemetry: Telemetry::install()?, clock, api, stores })
 }
 
 /// A folder that is removed when it goes out of use, on the disk where data would lie.

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use bytes::Bytes;
 use rep_backends::Backends;
 use rep_core::avro::Event;
@@ -15,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::Latencies;
 use super::fixture::{Scratch, action, parts, product_id, stock, until_idle};
 use super::http::Connection;
-use crate::up::{Running, Servers};
+use crate::process::{Role, Running, Servers};
 
 const USERS: u64 = 20_000;
 const PRODUCTS: u64 = 10_000;
@@ -31,16 +32,17 @@ pub(super) fn run(quick: bool) -> anyhow::Result<Value> {
     super::runtime()?.block_on(async {
         let scratch = Scratch::new("freshness")?;
         let parts = parts(scratch.path(), DIMENSIONS)?;
-        let (backends, clock) = (parts.backends.clone(), Arc::clone(&parts.clock));
+        let (backends, clock) = (parts.stores()?.backends.clone(), Arc::clone(&parts.clock));
         stock(&backends, PRODUCTS, DIMENSIONS).await?;
-        let servers = Servers::bind(&parts.settings).await?;
+        let servers = Servers::bind(&parts.settings, &parts.roles).await?;
+        let address = servers.address(Role::Api).context("the API has no port")?;
         let running = Running::start(parts, servers).await?;
         until_idle().await?;
         let probes = if quick { 100 } else { 1000 };
         let mut results = Vec::new();
         for rate in [0, 1_000, 10_000] {
             eprintln!("{probes} probes at {rate} events/s");
-            results.push(measure(&backends, &clock, running.api_address, rate, probes).await?);
+            results.push(measure(&backends, &clock, address, rate, probes).await?);
         }
         running.stop().await?;
         Ok(json!({"bench": "freshness", "dimensions": DIMENSIONS, "results": results, "goal": "p99_ms <= 50"}))

@@ -1,5 +1,6 @@
 //! `ingest`: durable events a second with all effects (vectors, documents, popularity, offsets).
 
+use anyhow::Context as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -27,7 +28,7 @@ pub(super) fn run(quick: bool) -> anyhow::Result<Value> {
 async fn measure(events: u64) -> anyhow::Result<Value> {
     let scratch = Scratch::new("ingest")?;
     let parts = parts(scratch.path(), DIMENSIONS)?;
-    let backends = parts.backends.clone();
+    let backends = parts.stores()?.backends.clone();
     stock(&backends, PRODUCTS, DIMENSIONS).await?;
     eprintln!("making {events} events");
     let now = parts.clock.now();
@@ -51,7 +52,7 @@ async fn measure(events: u64) -> anyhow::Result<Value> {
             preferences: Arc::clone(&backends.preferences),
             catalog: Arc::clone(&backends.catalog),
             popularity: Arc::clone(&backends.popularity),
-            embedder: Arc::clone(&parts.embedder),
+            embedder: parts.stores()?.embedder.clone().context("no model")?,
         },
         BehaviourConfig::default(),
     );

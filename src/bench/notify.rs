@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use super::Latencies;
 use super::fixture::{Scratch, action, parts, product_id, stage_seconds, stock, user_id};
 use super::http::Connection;
-use crate::up::{Running, Servers};
+use crate::process::{Role, Running, Servers};
 
 const PRODUCTS: u64 = 1_000;
 /// The one whose price drops.
@@ -60,10 +60,11 @@ async fn measure(shoppers: u64) -> anyhow::Result<Value> {
     let scratch = Scratch::new("notify")?;
     let mut parts = parts(scratch.path(), DIMENSIONS)?;
     parts.api.streams.total_max = usize::try_from(shoppers)? + 10;
-    let (backends, clock) = (parts.backends.clone(), Arc::clone(&parts.clock));
+    let (backends, clock) = (parts.stores()?.backends.clone(), Arc::clone(&parts.clock));
     let telemetry = parts.telemetry.clone();
     stock(&backends, PRODUCTS, DIMENSIONS).await?;
-    let servers = Servers::bind(&parts.settings).await?;
+    let servers = Servers::bind(&parts.settings, &parts.roles).await?;
+    let address = servers.address(Role::Api).context("the API has no port")?;
     let running = Running::start(parts, servers).await?;
     eprintln!("{shoppers} shoppers put the product into their carts");
     let records = (0..shoppers).map(|n| {
@@ -80,7 +81,7 @@ async fn measure(shoppers: u64) -> anyhow::Result<Value> {
     }
     let mut listeners = Command::new(std::env::current_exe()?);
     listeners.args(["bench", "notify-streams"]).stderr(Stdio::inherit());
-    listeners.env(ADDRESS, running.api_address.to_string()).env(STREAMS, shoppers.to_string());
+    listeners.env(ADDRESS, address.to_string()).env(STREAMS, shoppers.to_string());
     let output = tokio::task::spawn_blocking(move || listeners.output()).await??;
     anyhow::ensure!(output.status.success(), "the process of the shoppers failed");
     let mut result: Value =

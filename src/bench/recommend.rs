@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use bytes::Bytes;
 use rep_core::Topic;
 use rep_core::avro::Event;
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::Latencies;
 use super::fixture::{Numbers, Scratch, action, parts, stock, until_idle, user_id};
-use crate::up::{Running, Servers};
+use crate::process::{Role, Running, Servers};
 
 const USERS: u64 = 5_000;
 const DIMENSIONS: usize = 768;
@@ -28,10 +29,11 @@ pub(super) fn run(quick: bool) -> anyhow::Result<Value> {
 async fn measure(products: u64, seconds: u64) -> anyhow::Result<Value> {
     let scratch = Scratch::new("recommend")?;
     let parts = parts(scratch.path(), DIMENSIONS)?;
-    let (backends, clock) = (parts.backends.clone(), Arc::clone(&parts.clock));
+    let (backends, clock) = (parts.stores()?.backends.clone(), Arc::clone(&parts.clock));
     eprintln!("making {products} products");
     stock(&backends, products, DIMENSIONS).await?;
-    let servers = Servers::bind(&parts.settings).await?;
+    let servers = Servers::bind(&parts.settings, &parts.roles).await?;
+    let address = servers.address(Role::Api).context("the API has no port")?;
     let running = Running::start(parts, servers).await?;
     eprintln!("making {USERS} shoppers");
     let records = (0..USERS * 10).map(|n| {
@@ -49,7 +51,6 @@ async fn measure(products: u64, seconds: u64) -> anyhow::Result<Value> {
     for filter in ["", "&inStock=true&maxPrice=250", "&category=category-03"] {
         eprintln!("{RATE} requests/s for {seconds} s {filter}");
         let begin = Instant::now() + Duration::from_millis(100);
-        let address = running.api_address;
         let load = move || load(address, filter, seconds, begin);
         let latencies = tokio::task::spawn_blocking(load).await??;
         let achieved = (RATE * seconds) as f64 / begin.elapsed().as_secs_f64();

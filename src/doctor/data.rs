@@ -73,7 +73,7 @@ fn unreadable(error: &anyhow::Error) -> Check {
 fn read(dir: &Path, config: &ConnectConfig) -> anyhow::Result<u64> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let backends = stores::open(config, Arc::new(SystemClock)).await?;
+        let backends = stores::open(config, Arc::new(SystemClock), &|_| {}).await?;
         watermark::check(dir, &backends).await?;
         Ok(backends.data_dir.map_or(0, |data_dir| data_dir.upkeep.disk_bytes()))
     })

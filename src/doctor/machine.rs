@@ -22,7 +22,8 @@ pub(super) fn ports(settings: &Settings, is_running: bool, report: &mut Report) 
         ("api", ports.api_port, "/livez"),
         ("notify", ports.notify_port, "/livez"),
         ("simulator", ports.simulator_port, "/livez"),
-        ("behaviour", ports.behaviour_port, "/metrics"),
+        ("behaviour", ports.behaviour_port, "/livez"),
+        ("inventory", ports.inventory_port, "/livez"),
         ("embedder", ports.embedder_port, "/livez"),
     ];
     let (mut free, mut ours) = (Vec::new(), Vec::new());

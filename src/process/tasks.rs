@@ -23,6 +23,14 @@ impl StopSignals {
         let interrupt = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
         Ok(Self { terminate, interrupt })
     }
+
+    /// Ends when one is heard.
+    pub(super) async fn heard(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 /// Running parts; one that ends before it is told to stops all others.
@@ -60,13 +68,12 @@ impl Tasks {
     /// Waits for a signal, or for a part that ends by itself; then stops all.
     pub(super) async fn run_until_stopped(
         mut self,
-        mut signals: StopSignals,
+        signals: &mut StopSignals,
         streams: CancellationToken,
         stop_max: Duration,
     ) -> anyhow::Result<ExitCode> {
         let early = tokio::select! {
-            _ = signals.terminate.recv() => Ok(()),
-            _ = signals.interrupt.recv() => Ok(()),
+            () = signals.heard() => Ok(()),
             ended = self.running.join_next() => self.note(ended).and(Err(anyhow::anyhow!("a part of the process ended by itself"))),
         };
         tracing::info!("stopping");

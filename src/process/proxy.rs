@@ -1,0 +1,128 @@
+//! Passes requests on to a role in another process, and its answers back, both as they come.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::{CONNECTION, CONTENT_TYPE, HeaderName, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use tower::service_fn;
+
+use super::outbound::{Outbound, at};
+
+/// Longest wait for the beginning of an answer; a role bounds its own work by less.
+const ANSWER_WAIT: Duration = Duration::from_secs(30);
+/// What holds between two neighbours only. Source: RFC 9110, section 7.6.1.
+const HOP_BY_HOP: [HeaderName; 6] =
+    [CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, HeaderName::from_static("keep-alive")];
+
+/// Every route, at the process that is at `upstream`, called `name` in errors.
+///
+/// `Host` and `Origin` stay what the browser said: the role there decides by them whom it serves.
+pub(super) fn router(name: &'static str, upstream: Uri, outbound: Outbound) -> Router {
+    Router::new().fallback_service(service_fn(move |request| {
+        let (upstream, outbound) = (upstream.clone(), outbound.clone());
+        async move { Ok::<_, Infallible>(pass(name, &upstream, &outbound, request).await) }
+    }))
+}
+
+async fn pass(name: &str, upstream: &Uri, outbound: &Outbound, request: Request) -> Response {
+    let answered = async {
+        let (mut parts, body) = request.into_parts();
+        let asked = parts.uri.path_and_query().map_or("/", |asked| asked.as_str());
+        parts.uri = at(upstream, asked)?;
+        parts.version = axum::http::Version::HTTP_11;
+        without_hop_by_hop(&mut parts.headers);
+        let request = Request::from_parts(parts, body);
+        outbound.send(request, ANSWER_WAIT).await
+    };
+    match answered.await {
+        Ok(answer) => {
+            let (mut parts, body) = answer.into_parts();
+            without_hop_by_hop(&mut parts.headers);
+            Response::from_parts(parts, Body::new(body))
+        }
+        Err(error) => {
+            tracing::warn!("the {name} at {upstream} cannot be reached: {error:#}");
+            let body = json!({
+                "type": "urn:rep:problem:unavailable",
+                "title": "Not reachable",
+                "status": 502,
+                "detail": format!("the {name} at {upstream} does not answer"),
+            });
+            let headers = [(CONTENT_TYPE, "application/problem+json")];
+            (StatusCode::BAD_GATEWAY, headers, body.to_string()).into_response()
+        }
+    }
+}
+
+fn without_hop_by_hop(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in named.iter().chain(&HOP_BY_HOP) {
+        headers.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderMap as Headers;
+    use axum::routing::post;
+    use http_body_util::BodyExt as _;
+    use tokio::net::TcpListener;
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::process::outbound::base;
+
+    #[tokio::test]
+    async fn a_request_passes_and_its_answer_comes_back() {
+        let upstream = Router::new().route(
+            "/deep/echo",
+            post(|uri: Uri, headers: Headers, body: String| async move {
+                let host = headers["host"].to_str().unwrap().to_owned();
+                let kept = headers.contains_key("x-own") && !headers.contains_key("x-hop");
+                (StatusCode::ACCEPTED, [("x-back", "1")], format!("{uri} {host} {kept} {body}"))
+            }),
+        );
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, upstream).await });
+        let router = router("api", base(&format!("http://{address}/deep")).unwrap(), Outbound::new(None));
+        let request = Request::post("/echo?a=b")
+            .header("host", "localhost:3001")
+            .header("connection", "x-hop")
+            .header("x-hop", "1")
+            .header("x-own", "1")
+            .body(Body::from("body"))
+            .unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        assert_eq!(
+            (response.status(), &response.headers()["x-back"]),
+            (StatusCode::ACCEPTED, &"1".parse().unwrap())
+        );
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(body, "/deep/echo?a=b localhost:3001 true body");
+    }
+
+    #[tokio::test]
+    async fn who_is_not_there_is_named() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        let router = router("api", base(&url).unwrap(), Outbound::new(None));
+        let response = router.oneshot(Request::get("/x").body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert!(String::from_utf8_lossy(&body).contains(&url));
+    }
+}

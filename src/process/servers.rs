@@ -1,0 +1,168 @@
+//! A port a role: bound before anything else, answering from then on.
+
+use axum::Router;
+use axum::http::Uri;
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::get;
+use rep_api::{ApiState, Auth};
+use rep_embedder::http::EmbedService;
+
+use super::gate::{Gate, Waiting};
+use super::guard::operators_only;
+use super::outbound::{self, Outbound};
+use super::proxy;
+use super::role::{Role, Roles};
+use super::tasks::Tasks;
+use super::traffic::Traffic;
+use crate::dashboard;
+use crate::listening::Listening;
+use crate::options::Settings;
+use crate::telemetry::Telemetry;
+
+/// The ports of a process, each with what it answers.
+pub(crate) struct Servers {
+    bound: Vec<Bound>,
+    waiting: Waiting,
+}
+
+struct Bound {
+    role: Role,
+    listening: Listening,
+}
+
+/// What routes are made of.
+pub(super) struct Routes<'a> {
+    pub(super) api: Option<&'a ApiState>,
+    pub(super) traffic: Option<&'a Traffic>,
+    pub(super) embedder: Option<EmbedService>,
+    pub(super) telemetry: &'a Telemetry,
+    pub(super) auth: &'a Auth,
+    pub(super) upstreams: Upstreams,
+}
+
+/// Roles in other processes that the dashboard reaches.
+pub(super) struct Upstreams {
+    pub(super) api: Uri,
+    pub(super) simulator: Uri,
+    pub(super) outbound: Outbound,
+}
+
+impl Upstreams {
+    pub(super) fn new(settings: &Settings, outbound: Outbound) -> anyhow::Result<Self> {
+        let at = |url: &Option<String>, port| {
+            outbound::base(&url.clone().unwrap_or_else(|| settings.url_of(port)))
+        };
+        Ok(Self {
+            api: at(&settings.api_url, settings.ports.api_port)?,
+            simulator: at(&settings.simulator_url, settings.ports.simulator_port)?,
+            outbound,
+        })
+    }
+}
+
+impl Servers {
+    /// Binds a port for each of `roles`.
+    ///
+    /// # Errors
+    /// When one is taken: says which.
+    pub(crate) async fn bind(settings: &Settings, roles: &Roles) -> anyhow::Result<Self> {
+        let mut bound = Vec::with_capacity(roles.len());
+        for role in roles.iter().copied() {
+            let port = role.port(&settings.ports);
+            bound.push(Bound { role, listening: Listening::bind(role.name(), settings.bind, port).await? });
+        }
+        Ok(Self { bound, waiting: Waiting::new() })
+    }
+
+    /// Where the role listens, if it does.
+    pub(crate) fn address(&self, role: Role) -> Option<std::net::SocketAddr> {
+        self.bound.iter().find(|bound| bound.role == role).map(|bound| bound.listening.address)
+    }
+
+    /// `name url` of each.
+    pub(super) fn addresses(&self) -> Vec<String> {
+        self.bound.iter().map(|b| format!("{} {}", b.role.name(), b.listening.url())).collect()
+    }
+
+    /// What the ports say until their routes are there.
+    pub(super) fn waiting(&self) -> Waiting {
+        self.waiting.clone()
+    }
+
+    /// Answers at every port from now on; gives what opens them.
+    pub(super) fn answer(self, tasks: &mut Tasks) -> Gates {
+        let stop = tasks.stop();
+        let mut gates = Vec::with_capacity(self.bound.len());
+        for Bound { role, listening } in self.bound {
+            let gate = Gate::closed(self.waiting.clone());
+            tasks.spawn(task_name(role), listening.serve(gate.router(), stop.clone()));
+            gates.push((role, gate));
+        }
+        Gates(gates)
+    }
+}
+
+/// What opens the ports.
+pub(super) struct Gates(Vec<(Role, Gate)>);
+
+impl Gates {
+    /// Serves the routes of each role.
+    pub(super) fn open(&self, routes: &Routes<'_>) {
+        for (role, gate) in &self.0 {
+            gate.open(routes.of(*role));
+        }
+    }
+}
+
+impl Routes<'_> {
+    fn of(&self, role: Role) -> Router {
+        let Self { api, traffic, embedder, telemetry, auth, upstreams } = self;
+        let api = api.map(|state| rep_api::router(state.clone()));
+        let metrics = metrics_route(telemetry);
+        match role {
+            Role::Dashboard => {
+                let outbound = || upstreams.outbound.clone();
+                let api = api.unwrap_or_else(|| proxy::router("api", upstreams.api.clone(), outbound()));
+                let simulator = match traffic {
+                    Some(traffic) => operators_only(traffic.router(), auth),
+                    None => proxy::router("simulator", upstreams.simulator.clone(), outbound()),
+                };
+                dashboard::router(api, simulator)
+            }
+            Role::Api | Role::Notify => api.unwrap_or_default(),
+            Role::Simulator => {
+                let control = traffic.map(Traffic::router).unwrap_or_default();
+                operators_only(control.merge(metrics), auth)
+            }
+            Role::Behaviour | Role::Inventory => operators_only(metrics.merge(health()), auth),
+            Role::Embedder => {
+                let service = embedder.clone().map(rep_embedder::http::router).unwrap_or_default();
+                operators_only(service.merge(metrics), auth)
+            }
+        }
+    }
+}
+
+fn task_name(role: Role) -> &'static str {
+    match role {
+        Role::Dashboard => "dashboard",
+        Role::Api => "api",
+        Role::Notify => "notification service",
+        Role::Simulator => "simulator control",
+        Role::Behaviour => "behaviour metrics",
+        Role::Inventory => "inventory metrics",
+        Role::Embedder => "embedding service",
+    }
+}
+
+/// A role whose parts run is alive and ready: one that ends takes the process with it.
+fn health() -> Router {
+    let ready =
+        || async { ([(CONTENT_TYPE, "application/json")], r#"{"ready":true,"status":"ok","missing":[]}"#) };
+    Router::new().route("/livez", get(|| async { "ok\n" })).route("/readyz", get(ready))
+}
+
+fn metrics_route(telemetry: &Telemetry) -> Router {
+    let text = telemetry.renderer();
+    Router::new().route("/metrics", get(move || async move { text() }))
+}
