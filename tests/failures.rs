@@ -227,7 +227,8 @@ fn a_wrong_configuration_is_refused_with_the_place() {
         ("rate = ", &["rep.toml", "line 1"]),
         ("rate = \"fast\"", &["rep.toml", "rate"]),
         ("users = 0", &["`users` must be 1 to 200000"]),
-        ("log = \"kafka://broker\"", &["`log`", "embedded:"]),
+        ("log = \"kafka://broker\"", &["`log`", "host:port"]),
+        ("log = \"kafka://broker:9092\"", &["`search`", "embedded:"]),
         ("token-secret = \"short\"", &["`token-secret` must be at least 16 bytes"]),
     ] {
         fs::write(&file, text).unwrap();
