@@ -1,12 +1,15 @@
 # Two commands matter: `make run` and `make test`. The rest is for those who change the code.
 .DEFAULT_GOAL := help
-.PHONY: help run test build bench fmt lint deny clean
+.PHONY: help run cluster test build bench fmt lint deny clean
 
 help: ## List these targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ## Fetch, build and start everything; dashboard on http://localhost:3001
 	@scripts/run.sh $(ARGS)
+
+cluster: ## The same on real servers: Kafka, Elasticsearch, a registry and Redis, without Docker; a process a role
+	@scripts/run-cluster.sh $(ARGS)
 
 test: ## Run every test, browser included; closes with `N passed, N failed`
 	@scripts/test.sh

@@ -75,6 +75,28 @@ browser_tests() {
     rm -rf "$data"
 }
 
+cluster_tests() {
+    step "Browser tests against a cluster: real servers, a process a role"
+    local dir log=$reports/cluster.log pid
+    dir=$(mktemp -d)
+    REP_PRODUCTS=600 REP_USERS=500 REP_RATE=20 scripts/run-cluster.sh --dir "$dir" --binary target/debug/rep \
+        --behaviours 2 --port-offset 22000 --server-ports 0 --until-pid $$ >"$log" 2>&1 &
+    pid=$!
+    while kill -0 "$pid" 2>/dev/null && ! grep -q 'rep is ready' "$log"; do sleep 0.5; done
+    if grep -q 'rep is ready' "$log"; then
+        (cd frontend && BASE_URL=http://127.0.0.1:25001 PLAYWRIGHT_JSON_OUTPUT_NAME=$reports/cluster-e2e.json \
+            npm run --silent e2e -- --reporter=list,json shop.spec.ts notifications.spec.ts) || true
+        json_counts "$reports/cluster-e2e.json" '`${r.stats.expected + r.stats.flaky} ${r.stats.unexpected} ${r.stats.skipped}`'
+    else
+        say "FAILED: the cluster did not become ready; its log:"
+        tail -n 30 "$log" >&2
+        count 0 1
+    fi
+    kill -TERM "$pid" 2>/dev/null || true
+    if wait "$pid"; then count 1 0; else say "FAILED: the cluster did not stop cleanly; its log:"; tail -n 20 "$log" >&2; count 0 1; fi
+    rm -rf "$dir"
+}
+
 need_toolchains
 step "Fetching ONNX Runtime, model, packages, browser, servers"
 fetch_model
@@ -92,6 +114,7 @@ check "docker: compose, alerts, dashboards" scripts/check-docker
 check "clippy" cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
 rust_tests
 browser_tests
+cluster_tests
 
 step "Done in $((SECONDS / 60)) min $((SECONDS % 60)) s; reports in target/test-reports"
 if [[ $skipped -gt 0 ]]; then
