@@ -1,4 +1,4 @@
-//! The search store of a cluster: Elasticsearch 9.2 or later.
+//! The search store of a cluster: Elasticsearch 8.19, or 9.2 and later.
 //!
 //! [`Client`] is the only place that speaks HTTP to it: bounded in time and in requests at once, one mapping of its
 //! errors to those of the ports ([`StoreError`](rep_core::ports::StoreError)), and bulks that are answered item by

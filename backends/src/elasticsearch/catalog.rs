@@ -81,7 +81,7 @@ impl Catalog for ElasticsearchCatalog {
             embedding: Option<Vec<f32>>,
         }
         let ids: Vec<&str> = ids.iter().map(ProductId::as_str).collect();
-        let found = self.client.documents::<Embedded>(&self.index, &ids, Part::Vector("embedding")).await?;
+        let found = self.client.documents::<Embedded>(&self.index, &ids, Part::Only("embedding")).await?;
         let vector = |numbers| UnitVector::checked(numbers).map_err(corrupt);
         found
             .into_iter()
