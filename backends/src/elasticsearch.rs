@@ -23,5 +23,5 @@ pub use self::behaviour::ElasticsearchBehaviour;
 pub use self::catalog::{CopyReport, ElasticsearchCatalog};
 pub use self::client::{Client, ElasticsearchConfig, Namespace, NamespaceError};
 pub use self::history::{ChannelOutcome, ElasticsearchHistory, HistoryMark, HistoryRecord};
-pub use self::indices::{Applied, Finding, IndexKind, IndexPlan, Indices, Remedy};
+pub use self::indices::{Applied, Finding, IndexKind, IndexPlan, Indices, Remedy, Served};
 pub use self::preferences::{ElasticsearchPreferences, SavedMark, SavedPage};
