@@ -37,16 +37,37 @@ install_chromium() {
         chromium fonts-noto-cjk >/dev/null
 }
 
-rust_tests() {
-    local log=$reports/cargo-test.log
-    step "Rust tests"
-    cargo test --workspace --all-features --locked --no-fail-fast 2>&1 | tee "$log" || true
-    local counts
+# cargo_tests REPORT ARGUMENTS…: `cargo test`, counted.
+cargo_tests() {
+    local log=$reports/$1.log counts
+    shift
+    cargo test --workspace --all-features --locked --no-fail-fast "$@" 2>&1 | tee "$log" || true
     counts=$(awk '/^test result:/ {p += $4; f += $6; s += $8} /^SKIPPED: / {p--; s++} END {print p + 0, f + 0, s + 0}' "$log")
     # shellcheck disable=SC2086 # three words
     count $counts
     # A test program that does not build or dies prints no result of its own.
     if grep -qE '^error(\[|:)' "$log" && [[ $(cut -d' ' -f2 <<<"$counts") == 0 ]]; then count 0 1; fi
+}
+
+rust_tests() {
+    step "Rust tests"
+    cargo_tests cargo-test
+}
+
+# The search store on the oldest Elasticsearch that it is for; the other tests run on the newest.
+elasticsearch_8_tests() {
+    step "Search store on Elasticsearch 8.19"
+    local dir
+    dir=$(mktemp -d)
+    if scripts/servers start --dir "$dir" --port-base 0 --until-pid $$ --elasticsearch-version 8.19.21 elasticsearch; then
+        eval "$(scripts/servers env --dir "$dir")"
+        # `outage` starts and kills a server of its own, of the newest version.
+        cargo_tests elasticsearch-8 --test elasticsearch -- --skip outage::
+        unset REP_TEST_ELASTICSEARCH
+    else
+        count 0 1
+    fi
+    scripts/servers wipe --dir "$dir" && rm -rf "$dir"
 }
 
 browser_tests() {
@@ -103,6 +124,7 @@ fetch_model
 npm_packages
 install_chromium
 scripts/servers fetch # the tests start them
+scripts/servers fetch --elasticsearch-version 8.19.21 elasticsearch
 
 check "rustfmt" cargo fmt --all --check
 check "frontend: lint" npm --prefix frontend run --silent lint
@@ -113,6 +135,7 @@ json_counts "$reports/vitest.json" '`${r.numPassedTests} ${r.numFailedTests} ${r
 check "docker: compose, alerts, dashboards" scripts/check-docker
 check "clippy" cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
 rust_tests
+elasticsearch_8_tests
 browser_tests
 cluster_tests
 

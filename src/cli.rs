@@ -6,7 +6,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::bench::BenchArgs;
-use crate::cluster::{SchemasCommand, TopicsCommand};
+use crate::cluster::{IndicesCommand, SchemasCommand, TopicsCommand};
 use crate::dlq::DlqArgs;
 use crate::doctor::DoctorArgs;
 use crate::import::ImportArgs;
@@ -59,6 +59,9 @@ pub(crate) enum Command {
     /// The schema registry: compare it with the schemas of events, and register them
     #[command(subcommand)]
     Schemas(SchemasCommand),
+    /// Elasticsearch's indices: compare them with what REP needs, make them so, change the model
+    #[command(subcommand)]
+    Indices(IndicesCommand),
     /// Measure this machine: the figures of docs/benchmarks.md
     Bench(BenchArgs),
     /// Print a completion script for a shell

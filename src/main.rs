@@ -51,6 +51,7 @@ fn main() -> ExitCode {
         Command::Token(args) => token::run(args),
         Command::Topics(command) => cluster::topics(command),
         Command::Schemas(command) => cluster::schemas(command),
+        Command::Indices(command) => cluster::indices(command),
         Command::Completions { shell } => {
             cli::completions(shell);
             Ok(ExitCode::SUCCESS)

@@ -1,4 +1,4 @@
-//! The search store of a cluster: Elasticsearch 9.2 or later.
+//! The search store of a cluster: Elasticsearch 8.19, or 9.2 and later.
 //!
 //! [`Client`] is the only place that speaks HTTP to it: bounded in time and in requests at once, one mapping of its
 //! errors to those of the ports ([`StoreError`](rep_core::ports::StoreError)), and bulks that are answered item by
@@ -23,5 +23,5 @@ pub use self::behaviour::ElasticsearchBehaviour;
 pub use self::catalog::{CopyReport, ElasticsearchCatalog};
 pub use self::client::{Client, ElasticsearchConfig, Namespace, NamespaceError};
 pub use self::history::{ChannelOutcome, ElasticsearchHistory, HistoryMark, HistoryRecord};
-pub use self::indices::{Applied, Finding, IndexKind, IndexPlan, Indices, Remedy};
+pub use self::indices::{Applied, Finding, IndexKind, IndexPlan, Indices, Remedy, Served};
 pub use self::preferences::{ElasticsearchPreferences, SavedMark, SavedPage};

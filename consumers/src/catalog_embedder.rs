@@ -10,6 +10,7 @@ mod work;
 use std::sync::Arc;
 
 use rep_core::Clock;
+use rep_core::ports::StoreError;
 use rep_core::ports::catalog::Catalog;
 use rep_core::ports::embedder::Embedder;
 use tokio::sync::Notify;
@@ -66,15 +67,30 @@ impl CatalogEmbedderRole {
 
     /// Runs until `shutdown`. What is not set by then is found again by the next run.
     pub async fn run(self, shutdown: CancellationToken) -> Result<RoleStats, RoleError> {
-        let Self { deps, config, stats, progress, nudge } = self;
+        let nudge = Arc::clone(&self.nudge);
+        self.work(shutdown, async move |worker| Err(worker.run(&nudge).await)).await
+    }
+
+    /// Runs until every product has a vector or is set aside, or until `shutdown`: for whoever fills a catalogue that
+    /// nobody else uses yet.
+    pub async fn run_until_embedded(self, shutdown: CancellationToken) -> Result<RoleStats, RoleError> {
+        self.work(shutdown, async |worker| worker.finish().await).await
+    }
+
+    async fn work(
+        self,
+        shutdown: CancellationToken,
+        work: impl AsyncFnOnce(&mut Worker) -> Result<(), StoreError>,
+    ) -> Result<RoleStats, RoleError> {
+        let Self { deps, config, stats, progress, .. } = self;
         config.validate()?;
         let context = RoleContext::new(ROLE, Arc::clone(&deps.clock), Arc::clone(&stats), config.retry);
         let mut worker = Worker::new(context, deps, config, progress);
         tokio::select! {
             biased;
             () = shutdown.cancelled() => {}
-            failed = worker.run(&nudge) => {
-                return Err(RoleError::Store { stage: "embed catalogue", source: failed });
+            ended = work(&mut worker) => {
+                ended.map_err(|source| RoleError::Store { stage: "embed catalogue", source })?;
             }
         }
         Ok(stats.snapshot())

@@ -127,7 +127,9 @@ async fn check_indices(indices: &Indices) -> Result<(), StoreError> {
     let Some(finding) = plans.into_iter().flat_map(|plan| plan.findings).next() else { return Ok(()) };
     Err(match finding.remedy() {
         Remedy::Apply => unavailable(format!("{finding}; `rep indices apply` mends that")),
-        Remedy::Switch => unavailable(format!("{finding}; `rep indices switch` fills it and switches")),
+        Remedy::Switch => unavailable(format!(
+            "{finding}; `rep indices switch` fills that and switches, or run with the model in use (`--model`)"
+        )),
         Remedy::Person => StoreError::new(StoreErrorKind::Invalid, finding.to_string()),
     })
 }

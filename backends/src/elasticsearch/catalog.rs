@@ -29,7 +29,7 @@ use self::document::StoredProduct;
 use self::fresh::Freshness;
 use super::client::Client;
 use super::error::{corrupt, invalid};
-use super::indices::{Definition, IndexKind};
+use super::indices::{Definition, IndexKind, Served};
 use super::search::Part;
 
 /// Products or vectors of one bulk.
@@ -38,7 +38,7 @@ const BATCH_MAX: usize = 250;
 /// The catalogue of an Elasticsearch.
 pub struct ElasticsearchCatalog {
     client: Client,
-    /// The alias of the index of its model.
+    /// The alias of the index of its model, or that index.
     index: String,
     dimensions: usize,
     freshness: Freshness,
@@ -49,6 +49,12 @@ impl ElasticsearchCatalog {
     /// there when it is used, see [`Indices`](super::Indices).
     pub fn new(client: Client, model: &ModelId, dimensions: usize) -> Self {
         let index = Definition::of(IndexKind::Product, client.namespace(), model, dimensions).own_alias;
+        Self { client, index, dimensions, freshness: Freshness::default() }
+    }
+
+    /// The catalogue of the index that `served` tells of, whichever model it is of.
+    pub fn of(client: Client, served: &Served) -> Self {
+        let (index, dimensions) = (served.index.clone(), served.dimensions.unwrap_or_default());
         Self { client, index, dimensions, freshness: Freshness::default() }
     }
 
@@ -81,7 +87,7 @@ impl Catalog for ElasticsearchCatalog {
             embedding: Option<Vec<f32>>,
         }
         let ids: Vec<&str> = ids.iter().map(ProductId::as_str).collect();
-        let found = self.client.documents::<Embedded>(&self.index, &ids, Part::Vector("embedding")).await?;
+        let found = self.client.documents::<Embedded>(&self.index, &ids, Part::Only("embedding")).await?;
         let vector = |numbers| UnitVector::checked(numbers).map_err(corrupt);
         found
             .into_iter()

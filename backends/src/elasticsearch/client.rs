@@ -171,11 +171,20 @@ impl Client {
         path: &str,
         body: Option<&serde_json::Value>,
     ) -> Result<(), Failure> {
+        self.change_for::<serde_json::Value>(method, path, body).await.map(drop)
+    }
+
+    /// The same, with its answer.
+    pub(super) async fn change_for<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&serde_json::Value>,
+    ) -> Result<T, Failure> {
         let body = body.map(serde_json::to_vec).transpose();
         let body = body.map_err(|error| Failure::Unsendable(error.to_string()))?;
         let timeout = self.timeout.max(CHANGE_TIMEOUT);
-        let _: serde_json::Value = self.call(method, path, &[], body.map(Bytes::from), JSON, timeout).await?;
-        Ok(())
+        self.call(method, path, &[], body.map(Bytes::from), JSON, timeout).await
     }
 
     /// Calls `path` with newline-delimited JSON and reads the answer.

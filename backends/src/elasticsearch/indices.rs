@@ -6,6 +6,7 @@
 
 mod definitions;
 mod drift;
+mod switch;
 
 use std::collections::BTreeMap;
 
@@ -18,8 +19,9 @@ use serde_json::{Value, json};
 pub(super) use self::definitions::Definition;
 pub use self::definitions::IndexKind;
 pub use self::drift::{Finding, IndexPlan, Remedy};
+pub use self::switch::Served;
 use super::client::Client;
-use super::error::{Failure, unavailable};
+use super::error::Failure;
 
 /// Makes and checks the indices of one installation.
 #[derive(Clone)]
@@ -48,6 +50,12 @@ struct Described {
     mappings: Value,
     #[serde(default)]
     settings: Value,
+}
+
+impl Described {
+    fn takes_no_writes(&self) -> bool {
+        self.settings["index.blocks.write"] == "true"
+    }
 }
 
 impl Indices {
@@ -130,41 +138,6 @@ impl Indices {
             | Finding::ShardsDiffer { .. } => Ok(()),
         };
         answered.map_err(StoreError::from)
-    }
-
-    /// Lets the alias of `kind` stand for the index of this version and model, in one step; gives the index that it
-    /// stood for, which takes no more writes and can be removed. Idempotent.
-    ///
-    /// Before it, fill the new index: [`ElasticsearchCatalog::copy_to`](super::ElasticsearchCatalog::copy_to). To lose
-    /// no write in between, [`Self::freeze`] the old one first and copy once more.
-    pub async fn switch(&self, kind: IndexKind) -> Result<Option<String>, StoreError> {
-        let wanted = self.definition(kind);
-        let behind = self.behind(&wanted.alias).await?;
-        if behind == [wanted.index.clone()] {
-            return Ok(None);
-        }
-        if self.described(&wanted.index).await?.is_none() {
-            return Err(unavailable(format!("index `{}` is not there yet: apply first", wanted.index)));
-        }
-        let removed = behind.iter().filter(|index| **index != wanted.index);
-        let mut actions: Vec<Value> =
-            removed.map(|index| json!({ "remove": { "index": index, "alias": wanted.alias } })).collect();
-        actions.push(json!({ "add": { "index": wanted.index, "alias": wanted.alias } }));
-        let body = json!({ "actions": actions });
-        self.client.change(Method::Post, "_aliases", Some(&body)).await?;
-        Ok(behind.into_iter().find(|index| *index != wanted.index))
-    }
-
-    /// Lets the indices that the alias of `kind` stands for, other than the one of this version and model, take no
-    /// more writes: who still writes there gets a retryable error instead of writing what nobody will read.
-    pub async fn freeze(&self, kind: IndexKind) -> Result<(), StoreError> {
-        let wanted = self.definition(kind);
-        for index in self.behind(&wanted.alias).await?.into_iter().filter(|index| *index != wanted.index) {
-            let block = json!({ "index.blocks.write": true });
-            let path = format!("{index}/_settings");
-            self.client.change(Method::Put, &path, Some(&block)).await?;
-        }
-        Ok(())
     }
 
     /// The indices that `alias` stands for.

@@ -93,12 +93,11 @@ struct Document<S> {
 /// Which part of a document is read.
 #[derive(Clone, Copy)]
 pub(super) enum Part {
-    /// These fields only.
+    /// These fields only. A vector must be named by its own name: what 9.2 or later leaves out by itself is given
+    /// then, and 8.19 leaves nothing out.
     Only(&'static str),
     /// All but these.
     Without(&'static str),
-    /// These, which are vectors: the server leaves those out unless it is told not to.
-    Vector(&'static str),
 }
 
 impl Client {
@@ -146,12 +145,11 @@ impl Client {
         ids: &[&str],
         part: Part,
     ) -> Result<Vec<Option<Stored<S>>>, StoreError> {
-        let only = |fields| [("_source_includes", fields), ("realtime", "true")];
-        let parameters = match part {
-            Part::Only(fields) => only(fields),
-            Part::Without(fields) => [("_source_excludes", fields), ("realtime", "true")],
-            Part::Vector(fields) => [("_source_includes", fields), ("_source_exclude_vectors", "false")],
+        let source = match part {
+            Part::Only(fields) => ("_source_includes", fields),
+            Part::Without(fields) => ("_source_excludes", fields),
         };
+        let parameters = [source, ("realtime", "true")];
         let path = format!("{index}/_mget");
         let mut found = Vec::with_capacity(ids.len());
         for ids in ids.chunks(IDS_MAX) {

@@ -129,7 +129,7 @@ async fn a_model_is_changed_beside_the_one_in_use_and_switched_at_once() {
     assert!(matches!(&applied.mended[..], [Finding::IndexMissing { served: false, .. }]), "{applied:?}");
     assert!(matches!(&applied.left[..], [Finding::NotServed { .. }]), "{applied:?}");
     assert_eq!(applied.left[0].remedy(), Remedy::Switch);
-    assert_eq!(old.copy_to(&new).await.unwrap().written, 300);
+    assert_eq!(old.copy_to(&new, &mut |_| {}).await.unwrap().written, 300);
     embed(&new, &product(2), vec![1.0; 4]).await;
     assert_eq!(new.summary().await.unwrap().embedded, 1);
 
@@ -139,7 +139,7 @@ async fn a_model_is_changed_beside_the_one_in_use_and_switched_at_once() {
     old.remove(&product(4).product_id).await.unwrap();
     indices.freeze(IndexKind::Product).await.unwrap();
     assert!(old.put(vec![product(5), product(999)]).await.unwrap_err().is_retryable());
-    let report = old.copy_to(&new).await.unwrap();
+    let report = old.copy_to(&new, &mut |_| {}).await.unwrap();
     assert_eq!((report.written, report.removed), (2, 1));
     assert_eq!(new.summary().await.unwrap().embedded, 1);
     let served = indices.switch(IndexKind::Product).await.unwrap().unwrap();

@@ -92,20 +92,26 @@ impl Worker {
         loop {
             match self.round().await {
                 Err(error) => return error,
-                Ok(0) => {
+                Ok(None | Some(0)) => {
                     // A nudge while we worked is kept by `Notify`, so none is missed.
                     tokio::select! {
                         () = nudge.notified() => {}
                         () = tokio::time::sleep(self.config.idle_wait) => {}
                     }
                 }
-                Ok(_) => {}
+                Ok(Some(_)) => {}
             }
         }
     }
 
-    /// Works off one page; gives how many products are settled: embedded or set aside.
-    async fn round(&mut self) -> Result<u64, StoreError> {
+    /// Works until nothing is left, or a store refuses for good.
+    pub(super) async fn finish(&mut self) -> Result<(), StoreError> {
+        while self.round().await?.is_some() {}
+        Ok(())
+    }
+
+    /// Works off one page; gives how many products are settled: embedded or set aside. `None` if none was left.
+    async fn round(&mut self) -> Result<Option<u64>, StoreError> {
         self.refused.expire(Instant::now());
         let passages = self.page().await?;
         let mut settled = 0;
@@ -116,7 +122,7 @@ impl Worker {
             self.count(false).await?;
         }
         self.count(passages.is_empty()).await?;
-        Ok(settled)
+        Ok((!passages.is_empty()).then_some(settled))
     }
 
     /// Products without a vector that are not set aside. Those set aside stand first in the catalogue's

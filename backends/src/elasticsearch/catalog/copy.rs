@@ -9,6 +9,8 @@ use super::ElasticsearchCatalog;
 /// What a copy did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CopyReport {
+    /// Products of this catalogue that were compared.
+    pub compared: usize,
     /// Products written, because they were missing or another.
     pub written: usize,
     /// Products removed, because they are gone here.
@@ -21,9 +23,15 @@ impl ElasticsearchCatalog {
     ///
     /// Idempotent: called again it only carries over what changed since, so that a model is changed by copying,
     /// embedding what `target` says is unembedded, copying once more, and switching the alias
-    /// ([`Indices::switch`](crate::elasticsearch::Indices::switch)).
-    pub async fn copy_to(&self, target: &Self) -> Result<CopyReport, StoreError> {
+    /// ([`Indices::switch`](crate::elasticsearch::Indices::switch)). `progress` is told of every page.
+    pub async fn copy_to(
+        &self,
+        target: &Self,
+        progress: &mut (dyn FnMut(&CopyReport) + Send),
+    ) -> Result<CopyReport, StoreError> {
         const PAGE: usize = 250;
+        // What others wrote until now is to be seen, not only what this process did.
+        self.client.refresh(&self.index).await?;
         let everything = ProductFilter::default();
         let mut report = CopyReport::default();
         let mut after = None;
@@ -34,8 +42,11 @@ impl ElasticsearchCatalog {
             let differ =
                 page.items.iter().zip(there).filter(|(product, there)| there.as_ref() != Some(*product));
             let differ: Vec<_> = differ.map(|(product, _)| (**product).clone()).collect();
-            report.written += differ.len();
+            let written = differ.len();
             target.put(differ).await?;
+            report.written += written;
+            report.compared += page.items.len();
+            progress(&report);
             let Some(next) = page.next else { break };
             after = Some(next);
         }
