@@ -78,6 +78,9 @@ options! {
     /// Where preference vectors, popularity and inboxes are kept: `embedded:`, or `redis://host:port` [default: embedded:]
     #[arg(long, env = "REP_PREFERENCES", value_name = "URL")]
     preferences: String,
+    /// What answers searches where products are on a server: it, or the memory of each process [default: elasticsearch]
+    #[arg(long, env = "REP_RETRIEVAL", value_name = "WHERE")]
+    retrieval: Retrieval,
     /// Port of the API [default: 8080]
     #[arg(long, env = "REP_API_PORT", value_name = "PORT")]
     api_port: u16,
@@ -122,6 +125,16 @@ options! {
     port_offset: u16,
 }
 
+/// What answers searches where products are on a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Retrieval {
+    /// The server
+    Elasticsearch,
+    /// An index in the memory of each process that searches
+    Replica,
+}
+
 /// Everything set.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -143,6 +156,7 @@ pub(crate) struct Settings {
     pub(crate) registry: Option<String>,
     pub(crate) search: String,
     pub(crate) preferences: String,
+    pub(crate) retrieval: Retrieval,
     pub(crate) allowed_hosts: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) api_url: Option<String>,
@@ -234,6 +248,7 @@ impl Options {
             registry: self.registry,
             search: self.search.unwrap_or_else(|| "embedded:".to_owned()),
             preferences: self.preferences.unwrap_or_else(|| "embedded:".to_owned()),
+            retrieval: self.retrieval.unwrap_or(Retrieval::Elasticsearch),
             allowed_hosts: self.allowed_hosts.unwrap_or_default(),
             api_url: self.api_url,
             simulator_url: self.simulator_url,
@@ -274,6 +289,10 @@ impl Settings {
             registry: self.registry.clone(),
             search: self.search.clone(),
             preferences: self.preferences.clone(),
+            retrieval: match self.retrieval {
+                Retrieval::Elasticsearch => rep_backends::Retrieval::Elasticsearch,
+                Retrieval::Replica => rep_backends::Retrieval::Replica,
+            },
         }
     }
 

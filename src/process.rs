@@ -20,7 +20,7 @@ use std::time::Duration;
 use anyhow::Context;
 use parking_lot::Mutex;
 use rep_api::{ApiConfig, ApiDeps, ApiState, Shop, SimulatorStatus, StatusSource};
-use rep_backends::{Backends, ConnectError, SystemClock, Upkeep};
+use rep_backends::{Backends, ConnectError, Retrieval, SystemClock, Upkeep};
 use rep_core::Clock;
 use rep_core::ports::embedder::Embedder;
 use rep_embedder::http::EmbedService;
@@ -156,7 +156,11 @@ impl Stores {
     ) -> anyhow::Result<Self> {
         let dir = model::choose(settings)?;
         let manifest = dir.manifest().clone();
-        let config = settings.stores(manifest.id.clone(), manifest.dimensions);
+        let mut config = settings.stores(manifest.id.clone(), manifest.dimensions);
+        if !roles.contains(&Role::Api) {
+            // Nobody searches here often enough to hold all products for it.
+            config.places.retrieval = Retrieval::Elasticsearch;
+        }
         let wait = |error: &ConnectError| {
             let what = format!("waiting for {error}");
             if waiting.say(&what) {

@@ -17,6 +17,7 @@ mod error;
 mod history;
 mod indices;
 mod preferences;
+mod replica;
 mod search;
 
 pub use self::behaviour::ElasticsearchBehaviour;
@@ -25,3 +26,4 @@ pub use self::client::{Client, ElasticsearchConfig, Namespace, NamespaceError};
 pub use self::history::{ChannelOutcome, ElasticsearchHistory, HistoryMark, HistoryRecord};
 pub use self::indices::{Applied, Finding, IndexKind, IndexPlan, Indices, Remedy, Served};
 pub use self::preferences::{ElasticsearchPreferences, SavedMark, SavedPage};
+pub use self::replica::ReplicaCatalog;

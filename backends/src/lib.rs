@@ -12,6 +12,7 @@ pub mod elasticsearch;
 pub mod embedded;
 mod error;
 mod hub;
+mod in_memory;
 mod inbox;
 pub mod index;
 pub mod kafka;
@@ -23,4 +24,4 @@ mod tickets;
 
 pub use clock::SystemClock;
 pub use connect::{Backends, ConnectConfig, ConnectError, DataDir, Upkeep, connect, open_data_dir};
-pub use places::{EMBEDDED, Places};
+pub use places::{EMBEDDED, Places, Retrieval};

@@ -22,13 +22,31 @@ pub struct Places {
     pub search: String,
     /// Preference vectors, popularity, inboxes: `embedded:` or `redis://host:port`.
     pub preferences: String,
+    /// What answers searches of a catalogue on a server.
+    pub retrieval: Retrieval,
+}
+
+/// What answers searches of a catalogue on a server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Retrieval {
+    /// The server.
+    #[default]
+    Elasticsearch,
+    /// The memory of each process that searches, fed from the server and the log.
+    Replica,
 }
 
 impl Default for Places {
     /// All in this process.
     fn default() -> Self {
         let embedded = || EMBEDDED.to_owned();
-        Self { log: embedded(), registry: None, search: embedded(), preferences: embedded() }
+        Self {
+            log: embedded(),
+            registry: None,
+            search: embedded(),
+            preferences: embedded(),
+            retrieval: Retrieval::default(),
+        }
     }
 }
 
@@ -143,6 +161,7 @@ mod tests {
             registry: Some("http://r:8081".to_owned()),
             search: "http://u:secret@e:9200?prefix=shop-".to_owned(),
             preferences: "redis://:secret@r:6379/1?prefix=shop:".to_owned(),
+            retrieval: Retrieval::default(),
         }
     }
 

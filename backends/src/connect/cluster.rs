@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use rep_core::avro::Codec;
+use rep_core::ports::catalog::Catalog;
 use rep_core::ports::log::EventLog;
 use rep_core::ports::preferences::PreferenceStore;
 use rep_core::ports::{StoreError, StoreErrorKind};
@@ -13,11 +14,11 @@ use rep_core::{Clock, Topic};
 use super::{Backends, ConnectConfig, ConnectError};
 use crate::elasticsearch::{
     Client, ElasticsearchBehaviour, ElasticsearchCatalog, ElasticsearchHistory, ElasticsearchPreferences,
-    Indices, Remedy,
+    Indices, Remedy, ReplicaCatalog,
 };
 use crate::error::{corrupt, invalid, unavailable};
 use crate::kafka::KafkaLog;
-use crate::places::{Places, Servers, without_login};
+use crate::places::{Places, Retrieval, Servers, without_login};
 use crate::redis::{RedisConfig, RedisNotifications, RedisPopularity, RedisPreferences, RedisTickets};
 use crate::registry::{Registry, RegistryConfig};
 use crate::saving::{Saves, SavingLog};
@@ -95,11 +96,20 @@ impl Clients {
         let notifications = RedisNotifications::connect(redis, history).await.map_err(&at_redis)?;
         let tickets = RedisTickets::connect(redis).await.map_err(&at_redis)?;
 
+        let catalog = ElasticsearchCatalog::new(client.clone(), model, *dimensions);
+        let catalog: Arc<dyn Catalog> = match places.retrieval {
+            Retrieval::Elasticsearch => Arc::new(catalog),
+            Retrieval::Replica => {
+                let log = Arc::clone(&self.kafka) as Arc<dyn EventLog>;
+                let replica = ReplicaCatalog::open(catalog, log, codec.clone()).await;
+                Arc::new(replica.map_err(at("search", &places.search))?)
+            }
+        };
         let saves = Arc::clone(&preferences) as Arc<dyn Saves>;
         Ok(Backends {
             mode: "cluster",
             log: Arc::new(SavingLog::new(Arc::clone(&self.kafka) as Arc<dyn EventLog>, saves)),
-            catalog: Arc::new(ElasticsearchCatalog::new(client.clone(), model, *dimensions)),
+            catalog,
             behaviour: Arc::new(ElasticsearchBehaviour::new(client.clone(), Arc::clone(clock))),
             preferences: preferences as Arc<dyn PreferenceStore>,
             popularity: Arc::new(popularity),

@@ -10,6 +10,7 @@
 //!   for, so that vectors of two models never meet.
 //! - **Words** are cut and lowered by the same code as in the embedded index, and weighed by the same figures.
 
+mod changes;
 mod copy;
 mod document;
 mod find;

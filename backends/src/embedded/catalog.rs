@@ -5,7 +5,6 @@
 //! and counted; the rest stays available.
 
 mod load;
-mod memory;
 mod stored;
 
 use std::collections::{HashMap, HashSet};
@@ -13,16 +12,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use fjall::Keyspace;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use rep_core::ports::StoreError;
 use rep_core::ports::catalog::{Catalog, CatalogSummary, Hit, ProductPage, VectorWrite};
 use rep_core::{ModelId, Product, ProductFilter, ProductId, UnitVector, stable_hash128};
-use tokio::sync::Semaphore;
 
-use self::memory::Memory;
 use super::db::Db;
-use super::error::{interrupted, invalid};
-use crate::index::{Neighbour, VectorIndex, WidthError};
+use super::error::interrupted;
+use crate::in_memory::InMemory;
 
 /// Products or vectors of one batch on disk.
 const BATCH_MAX: usize = 1000;
@@ -30,8 +27,6 @@ const BATCH_MAX: usize = 1000;
 /// The catalogue of a data directory.
 pub struct EmbeddedCatalog {
     shared: Arc<Shared>,
-    /// Long scans at a time: one a core, since each keeps a core's share of memory busy.
-    scans: Semaphore,
 }
 
 struct Shared {
@@ -41,27 +36,16 @@ struct Shared {
     model: ModelId,
     /// One write at a time, so that memory takes over writes in the order of the disk.
     writer: Mutex<()>,
-    /// Held for writing while `index` changes too: who holds it for reading sees both agree.
-    memory: RwLock<Memory>,
-    index: VectorIndex,
+    found: InMemory,
 }
 
 impl EmbeddedCatalog {
     /// Opens the catalogue and loads it; blocks for about a second for each 100,000 products.
     pub fn open(db: &Db, model: ModelId, dimensions: usize) -> Result<Self, StoreError> {
         let (products, vectors) = (db.keyspace("products")?, db.keyspace("vectors")?);
-        let (memory, index) = load::load(&products, &vectors, &model, dimensions)?;
-        let shared = Shared {
-            db: db.clone(),
-            products,
-            vectors,
-            model,
-            writer: Mutex::default(),
-            memory: RwLock::new(memory),
-            index,
-        };
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Ok(Self { shared: Arc::new(shared), scans: Semaphore::new(cores) })
+        let found = load::load(&products, &vectors, &model, dimensions)?;
+        let shared = Shared { db: db.clone(), products, vectors, model, writer: Mutex::default(), found };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     async fn blocking<T: Send + 'static>(
@@ -76,12 +60,11 @@ impl EmbeddedCatalog {
 #[async_trait]
 impl Catalog for EmbeddedCatalog {
     async fn get(&self, ids: &[ProductId]) -> Result<Vec<Option<Arc<Product>>>, StoreError> {
-        let memory = self.shared.memory.read();
-        Ok(ids.iter().map(|id| memory.get(id).cloned()).collect())
+        Ok(self.shared.found.read(|memory| ids.iter().map(|id| memory.get(id).cloned()).collect()))
     }
 
     async fn vectors(&self, ids: &[ProductId]) -> Result<Vec<Option<UnitVector>>, StoreError> {
-        Ok(self.shared.index.vectors(ids))
+        Ok(self.shared.found.vectors(ids))
     }
 
     async fn put(&self, products: Vec<Product>) -> Result<Vec<Option<Arc<Product>>>, StoreError> {
@@ -98,10 +81,7 @@ impl Catalog for EmbeddedCatalog {
     }
 
     async fn set_vectors(&self, writes: Vec<VectorWrite>) -> Result<Vec<bool>, StoreError> {
-        let misfit = writes.iter().find_map(|write| self.shared.index.check(&write.vector).err());
-        if let Some(error) = misfit {
-            return Err(width_error(error));
-        }
+        writes.iter().try_for_each(|write| self.shared.found.check(&write.vector))?;
         self.blocking(move |shared| {
             let _one = shared.writer.lock();
             let mut set = Vec::with_capacity(writes.len());
@@ -114,7 +94,7 @@ impl Catalog for EmbeddedCatalog {
     }
 
     async fn unembedded(&self, limit: usize) -> Result<Vec<Arc<Product>>, StoreError> {
-        Ok(self.shared.memory.read().unembedded(limit))
+        Ok(self.shared.found.read(|memory| memory.unembedded(limit)))
     }
 
     async fn remove(&self, id: &ProductId) -> Result<Option<Arc<Product>>, StoreError> {
@@ -132,13 +112,7 @@ impl Catalog for EmbeddedCatalog {
         k: usize,
         filter: &ProductFilter,
     ) -> Result<Vec<Hit>, StoreError> {
-        self.shared.index.check(vector).map_err(width_error)?;
-        if self.shared.index.is_quick(k, filter) {
-            return self.shared.nearest(vector, k, filter);
-        }
-        let _permit = self.scans.acquire().await.map_err(|_| invalid("the catalogue is closed"))?;
-        let (vector, filter) = (vector.clone(), filter.clone());
-        self.blocking(move |shared| shared.nearest(&vector, k, &filter)).await
+        self.shared.found.nearest(vector, k, filter).await
     }
 
     async fn search_text(
@@ -147,7 +121,7 @@ impl Catalog for EmbeddedCatalog {
         k: usize,
         filter: &ProductFilter,
     ) -> Result<Vec<Hit>, StoreError> {
-        Ok(self.shared.memory.read().search(query, k, filter))
+        Ok(self.shared.found.search_text(query, k, filter))
     }
 
     async fn list(
@@ -156,16 +130,11 @@ impl Catalog for EmbeddedCatalog {
         after: Option<&ProductId>,
         limit: usize,
     ) -> Result<ProductPage, StoreError> {
-        if filter.is_open() {
-            return Ok(self.shared.memory.read().list(filter, after, limit));
-        }
-        // A filter that little passes may look at every product.
-        let (filter, after) = (filter.clone(), after.cloned());
-        self.blocking(move |shared| Ok(shared.memory.read().list(&filter, after.as_ref(), limit))).await
+        self.shared.found.list(filter, after, limit).await
     }
 
     async fn summary(&self) -> Result<CatalogSummary, StoreError> {
-        Ok(self.shared.memory.read().summary())
+        Ok(self.shared.found.summary())
     }
 }
 
@@ -176,13 +145,15 @@ impl Shared {
         {
             // Of a product that comes twice the last stands; a batch must not hold a key twice.
             let mut seen = HashSet::new();
-            let memory = self.memory.read();
-            let mut retold: HashSet<&ProductId> = HashSet::new();
-            for (product, hash) in products.iter().zip(&hashes) {
-                if memory.passage_hash(&product.product_id) != Some(*hash) {
-                    retold.insert(&product.product_id);
-                }
-            }
+            let is_retold = |(product, hash): &(&Arc<Product>, &u128)| {
+                self.found.read(|memory| memory.passage_hash(&product.product_id)) != Some(**hash)
+            };
+            let retold: HashSet<&ProductId> = products
+                .iter()
+                .zip(&hashes)
+                .filter(is_retold)
+                .map(|(product, _)| &product.product_id)
+                .collect();
             for product in products.iter().rev().filter(|p| seen.insert(&p.product_id)) {
                 let key = product.product_id.as_str();
                 batch.insert(&self.products, key, stored::product_bytes(product)?);
@@ -193,15 +164,14 @@ impl Shared {
         }
         self.db.write_synced(batch)?;
         let applied = products.into_iter().zip(hashes);
-        Ok(applied.map(|(product, hash)| self.memory.write().put(product, hash, &self.index)).collect())
+        Ok(applied.map(|(product, hash)| self.found.put(product, hash)).collect())
     }
 
     fn set_vectors(&self, writes: &[VectorWrite]) -> Result<Vec<bool>, StoreError> {
         let mut last: HashMap<&ProductId, &VectorWrite> = HashMap::new();
-        let fits: Vec<bool> = {
-            let memory = self.memory.read();
+        let fits: Vec<bool> = self.found.read(|memory| {
             writes.iter().map(|w| memory.passage_hash(&w.product_id) == Some(w.passage_hash)).collect()
-        };
+        });
         last.extend(writes.iter().zip(&fits).filter(|(_, fits)| **fits).map(|(w, _)| (&w.product_id, w)));
         let mut batch = self.db.batch();
         for write in last.values() {
@@ -210,45 +180,19 @@ impl Shared {
         }
         self.db.write_synced(batch)?;
         for write in last.into_values() {
-            let mut memory = self.memory.write();
-            memory.set_vector(&write.product_id, write.vector.clone(), &self.index).map_err(width_error)?;
+            self.found.set_vector(&write.product_id, write.vector.clone())?;
         }
         Ok(fits)
     }
 
     fn remove(&self, id: &ProductId) -> Result<Option<Arc<Product>>, StoreError> {
-        if self.memory.read().get(id).is_none() {
+        if self.found.read(|memory| memory.get(id).is_none()) {
             return Ok(None);
         }
         let mut batch = self.db.batch();
         batch.remove(&self.products, id.as_str());
         batch.remove(&self.vectors, id.as_str());
         self.db.write_synced(batch)?;
-        Ok(self.memory.write().remove(id, &self.index))
+        Ok(self.found.remove(id))
     }
-
-    fn nearest(&self, vector: &UnitVector, k: usize, filter: &ProductFilter) -> Result<Vec<Hit>, StoreError> {
-        let found = self.index.nearest(vector, k, filter).map_err(width_error)?;
-        let expected = found.len();
-        let hits = resolve(&self.memory.read(), found, filter);
-        if hits.len() == expected {
-            return Ok(hits);
-        }
-        // Some changed since the index answered: look again with none changing.
-        let memory = self.memory.read();
-        let found = self.index.nearest(vector, k, filter).map_err(width_error)?;
-        Ok(resolve(&memory, found, filter))
-    }
-}
-
-fn resolve(memory: &Memory, found: Vec<Neighbour>, filter: &ProductFilter) -> Vec<Hit> {
-    let hit = |neighbour: Neighbour| {
-        let product = memory.get(&neighbour.id).filter(|product| filter.admits(product))?;
-        Some(Hit { product: Arc::clone(product), score: neighbour.cosine })
-    };
-    found.into_iter().filter_map(hit).collect()
-}
-
-fn width_error(error: WidthError) -> StoreError {
-    invalid(error.to_string())
 }

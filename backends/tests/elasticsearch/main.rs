@@ -9,6 +9,7 @@ mod history;
 mod indices;
 mod outage;
 mod preferences;
+mod replica;
 mod server;
 #[path = "../support/servers.rs"]
 mod servers;

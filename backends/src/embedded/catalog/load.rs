@@ -8,9 +8,9 @@ use fjall::Keyspace;
 use rep_core::ports::StoreError;
 use rep_core::{ModelId, Product, ProductId, UnitVector, stable_hash128};
 
-use super::memory::Memory;
 use super::stored;
 use crate::embedded::error::{invalid, store_error};
+use crate::in_memory::{InMemory, Memory, width_error};
 use crate::index::{GraphConfig, VectorIndex};
 
 /// Vectors of the one model, each with the hash of its text.
@@ -22,7 +22,7 @@ pub(super) fn load(
     vectors: &Keyspace,
     model: &ModelId,
     dimensions: usize,
-) -> Result<(Memory, VectorIndex), StoreError> {
+) -> Result<InMemory, StoreError> {
     let started = Instant::now();
     let index = VectorIndex::new(dimensions, GraphConfig::default());
     let (memory, vectors) = std::thread::scope(|scope| {
@@ -33,7 +33,7 @@ pub(super) fn load(
     let (mut memory, vectors) = (memory?, vectors.map_err(|_| invalid("loading vectors panicked"))??);
     for (id, (passage_hash, vector)) in vectors {
         if memory.passage_hash(&id) == Some(passage_hash) {
-            memory.set_vector(&id, vector, &index).map_err(super::width_error)?;
+            memory.set_vector(&id, vector, &index).map_err(width_error)?;
         }
     }
     let summary = memory.summary();
@@ -43,7 +43,7 @@ pub(super) fn load(
         seconds = started.elapsed().as_secs_f64(),
         "catalogue loaded"
     );
-    Ok((memory, index))
+    Ok(InMemory::new(memory, index))
 }
 
 fn read_products(products: &Keyspace, index: &VectorIndex) -> Result<Memory, StoreError> {

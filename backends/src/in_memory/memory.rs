@@ -11,7 +11,7 @@ use crate::index::{LexicalIndex, VectorIndex, WidthError};
 
 /// Products, and what is derived of them.
 #[derive(Default)]
-pub(super) struct Memory {
+pub(crate) struct Memory {
     products: HashMap<ProductId, Kept, ahash::RandomState>,
     in_order: BTreeSet<ProductId>,
     unembedded: BTreeSet<ProductId>,
@@ -25,16 +25,16 @@ struct Kept {
 }
 
 impl Memory {
-    pub(super) fn get(&self, id: &ProductId) -> Option<&Arc<Product>> {
+    pub(crate) fn get(&self, id: &ProductId) -> Option<&Arc<Product>> {
         self.products.get(id).map(|kept| &kept.product)
     }
 
-    pub(super) fn passage_hash(&self, id: &ProductId) -> Option<u128> {
+    pub(crate) fn passage_hash(&self, id: &ProductId) -> Option<u128> {
         self.products.get(id).map(|kept| kept.passage_hash)
     }
 
     /// Takes a product in; gives what stood there. Its vector goes if its passage is another.
-    pub(super) fn put(
+    pub(crate) fn put(
         &mut self,
         product: Arc<Product>,
         passage_hash: u128,
@@ -63,7 +63,7 @@ impl Memory {
     }
 
     /// Sets the vector of a product that is there.
-    pub(super) fn set_vector(
+    pub(crate) fn set_vector(
         &mut self,
         id: &ProductId,
         vector: UnitVector,
@@ -76,7 +76,7 @@ impl Memory {
         Ok(())
     }
 
-    pub(super) fn remove(&mut self, id: &ProductId, index: &VectorIndex) -> Option<Arc<Product>> {
+    pub(crate) fn remove(&mut self, id: &ProductId, index: &VectorIndex) -> Option<Arc<Product>> {
         let old = self.products.remove(id)?.product;
         self.in_order.remove(id);
         self.uncount(&old);
@@ -95,16 +95,16 @@ impl Memory {
         }
     }
 
-    pub(super) fn unembedded(&self, limit: usize) -> Vec<Arc<Product>> {
+    pub(crate) fn unembedded(&self, limit: usize) -> Vec<Arc<Product>> {
         self.unembedded.iter().filter_map(|id| self.get(id)).take(limit).cloned().collect()
     }
 
-    pub(super) fn search(&self, query: &str, k: usize, filter: &ProductFilter) -> Vec<Hit> {
+    pub(crate) fn search(&self, query: &str, k: usize, filter: &ProductFilter) -> Vec<Hit> {
         let found = self.words.search(query, k, filter).into_iter();
         found.filter_map(|(id, score)| Some(Hit { product: Arc::clone(self.get(&id)?), score })).collect()
     }
 
-    pub(super) fn list(
+    pub(crate) fn list(
         &self,
         filter: &ProductFilter,
         after: Option<&ProductId>,
@@ -119,7 +119,17 @@ impl Memory {
         ProductPage { items, next }
     }
 
-    pub(super) fn summary(&self) -> CatalogSummary {
+    /// How many products there are.
+    pub(crate) fn total(&self) -> usize {
+        self.products.len()
+    }
+
+    /// The ids of all products, in order.
+    pub(crate) fn ids(&self) -> Vec<ProductId> {
+        self.in_order.iter().cloned().collect()
+    }
+
+    pub(crate) fn summary(&self) -> CatalogSummary {
         CatalogSummary {
             total: self.products.len(),
             embedded: self.products.len() - self.unembedded.len(),
