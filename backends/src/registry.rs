@@ -1,7 +1,8 @@
 //! The schema registry of a cluster, by Confluent's HTTP API: which id each schema version has.
 //!
 //! Roles only look up: [`Registry::ids`] at start. Schemas get into the registry by [`Registry::apply`], which an
-//! operator runs. A running role never asks the registry again: its schemas are compiled in and ids never change.
+//! operator runs. A running role asks the registry again only when it meets a record that another program wrote by a
+//! schema of its own ([`rep_core::ports::schemas::Schemas`]): its own are compiled in and ids never change.
 //!
 //! The registry may be away when a role starts. Ids are for good, so the last known ones serve then, from a small
 //! file ([`RegistryConfig::remembered`]), with a warning and a counter; without that file the role cannot start and
@@ -10,6 +11,7 @@
 mod apply;
 mod http;
 mod remembered;
+mod writers;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -25,6 +27,7 @@ use serde_json::{Value, json};
 pub use self::apply::{Applied, CompatibilitySet, Outcome, SchemaOutcome};
 use self::http::{Answer, Http};
 use self::remembered::Remembered;
+use self::writers::Versions;
 
 /// Schemas by id that are kept in memory.
 const CACHED_MAX: usize = 1000;
@@ -187,6 +190,7 @@ pub struct Registry {
     prefix: Arc<str>,
     remembered: Option<Remembered>,
     by_id: Arc<Mutex<HashMap<u32, Arc<str>>>>,
+    versions: Arc<Versions>,
 }
 
 impl Registry {
@@ -202,6 +206,7 @@ impl Registry {
             http: Arc::new(Http::new(config)),
             remembered,
             by_id: Arc::default(),
+            versions: Arc::default(),
         })
     }
 

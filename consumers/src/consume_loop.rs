@@ -20,7 +20,7 @@ use crate::{ConsumeConfig, Handler, RoleContext, RoleError, RoleStats};
 pub struct Source {
     /// The log.
     pub log: Arc<dyn EventLog>,
-    /// Encodes dead letters.
+    /// Encodes dead letters; learns by what schemas other programs wrote what is read.
     pub codec: Codec,
     /// The topic.
     pub topic: Topic,

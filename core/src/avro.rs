@@ -2,7 +2,11 @@
 //!
 //! Schemas of all versions stand in `core/schemas/<topic>/<version>.avsc`; the newest is written, every one
 //! is read. Readers resolve by field name: fields a writer does not know take their defaults.
+//!
+//! Other programs may write by schemas of their own, registered for the same topic. [`Codec::learn`] looks those up
+//! when their records come; [`Codec::decode`] then resolves them alike, and passes over fields that we do not know.
 
+mod learned;
 mod schemas;
 mod wire;
 
@@ -15,10 +19,14 @@ use serde_avro_fast::de::read::SliceRead;
 use serde_avro_fast::de::{DeError, DeserializerConfig, DeserializerState};
 use serde_avro_fast::ser::SerializerConfig;
 
+pub use learned::{LEARNED_MAX, SCHEMA_BYTES_MAX};
 pub use schemas::{SchemaVersion, versions};
 pub use wire::{CutFrom, DeadLetter, Event};
 
+use self::learned::Learned;
 use crate::Topic;
+use crate::ports::StoreError;
+use crate::ports::schemas::Schemas;
 
 /// First byte of a record in the registry's framing.
 pub const MAGIC: u8 = 0;
@@ -44,6 +52,14 @@ pub enum DecodeError {
     /// No schema of that id is known for the topic.
     #[error("schema id {0} is unknown for this topic")]
     UnknownSchema(u32),
+    /// What is registered under that id cannot be read by.
+    #[error("schema id {id} cannot be read by: {reason}")]
+    UnusableSchema {
+        /// The id.
+        id: u32,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The body does not fit the schema, or holds values that the type refuses.
     #[error("record does not fit its schema: {0}")]
     Malformed(String),
@@ -58,7 +74,7 @@ impl DecodeError {
         match self {
             Self::TooShort(_) | Self::TooLong(_) => "BAD_LENGTH",
             Self::BadMagic(_) => "BAD_MAGIC",
-            Self::UnknownSchema(_) => "UNKNOWN_SCHEMA",
+            Self::UnknownSchema(_) | Self::UnusableSchema { .. } => "UNKNOWN_SCHEMA",
             Self::Malformed(_) | Self::TrailingBytes(_) => "MALFORMED",
         }
     }
@@ -79,6 +95,8 @@ pub type SchemaIds = HashMap<(Topic, u32), u32>;
 #[derive(Clone)]
 pub struct Codec {
     inner: Arc<CodecInner>,
+    /// Schemas of other programs, if there is somebody to ask for them.
+    learned: Option<Arc<Learned>>,
 }
 
 struct CodecInner {
@@ -102,7 +120,27 @@ impl Codec {
             readers.insert((version.topic, *id), Arc::clone(&schema));
             writers.insert(version.topic, (*id, schema));
         }
-        Ok(Self { inner: Arc::new(CodecInner { writers, readers }) })
+        Ok(Self { inner: Arc::new(CodecInner { writers, readers }), learned: None })
+    }
+
+    /// A codec that looks up what other programs write by in `schemas`; its clones share what it learns.
+    pub fn learning_from(self, schemas: Arc<dyn Schemas>) -> Self {
+        Self { learned: Some(Arc::new(Learned::new(schemas))), ..self }
+    }
+
+    /// Learns the schemas of those `values` of `topic` whose id is not known, so that [`Self::decode`] reads them.
+    /// Asks nobody where all are known: one question for all others, however many ids there are. What is not
+    /// registered stays unknown, and is asked for again by the next call that meets it.
+    ///
+    /// # Errors
+    /// Those of [`Schemas::of`]: nothing is known of the values then.
+    pub async fn learn(&self, topic: Topic, values: impl Iterator<Item = &[u8]>) -> Result<(), StoreError> {
+        let Some(learned) = &self.learned else { return Ok(()) };
+        let unknown = |value: &[u8]| {
+            let id = framed(value).ok()?.0;
+            (!self.inner.readers.contains_key(&(topic, id)) && !learned.has(topic, id)).then_some(id)
+        };
+        if values.filter_map(unknown).next().is_some() { learned.ask(topic).await } else { Ok(()) }
     }
 
     /// A codec whose ids are 1, 2, 3, … in the order of [`versions`]: what a fresh embedded registry gives.
@@ -125,17 +163,16 @@ impl Codec {
 
     /// Decodes one record of `E`'s topic.
     pub fn decode<E: Event>(&self, bytes: &[u8]) -> Result<E, DecodeError> {
-        if bytes.len() > RECORD_BYTES_MAX {
-            return Err(DecodeError::TooLong(bytes.len()));
-        }
-        let Some((header, body)) = bytes.split_first_chunk::<HEADER_BYTES>() else {
-            return Err(DecodeError::TooShort(bytes.len()));
+        let (id, body) = framed(bytes)?;
+        let learned;
+        let schema = match (self.inner.readers.get(&(E::TOPIC, id)), &self.learned) {
+            (Some(ours), _) => ours,
+            (None, Some(others)) => {
+                learned = others.schema(E::TOPIC, id)?;
+                &learned
+            }
+            (None, None) => return Err(DecodeError::UnknownSchema(id)),
         };
-        if header[0] != MAGIC {
-            return Err(DecodeError::BadMagic(header[0]));
-        }
-        let id = u32::from_be_bytes([header[1], header[2], header[3], header[4]]);
-        let schema = self.inner.readers.get(&(E::TOPIC, id)).ok_or(DecodeError::UnknownSchema(id))?;
         let mut config = DeserializerConfig::new(schema);
         config.max_seq_size = SEQUENCE_LENGTH_MAX;
         let mut state = DeserializerState::with_config(SliceRead::new(body), config);
@@ -147,4 +184,18 @@ impl Codec {
         }
         E::from_wire(wire).map_err(|error| DecodeError::Malformed(error.to_string()))
     }
+}
+
+/// The schema's id and the body of a record.
+fn framed(bytes: &[u8]) -> Result<(u32, &[u8]), DecodeError> {
+    if bytes.len() > RECORD_BYTES_MAX {
+        return Err(DecodeError::TooLong(bytes.len()));
+    }
+    let Some((header, body)) = bytes.split_first_chunk::<HEADER_BYTES>() else {
+        return Err(DecodeError::TooShort(bytes.len()));
+    };
+    if header[0] != MAGIC {
+        return Err(DecodeError::BadMagic(header[0]));
+    }
+    Ok((u32::from_be_bytes([header[1], header[2], header[3], header[4]]), body))
 }

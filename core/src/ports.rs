@@ -9,6 +9,7 @@ pub mod log;
 pub mod notifications;
 pub mod popularity;
 pub mod preferences;
+pub mod schemas;
 pub mod tickets;
 
 pub use error::{StoreError, StoreErrorKind, one_each};

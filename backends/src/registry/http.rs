@@ -162,6 +162,13 @@ impl Answer {
         id.ok_or_else(|| self.malformed(format!("`id` is no number of 32 bits: {value}")))
     }
 
+    /// The answer as a list of numbers.
+    pub(super) fn numbers(&self) -> Result<Vec<u32>, RegistryError> {
+        let number = |value: &Value| value.as_u64().and_then(|number| u32::try_from(number).ok());
+        let list = self.body.as_array().and_then(|list| list.iter().map(number).collect());
+        list.ok_or_else(|| self.malformed(format!("no list of numbers: {}", shortened(&self.body.to_string()))))
+    }
+
     /// The texts under `messages`, if there are any.
     pub(super) fn messages(&self) -> Vec<String> {
         let texts = self.body.get("messages").and_then(Value::as_array).into_iter().flatten();

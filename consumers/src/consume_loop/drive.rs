@@ -87,6 +87,9 @@ impl<H: Handler> Drive<H> {
             let gathering = gather(&mut *reader, &self.context, &self.config, wait);
             let Some(gathered) = unless_stopped(shutdown, gathering).await else { break };
             let Gathered { records, revoking } = gathered?;
+            if unless_stopped(shutdown, self.learn(source, &records)).await.is_none() {
+                break;
+            }
             let idle = records.is_empty();
             self.process(records).await?;
             self.tick().await?;
@@ -109,6 +112,16 @@ impl<H: Handler> Drive<H> {
                 Ok(reader) => return Ok(reader),
                 Err(error) => retry.after(error).await.map_err(at("subscribe"))?,
             }
+        }
+    }
+
+    /// Learns by what schemas other programs wrote `records`. While that cannot be known, for whatever reason, the
+    /// role is paused: it says nothing about the records, and none is parked for it.
+    async fn learn(&self, source: &Source, records: &[Record]) {
+        let mut retry = self.context.retry("schemas");
+        let learn = || source.codec.learn(source.topic, records.iter().map(|record| &record.value[..]));
+        while let Err(error) = self.context.bounded(learn()).await {
+            retry.wait(&error).await;
         }
     }
 
