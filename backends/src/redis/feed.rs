@@ -8,7 +8,7 @@ use rep_core::ports::StoreError;
 use serde::de::DeserializeOwned;
 use tokio::sync::broadcast;
 
-use super::link::{RedisConfig, RedisLink};
+use super::link::{Listener, RedisConfig};
 use crate::hub::Hub;
 
 /// Listens to a channel on a connection of its own. Every process hears every message, and passes on those of the
@@ -16,13 +16,14 @@ use crate::hub::Hub;
 pub(super) struct Feed<T> {
     hub: Arc<Hub<T>>,
     /// Ends the connection when dropped.
-    _link: RedisLink,
+    _listener: Listener,
 }
 
 impl<T: Clone + DeserializeOwned + Send + 'static> Feed<T> {
     /// Listens from now on. `user_of` says whom a message is about.
     ///
-    /// When the connection is lost, messages may be: then all views end, so that each looks for what it missed.
+    /// When the connection is lost, messages may be: then all views end, so that each looks for what it missed; and
+    /// again once the channel is listened to, for those that looked before.
     pub(super) async fn connect(
         config: &RedisConfig,
         channel: &str,
@@ -38,12 +39,11 @@ impl<T: Clone + DeserializeOwned + Send + 'static> Feed<T> {
                     tracing::warn!("a message of a Redis channel cannot be read");
                 }
             },
-            PushKind::Disconnection => told.close(),
+            PushKind::Disconnection | PushKind::Subscribe => told.close(),
             _ => {}
         };
-        let link = RedisLink::open(config, Some(Box::new(on_push))).await?;
-        link.subscribe(channel).await?;
-        Ok(Self { hub, _link: link })
+        let listener = Listener::open(config, channel, Box::new(on_push)).await?;
+        Ok(Self { hub, _listener: listener })
     }
 
     /// What is told of `user` from now on; closed when something may have been missed.

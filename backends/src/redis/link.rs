@@ -1,21 +1,22 @@
 //! The connection: one server, the master that sentinels name, or a cluster.
 
+mod sentinels;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig, MultiplexedConnection};
+use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
-use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
     Client, Cmd, ConnectionInfo, ErrorKind, FromRedisValue, IntoConnectionInfo, ProtocolVersion, RedisError,
     RedisResult, ServerErrorKind, Value,
 };
 use rep_core::ports::{StoreError, StoreErrorKind};
-use tokio::sync::Mutex;
 
+use self::sentinels::{Follower, Master, Sentinels};
 use crate::error::{corrupt, invalid};
 
 /// Commands of one call that a cluster is asked at once.
@@ -25,7 +26,9 @@ const CLUSTER_AT_ONCE: usize = 64;
 #[derive(Clone)]
 pub struct RedisConfig {
     /// `redis://[user:password@]host[:port][/db]` or `rediss://…` for one server,
-    /// `redis-sentinel://host:port,host:port/name` for the master of that name, `redis-cluster://host:port,…`.
+    /// `redis-sentinel://[user:password@]host:port,host:port/name` for the master of that name,
+    /// `redis-cluster://[user:password@]host:port,…` for a cluster. The login is for the servers that keep the data;
+    /// sentinels are asked without one. What is special in a URL is percent-encoded in it.
     pub url: String,
     /// Stands before every key and channel, so that several may share a server; empty for none.
     pub prefix: String,
@@ -75,19 +78,25 @@ enum Server {
     Cluster(ClusterConnection),
 }
 
-/// The master that sentinels name, asked for again whenever it fails.
-struct Master {
-    sentinels: Mutex<SentinelClient>,
-    current: Mutex<Option<MultiplexedConnection>>,
-    answer_wait: Duration,
-}
-
 /// What an address means.
 #[derive(Debug, PartialEq)]
 enum Address {
     One(String),
-    Sentinels { hosts: Vec<String>, master: String },
+    Sentinels { login: Option<Login>, hosts: Vec<String>, master: String },
     Cluster(Vec<String>),
+}
+
+/// Who asks, and with what password.
+#[derive(Clone, PartialEq)]
+struct Login {
+    user: Option<String>,
+    password: String,
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login").field("user", &self.user).finish_non_exhaustive()
+    }
 }
 
 /// Told of each message of the channels that a connection listens to, or of the connection's end.
@@ -99,28 +108,12 @@ impl RedisLink {
     /// # Errors
     /// Invalid if the address is none, unavailable if nobody answers there.
     pub async fn connect(config: &RedisConfig) -> Result<Self, StoreError> {
-        Self::open(config, None).await
-    }
-
-    pub(super) async fn open(config: &RedisConfig, on_push: Option<OnPush>) -> Result<Self, StoreError> {
         let server = match address(&config.url)? {
-            Address::One(url) => Server::One(one(url.as_str(), config, on_push).await?),
-            Address::Cluster(nodes) => Server::Cluster(cluster(nodes, config, on_push).await?),
-            Address::Sentinels { hosts, master } => {
-                if on_push.is_some() {
-                    // Channels need a connection of their own to the master of the moment.
-                    let info = sentinels(&hosts, &master)?.async_get_client().await.map_err(store_error)?;
-                    let info = info.get_connection_info().clone();
-                    Server::One(one(info, config, on_push).await?)
-                } else {
-                    let client = sentinels(&hosts, &master)?;
-                    let (sentinels, current) = (Mutex::new(client), Mutex::default());
-                    Server::Sentinels(Arc::new(Master {
-                        sentinels,
-                        current,
-                        answer_wait: config.answer_wait,
-                    }))
-                }
+            Address::One(url) => Server::One(one(url.as_str(), config, None).await?),
+            Address::Cluster(nodes) => Server::Cluster(cluster(nodes, config, None).await?),
+            Address::Sentinels { login, hosts, master } => {
+                let sentinels = Sentinels::new(login, &hosts, &master, config)?;
+                Server::Sentinels(Arc::new(Master::new(sentinels)))
             }
         };
         let link = Self { server, prefix: config.prefix.as_str().into() };
@@ -131,16 +124,6 @@ impl RedisLink {
     /// A key or channel of this installation.
     pub(super) fn key(&self, name: impl fmt::Display) -> String {
         format!("{}{name}", self.prefix)
-    }
-
-    /// Listens to `channel` on this connection; kept up when it is made anew.
-    pub(super) async fn subscribe(&self, channel: &str) -> Result<(), StoreError> {
-        let subscribed = match &self.server {
-            Server::One(manager) => manager.clone().subscribe(channel).await,
-            Server::Cluster(cluster) => cluster.clone().subscribe(channel).await,
-            Server::Sentinels(_) => Ok(()),
-        };
-        subscribed.map_err(store_error)
     }
 
     /// The answer of one command.
@@ -181,32 +164,47 @@ impl RedisLink {
     }
 }
 
-impl Master {
-    async fn together(&self, commands: &[Cmd]) -> RedisResult<Vec<RedisResult<Value>>> {
-        let mut connection = self.connection().await?;
-        let answers = together(&mut connection, commands).await;
-        let lost =
-            |error: &RedisError| error.is_unrecoverable_error() || error.is_io_error() || is_read_only(error);
-        let is_lost = match &answers {
-            Ok(answers) => answers.iter().any(|answer| answer.as_ref().is_err_and(lost)),
-            Err(error) => lost(error),
-        };
-        if is_lost {
-            // The next call asks the sentinels who is master now.
-            *self.current.lock().await = None;
-        }
-        answers
-    }
+/// Listens to one channel, on a connection of its own that is made anew whenever it is lost, until it is dropped.
+pub(super) struct Listener {
+    _listening: Listening,
+}
 
-    async fn connection(&self) -> RedisResult<MultiplexedConnection> {
-        let mut current = self.current.lock().await;
-        if let Some(connection) = &*current {
-            return Ok(connection.clone());
-        }
-        let mut connection = self.sentinels.lock().await.get_async_connection().await?;
-        connection.set_response_timeout(self.answer_wait);
-        *current = Some(connection.clone());
-        Ok(connection)
+/// What must not be dropped while somebody listens.
+enum Listening {
+    One { _manager: ConnectionManager },
+    Cluster { _cluster: ClusterConnection },
+    Sentinels { _follower: Follower },
+}
+
+impl Listener {
+    /// Listens to `channel` from now on. `on_push` hears its messages, when the connection is lost, and when it listens
+    /// again: what was said in between is missed.
+    ///
+    /// # Errors
+    /// Invalid if the address is none, unavailable if nobody answers there.
+    pub(super) async fn open(
+        config: &RedisConfig,
+        channel: &str,
+        on_push: OnPush,
+    ) -> Result<Self, StoreError> {
+        let listening = match address(&config.url)? {
+            Address::One(url) => {
+                let mut manager = one(url.as_str(), config, Some(on_push)).await?;
+                manager.subscribe(channel).await.map_err(store_error)?;
+                Listening::One { _manager: manager }
+            }
+            Address::Cluster(nodes) => {
+                let mut cluster = cluster(nodes, config, Some(on_push)).await?;
+                cluster.subscribe(channel).await.map_err(store_error)?;
+                Listening::Cluster { _cluster: cluster }
+            }
+            Address::Sentinels { login, hosts, master } => {
+                let sentinels = Sentinels::new(login, &hosts, &master, config)?;
+                let follower = Follower::start(sentinels, channel, on_push).await;
+                Listening::Sentinels { _follower: follower.map_err(store_error)? }
+            }
+        };
+        Ok(Self { _listening: listening })
     }
 }
 
@@ -258,16 +256,6 @@ async fn cluster(
     builder.build().map_err(store_error)?.get_async_connection().await.map_err(store_error)
 }
 
-fn sentinels(hosts: &[String], master: &str) -> Result<SentinelClient, StoreError> {
-    let mut addresses = Vec::with_capacity(hosts.len());
-    for host in hosts {
-        let info = format!("redis://{host}").into_connection_info().map_err(store_error)?;
-        addresses.push(info.addr().clone());
-    }
-    let builder = SentinelClientBuilder::new(addresses, master, SentinelServerType::Master);
-    builder.and_then(SentinelClientBuilder::build).map_err(store_error)
-}
-
 fn with_protocol(info: ConnectionInfo, pushes: bool) -> ConnectionInfo {
     if !pushes {
         return info;
@@ -289,17 +277,25 @@ fn address(url: &str) -> Result<Address, StoreError> {
         if hosts.iter().any(String::is_empty) { Err(invalid("the address names no host")) } else { Ok(hosts) }
     };
     if let Some(rest) = url.strip_prefix("redis-cluster://") {
-        let nodes = hosts(rest.trim_end_matches('/'))?;
-        return Ok(Address::Cluster(nodes.into_iter().map(|node| format!("redis://{node}")).collect()));
+        let (login, list) = rest.rsplit_once('@').map_or(("", rest), |(_, list)| {
+            (&rest[..rest.len() - list.len()], list)
+        });
+        let nodes = hosts(list.trim_end_matches('/'))?;
+        // Each node asks for the login.
+        return Ok(Address::Cluster(nodes.into_iter().map(|node| format!("redis://{login}{node}")).collect()));
     }
     if let Some(rest) = url.strip_prefix("redis-sentinel://") {
         let (list, master) =
-            rest.split_once('/').filter(|(_, master)| !master.is_empty()).ok_or_else(|| {
+            rest.rsplit_once('/').filter(|(_, master)| !master.is_empty()).ok_or_else(|| {
                 invalid(
                     "an address of sentinels ends with the name of their master, as in `…:26379/mymaster`",
                 )
             })?;
-        return Ok(Address::Sentinels { hosts: hosts(list)?, master: master.to_owned() });
+        let (login, list) = match list.rsplit_once('@') {
+            Some((login, list)) => (Some(self::login(login)?), list),
+            None => (None, list),
+        };
+        return Ok(Address::Sentinels { login, hosts: hosts(list)?, master: master.to_owned() });
     }
     if url.starts_with("redis://") || url.starts_with("rediss://") {
         return Ok(Address::One(url.to_owned()));
@@ -307,6 +303,18 @@ fn address(url: &str) -> Result<Address, StoreError> {
     Err(invalid(
         "the address begins with none of `redis://`, `rediss://`, `redis-sentinel://`, `redis-cluster://`",
     ))
+}
+
+/// `user:password` or `:password` of an address.
+fn login(text: &str) -> Result<Login, StoreError> {
+    let (user, password) =
+        text.split_once(':').ok_or_else(|| invalid("the login of an address is `user:password`"))?;
+    let plain = |text: &str| {
+        let text = percent_encoding::percent_decode_str(text).decode_utf8();
+        text.map(std::borrow::Cow::into_owned).map_err(|_| invalid("the login of an address is not UTF-8"))
+    };
+    let user = if user.is_empty() { None } else { Some(plain(user)?) };
+    Ok(Login { user, password: plain(password)? })
 }
 
 fn is_read_only(error: &RedisError) -> bool {
@@ -346,10 +354,22 @@ mod tests {
         assert_eq!(address("redis://h").unwrap(), Address::One("redis://h".into()));
         let nodes = vec!["redis://a:1".to_owned(), "redis://b:2".to_owned()];
         assert_eq!(address("redis-cluster://a:1,b:2").unwrap(), Address::Cluster(nodes));
-        let sentinels = Address::Sentinels { hosts: hosts(), master: "shop".into() };
-        assert_eq!(address("redis-sentinel://a:1,b:2/shop").unwrap(), sentinels);
-        for wrong in ["h:1", "http://h", "redis-sentinel://a:1", "redis-sentinel://a:1/", "redis-cluster://,"]
-        {
+        let nodes = ["redis://u:p%2F@a:1", "redis://u:p%2F@b:2"].map(str::to_owned);
+        assert_eq!(address("redis-cluster://u:p%2F@a:1,b:2/").unwrap(), Address::Cluster(nodes.into()));
+        let sentinels = |login| Address::Sentinels { login, hosts: hosts(), master: "shop".into() };
+        assert_eq!(address("redis-sentinel://a:1,b:2/shop").unwrap(), sentinels(None));
+        let login = |user: Option<&str>| Login { user: user.map(str::to_owned), password: "p@/".to_owned() };
+        assert_eq!(address("redis-sentinel://:p%40%2F@a:1,b:2/shop").unwrap(), sentinels(Some(login(None))));
+        let named = address("redis-sentinel://me:p%40%2F@a:1,b:2/shop").unwrap();
+        assert_eq!(named, sentinels(Some(login(Some("me")))));
+        for wrong in [
+            "h:1",
+            "http://h",
+            "redis-sentinel://a:1",
+            "redis-sentinel://a:1/",
+            "redis-sentinel://me@a:1/shop",
+            "redis-cluster://,",
+        ] {
             assert_eq!(address(wrong).unwrap_err().kind(), StoreErrorKind::Invalid, "{wrong}");
         }
     }
@@ -357,6 +377,8 @@ mod tests {
     #[test]
     fn a_password_is_not_shown() {
         let shown = format!("{:?}", RedisConfig::new("redis://:secret@h"));
+        assert!(!shown.contains("secret"), "{shown}");
+        let shown = format!("{:?}", address("redis-sentinel://u:secret@h:1/m").unwrap());
         assert!(!shown.contains("secret"), "{shown}");
     }
 }
