@@ -26,6 +26,11 @@ impl StoreError {
         Self { kind, source: source.into() }
     }
 
+    /// This error, with what else is known of it at the end of its text.
+    pub fn noting(self, known: impl fmt::Display) -> Self {
+        Self::new(self.kind, format!("{}; {known}", self.source))
+    }
+
     /// What kind.
     pub fn kind(&self) -> StoreErrorKind {
         self.kind

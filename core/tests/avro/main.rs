@@ -6,5 +6,6 @@ mod compatibility;
 mod events;
 mod golden;
 mod hostile;
+mod learned;
 mod reference;
 mod round_trip;
