@@ -3,6 +3,7 @@
 source "$(dirname "$0")/lib.sh"
 
 need_toolchains
+install_openssl
 step "ONNX Runtime and embedding model"
 fetch_model
 step "Dashboard: packages and build"

@@ -20,6 +20,18 @@ need_toolchains() {
     need cc "Install a C and C++ compiler (Debian: apt-get install build-essential)."
 }
 
+# Installs OpenSSL's headers, which Kafka's client is built with.
+install_openssl() {
+    pkg-config --exists openssl 2>/dev/null && return
+    local hint="Install pkg-config and OpenSSL's headers (Debian: apt-get install pkg-config libssl-dev; Fedora: pkgconf openssl-devel)."
+    command -v apt-get >/dev/null || fail "OpenSSL is missing. $hint"
+    local sudo=''
+    [[ $EUID -eq 0 ]] || sudo=sudo
+    step "Installing OpenSSL's headers"
+    $sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends \
+        pkg-config libssl-dev >/dev/null || fail "OpenSSL could not be installed. $hint"
+}
+
 fetch_model() {
     scripts/fetch-onnxruntime.sh "$cache/onnxruntime"
     scripts/fetch-model.sh

@@ -119,12 +119,14 @@ cluster_tests() {
 }
 
 need_toolchains
-step "Fetching ONNX Runtime, model, packages, browser, servers"
+install_openssl
+step "Fetching ONNX Runtime, model, packages, browser, servers, a Kafka client for Python"
 fetch_model
 npm_packages
 install_chromium
 scripts/servers fetch # the tests start them
 scripts/servers fetch --elasticsearch-version 8.19.21 elasticsearch
+scripts/interop/python --fetch
 
 check "rustfmt" cargo fmt --all --check
 check "frontend: lint" npm --prefix frontend run --silent lint

@@ -2,9 +2,19 @@
 class in this list."""
 
 from cluster.elasticsearch import Elasticsearch
-from cluster.kafka import Kafka
-from cluster.redis import Redis
+from cluster.kafka import Kafka, SecuredKafka
+from cluster.redis import NODES, SENTINELS, Master, Redis, Replica
 from cluster.registry import Registry
 
+# What is meant where no server is named.
+USUAL = [server.name for server in (Kafka, Elasticsearch, Registry, Redis)]
+# Names that mean several.
+GROUPS = {
+    "redis-sentinels": [server.name for server in (Master, Replica, *SENTINELS)],
+    "redis-cluster": [server.name for server in NODES],
+}
 # In this order they get their ports from a --port-base: add new ones at the end.
-SERVERS = {server.name: server for server in (Kafka, Elasticsearch, Registry, Redis)}
+SERVERS = {
+    server.name: server
+    for server in (Kafka, Elasticsearch, Registry, Redis, Master, Replica, *SENTINELS, *NODES, SecuredKafka)
+}

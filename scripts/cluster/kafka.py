@@ -1,14 +1,16 @@
-"""Kafka: one node that is broker and controller."""
+"""Kafka: one node that is broker and controller; with TLS and passwords too."""
 
 import base64
 import socket
 import struct
 import subprocess
 import uuid
+from urllib.parse import quote
 
+from cluster.certificates import make_certificates
 from cluster.download import check, maven_jars
 from cluster.server import Server
-from cluster.system import LOOPBACK, PROBE_S_MAX, NotReady, write
+from cluster.system import CACHE, LOOPBACK, PROBE_S_MAX, NotReady, write
 
 
 class Kafka(Server):
@@ -17,6 +19,10 @@ class Kafka(Server):
     ports = {"clients": 9092, "controller": 9093}
     java_min = 17
     sha256 = "d20f9113cb0a550df9533c88650c44d99a14b944d91b0f6042fcbd5750e033e5"
+
+    @property
+    def home(self):
+        return CACHE / f"kafka-{self.version}"
 
     def fetch(self, home):
         maven_jars(
@@ -27,6 +33,17 @@ class Kafka(Server):
         )
         check(home / "lib", self.sha256)
 
+    def listeners(self, run):
+        """Lines that say where clients and the controller are listened for."""
+        clients = f"PLAINTEXT://{LOOPBACK}:{run.port}"
+        return f"""listeners={clients},CONTROLLER://{LOOPBACK}:{run.ports["controller"]}
+advertised.listeners={clients}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT"""
+
+    def format_options(self):
+        """What its storage is formatted with beside a name."""
+        return []
+
     def command(self, run):
         data, properties = run.dir / "data", run.dir / "server.properties"
         write(
@@ -34,10 +51,8 @@ class Kafka(Server):
             f"""process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@{LOOPBACK}:{run.ports["controller"]}
-listeners=PLAINTEXT://{LOOPBACK}:{run.port},CONTROLLER://{LOOPBACK}:{run.ports["controller"]}
-advertised.listeners=PLAINTEXT://{LOOPBACK}:{run.port}
+{self.listeners(run)}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs={data}
 auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0
@@ -79,16 +94,21 @@ logger.lifecycle.level=INFO
             name = base64.urlsafe_b64encode(cluster).decode().rstrip("=")
             with open(run.log, "ab") as log:
                 tool = [*java, "kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", name, "-c", properties]
+                tool += self.format_options()
                 if subprocess.run(tool, stdout=log, stderr=log, stdin=subprocess.DEVNULL, check=False).returncode:
                     raise NotReady(run, "could not format its storage")
         return [*java, "kafka.Kafka", str(properties)], {}
+
+    def probed_port(self, run):
+        """The port whose clients need no password."""
+        return run.port
 
     def is_ready(self, run):
         """Metadata version 1 lists the brokers that are in service: this one must be among them."""
         client = b"rep-servers"
         body = struct.pack(">hhih", 3, 1, 1, len(client)) + client + struct.pack(">i", 0)
         try:
-            with socket.create_connection((LOOPBACK, run.port), timeout=PROBE_S_MAX) as connection:
+            with socket.create_connection((LOOPBACK, self.probed_port(run)), timeout=PROBE_S_MAX) as connection:
                 connection.sendall(struct.pack(">i", len(body)) + body)
                 with connection.makefile("rb") as answer:
                     (size,) = struct.unpack(">i", answer.read(4))
@@ -99,3 +119,38 @@ logger.lifecycle.level=INFO
 
     def exports(self, run):
         return {"REP_TEST_KAFKA": f"{LOOPBACK}:{run.port}"}
+
+
+class SecuredKafka(Kafka):
+    """Clients come by TLS and with a password; what is listened to without them is the broker's own."""
+
+    name, title = "kafka-secured", "Kafka (TLS, SASL)"
+    ports = {"clients": 9192, "controller": 9193, "inside": 9194}
+    user, password = "rep", "hush of/tests@home"
+
+    def listeners(self, run):
+        certificates = make_certificates(run.dir / "certificates", LOOPBACK)
+        clients, inside = f"CLIENTS://{LOOPBACK}:{run.port}", f"INSIDE://{LOOPBACK}:{run.ports['inside']}"
+        jaas = "org.apache.kafka.common.security"
+        return f"""listeners={clients},{inside},CONTROLLER://{LOOPBACK}:{run.ports["controller"]}
+advertised.listeners={clients},{inside}
+listener.security.protocol.map=CLIENTS:SASL_SSL,INSIDE:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=INSIDE
+ssl.keystore.type=PEM
+ssl.keystore.location={certificates}/broker.pem
+listener.name.clients.sasl.enabled.mechanisms=SCRAM-SHA-512,PLAIN
+listener.name.clients.scram-sha-512.sasl.jaas.config={jaas}.scram.ScramLoginModule required;
+listener.name.clients.plain.sasl.jaas.config={jaas}.plain.PlainLoginModule required user_{self.user}="{self.password}";"""
+
+    def format_options(self):
+        return ["--add-scram", f"SCRAM-SHA-512=[name={self.user},password={self.password}]"]
+
+    def probed_port(self, run):
+        return run.ports["inside"]
+
+    def exports(self, run):
+        login = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}"
+        return {
+            "REP_TEST_KAFKA_SECURED": f"kafka://{login}@{LOOPBACK}:{run.port}?security=sasl_ssl&mechanism=scram-sha-512",
+            "REP_TEST_KAFKA_CA": str(run.dir / "certificates/ca.pem"),
+        }
