@@ -23,9 +23,11 @@ mod error;
 mod membership;
 mod producer;
 mod reader;
+mod refusals;
 mod standings;
 mod topic_ids;
 pub mod topics;
+mod url;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +43,7 @@ pub use self::config::{KafkaConfig, KafkaConfigError, Settings};
 use self::epochs::Epochs;
 use self::producer::Producer;
 use self::reader::Reader;
+use self::refusals::Refusals;
 use self::standings::Standings;
 
 /// How long a log that is dropped waits for its readers to leave their groups, and for its clients to close.
@@ -54,6 +57,7 @@ pub struct KafkaLog {
     standings: Arc<Standings>,
     epochs: Arc<Epochs>,
     closing: Arc<Closing>,
+    refusals: Refusals,
 }
 
 impl KafkaLog {
@@ -64,13 +68,15 @@ impl KafkaLog {
     /// When the configuration is refused.
     pub fn connect(config: KafkaConfig) -> Result<Self, KafkaConfigError> {
         config.validate()?;
-        let producer = Arc::new(Producer::new(config.clone())?);
-        let browser = Arc::new(Browser::new(config.clone()));
+        let refusals = Refusals::default();
+        let producer = Arc::new(Producer::new(config.clone(), refusals.clone())?);
+        let browser = Arc::new(Browser::new(config.clone(), refusals.clone()));
         let epochs = Epochs::new(config.clone(), Arc::clone(&producer), Arc::clone(&browser));
         Ok(Self {
-            standings: Arc::new(Standings::new(config.clone())),
+            standings: Arc::new(Standings::new(config.clone(), refusals.clone())),
             epochs: Arc::new(epochs),
             closing: Arc::default(),
+            refusals,
             producer,
             browser,
             config,
@@ -92,16 +98,19 @@ impl EventLog for KafkaLog {
         if records.is_empty() {
             return Ok(Vec::new());
         }
-        let epoch = self.epochs.of(topic).await?;
+        let epoch = self.epochs.of(topic).await.map_err(|error| self.refusals.explain(error))?;
         let name = self.config.topic_name(topic);
-        let places = self.producer.append(&name, topic.partitions(), records).await?;
+        let places = self.producer.append(&name, topic.partitions(), records).await;
+        let places = places.map_err(|error| self.refusals.explain(error))?;
         let position = |(partition, offset)| Position { epoch, partition, offset };
         Ok(places.into_iter().map(position).collect())
     }
 
     async fn subscribe(&self, group: &str, topic: Topic) -> Result<Box<dyn GroupReader>, StoreError> {
         let (epochs, closing) = (Arc::clone(&self.epochs), Arc::clone(&self.closing));
-        Ok(Box::new(Reader::join(&self.config, epochs, closing, group, topic).await?))
+        let refusals = self.refusals.clone();
+        let reader = Reader::join(&self.config, epochs, closing, refusals, group, topic).await;
+        Ok(Box::new(reader.map_err(|error| self.refusals.explain(error))?))
     }
 
     async fn read(
@@ -114,8 +123,9 @@ impl EventLog for KafkaLog {
         if partition >= topic.partitions() || max == 0 {
             return Ok(Vec::new());
         }
-        let epoch = self.epochs.of(topic).await?;
-        let found = self.browser.read(&self.config.topic_name(topic), partition, offset, max).await?;
+        let epoch = self.epochs.of(topic).await.map_err(|error| self.refusals.explain(error))?;
+        let found = self.browser.read(&self.config.topic_name(topic), partition, offset, max).await;
+        let found = found.map_err(|error| self.refusals.explain(error))?;
         let record = |Raw { partition, offset, appended_at, key, value }| Record {
             position: Position { epoch, partition, offset },
             appended_at,
@@ -126,6 +136,7 @@ impl EventLog for KafkaLog {
     }
 
     async fn offsets(&self, topic: Topic, group: &str) -> Result<Vec<PartitionOffsets>, StoreError> {
-        self.standings.of(self.config.topic_name(topic), topic.partitions(), group).await
+        let found = self.standings.of(self.config.topic_name(topic), topic.partitions(), group).await;
+        found.map_err(|error| self.refusals.explain(error))
     }
 }

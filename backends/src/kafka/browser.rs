@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use super::config::KafkaConfig;
 use super::context::Telling;
 use super::error::{interrupted, store_error, unavailable};
+use super::refusals::Refusals;
 
 /// Reads at one time; others wait their turn.
 const READS_MAX: usize = 4;
@@ -56,13 +57,14 @@ impl Raw {
 /// A few consumers that read what they are told to.
 pub(super) struct Browser {
     config: KafkaConfig,
+    refusals: Refusals,
     idle: Mutex<Vec<BaseConsumer<Telling>>>,
     turns: Arc<Semaphore>,
 }
 
 impl Browser {
-    pub(super) fn new(config: KafkaConfig) -> Self {
-        Self { config, idle: Mutex::default(), turns: Arc::new(Semaphore::new(READS_MAX)) }
+    pub(super) fn new(config: KafkaConfig, refusals: Refusals) -> Self {
+        Self { config, refusals, idle: Mutex::default(), turns: Arc::new(Semaphore::new(READS_MAX)) }
     }
 
     /// Up to `max` records from `offset` on, or from the oldest kept; none at the end.
@@ -98,7 +100,8 @@ impl Browser {
         if let Some(consumer) = self.idle.lock().pop() {
             return Ok(consumer);
         }
-        BaseConsumer::from_config_and_context(&self.config.complete(self.config.browser()), Telling)
+        let telling = Telling(self.refusals.clone());
+        BaseConsumer::from_config_and_context(&self.config.complete(self.config.browser()), telling)
             .map_err(|error| store_error("read", &error))
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
 use rep_core::Topic;
 use rep_core::avro::RECORD_BYTES_MAX;
 
@@ -56,7 +57,7 @@ impl fmt::Debug for Settings {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KafkaConfigError {
     /// Not a URL of this backend.
-    #[error("a Kafka URL looks like `kafka://host:9092,host:9092?prefix=shop.`, got `{0}`")]
+    #[error("a Kafka URL looks like `kafka://user:password@host:9092,host:9092?prefix=shop.`: {0}")]
     Url(String),
     /// No broker is named.
     #[error("`brokers` must name at least one `host:port`, got `{0}`")]
@@ -99,21 +100,6 @@ impl KafkaConfig {
             fetch_bytes_max: 8 << 20,
             settings: Settings::default(),
         }
-    }
-
-    /// Defaults for a URL such as `kafka://kafka-1:9092,kafka-2:9092?prefix=shop.`; the prefix may be left out.
-    ///
-    /// # Errors
-    /// When it is no such URL, or a part of it is refused.
-    pub fn from_url(url: &str) -> Result<Self, KafkaConfigError> {
-        let refused = || KafkaConfigError::Url(url.to_owned());
-        let rest = url.strip_prefix("kafka://").ok_or_else(refused)?;
-        let (brokers, query) = rest.split_once('?').unwrap_or((rest, "prefix="));
-        let prefix = query.strip_prefix("prefix=").ok_or_else(refused)?;
-        let brokers = brokers.trim_end_matches('/');
-        let config = Self { prefix: prefix.to_owned(), ..Self::new(brokers) };
-        config.validate()?;
-        Ok(config)
     }
 
     /// Name of `topic` in the cluster.
@@ -170,7 +156,9 @@ impl KafkaConfig {
             .set("reconnect.backoff.ms", "50")
             .set("reconnect.backoff.max.ms", "1000")
             .set("topic.metadata.refresh.interval.ms", "60000")
-            .set("message.max.bytes", MESSAGE_BYTES_MAX.to_string());
+            .set("message.max.bytes", MESSAGE_BYTES_MAX.to_string())
+            // Why a connection is refused stands in no error, only in the log.
+            .set_log_level(RDKafkaLogLevel::Info);
         client
     }
 
@@ -307,18 +295,6 @@ mod tests {
             let mut config = KafkaConfig::new("kafka:9092");
             config.settings.0.insert(reserved.to_owned(), "x".to_owned());
             assert_eq!(config.validate(), Err(KafkaConfigError::Reserved(reserved.to_owned())));
-        }
-    }
-
-    #[test]
-    fn a_url_names_brokers_and_prefix_and_nothing_else() {
-        let config = KafkaConfig::from_url("kafka://a:9092,b:9093/?prefix=shop.").unwrap();
-        assert_eq!((&*config.brokers, &*config.prefix), ("a:9092,b:9093", "shop."));
-        assert_eq!(KafkaConfig::from_url("kafka://a:1").unwrap().prefix, "");
-        for wrong in
-            ["http://a:1", "kafka://", "kafka://a", "kafka://a:1?acks=0", "kafka://a:1?prefix=a&acks=0"]
-        {
-            assert!(KafkaConfig::from_url(wrong).is_err(), "{wrong}");
         }
     }
 

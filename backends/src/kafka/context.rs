@@ -5,12 +5,15 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
 
+use super::refusals::Refusals;
+
 /// A client whose only callbacks are its log lines.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Telling;
+#[derive(Clone, Default)]
+pub(super) struct Telling(pub(super) Refusals);
 
 impl ClientContext for Telling {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.0.note(facility, message);
         tell(level, facility, message);
     }
 

@@ -19,6 +19,7 @@ use rep_core::ports::StoreError;
 
 use super::context::{tell, tell_error};
 use super::error::invalid;
+use super::refusals::Refusals;
 
 /// The consumer of a member.
 pub(super) type Consumer = BaseConsumer<Rebalances>;
@@ -206,11 +207,12 @@ pub(super) fn partition_list(topic: &str, partitions: &[u32]) -> TopicPartitionL
 /// Follows the rebalances of one member.
 pub(super) struct Rebalances {
     membership: Arc<Membership>,
+    refusals: Refusals,
 }
 
 impl Rebalances {
-    pub(super) fn of(membership: Arc<Membership>) -> Self {
-        Self { membership }
+    pub(super) fn of(membership: Arc<Membership>, refusals: Refusals) -> Self {
+        Self { membership, refusals }
     }
 
     fn event(&self) {
@@ -221,6 +223,7 @@ impl Rebalances {
 impl ClientContext for Rebalances {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         self.event();
+        self.refusals.note(facility, message);
         tell(level, facility, message);
     }
 

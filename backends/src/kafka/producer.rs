@@ -17,6 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use super::config::{KafkaConfig, KafkaConfigError};
 use super::context::{tell, tell_error};
 use super::error::{store_error, unavailable};
+use super::refusals::Refusals;
 use crate::append::checked_bytes;
 
 /// What the client library keeps of a record beside its bytes, at most.
@@ -36,6 +37,7 @@ pub(super) type Client = ThreadedProducer<Deliveries>;
 /// Appends to topics by name.
 pub(super) struct Producer {
     config: KafkaConfig,
+    refusals: Refusals,
     current: Mutex<Arc<Client>>,
     /// KiB of appends that are not durable yet.
     room: Arc<Semaphore>,
@@ -44,11 +46,11 @@ pub(super) struct Producer {
 }
 
 impl Producer {
-    pub(super) fn new(config: KafkaConfig) -> Result<Self, KafkaConfigError> {
-        let current = Mutex::new(Arc::new(client(&config)?));
+    pub(super) fn new(config: KafkaConfig, refusals: Refusals) -> Result<Self, KafkaConfigError> {
+        let current = Mutex::new(Arc::new(client(&config, &refusals)?));
         let room_kib = u32::try_from(config.append_bytes_max / 1024).unwrap_or(u32::MAX);
         let room = Arc::new(Semaphore::new(room_kib as usize));
-        Ok(Self { config, current, room, room_kib, waiting: Semaphore::new(WAITING_MAX) })
+        Ok(Self { config, refusals, current, room, room_kib, waiting: Semaphore::new(WAITING_MAX) })
     }
 
     /// The client that is in use now.
@@ -127,7 +129,7 @@ impl Producer {
         if !Arc::ptr_eq(&current, broken) {
             return;
         }
-        match client(&self.config) {
+        match client(&self.config, &self.refusals) {
             Ok(new) => {
                 tracing::warn!(%code, reason, "Kafka's client gave up and is replaced");
                 metrics::counter!("rep_kafka_producers_replaced_total").increment(1);
@@ -138,8 +140,8 @@ impl Producer {
     }
 }
 
-fn client(config: &KafkaConfig) -> Result<Client, KafkaConfigError> {
-    Client::from_config_and_context(&config.complete(config.producer()), Deliveries)
+fn client(config: &KafkaConfig, refusals: &Refusals) -> Result<Client, KafkaConfigError> {
+    Client::from_config_and_context(&config.complete(config.producer()), Deliveries(refusals.clone()))
         .map_err(|error| KafkaConfigError::Client(error.to_string()))
 }
 
@@ -192,10 +194,11 @@ pub(super) struct Delivery {
 }
 
 /// Takes reports of deliveries to who waits for them.
-pub(super) struct Deliveries;
+pub(super) struct Deliveries(Refusals);
 
 impl ClientContext for Deliveries {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.0.note(facility, message);
         tell(level, facility, message);
     }
 

@@ -22,6 +22,7 @@ use super::config::KafkaConfig;
 use super::epochs::Epochs;
 use super::error::{interrupted, invalid, store_error, unavailable};
 use super::membership::{Consumer, Membership, Rebalances, partition_list, release};
+use super::refusals::Refusals;
 
 /// The library is polled at least this often while a poll waits: it counts polls as a sign of life.
 const LIFE_SIGN: Duration = Duration::from_secs(1);
@@ -53,6 +54,7 @@ pub(super) struct Reader {
     /// Commits follow one another: an old one that took long must not overtake a new one.
     commits: Arc<Mutex<()>>,
     closing: Arc<Closing>,
+    refusals: Refusals,
 }
 
 impl Reader {
@@ -60,6 +62,7 @@ impl Reader {
         config: &KafkaConfig,
         epochs: Arc<Epochs>,
         closing: Arc<Closing>,
+        refusals: Refusals,
         group: &str,
         topic: Topic,
     ) -> Result<Self, StoreError> {
@@ -67,7 +70,7 @@ impl Reader {
         let failed = |error: KafkaError| store_error(&format!("join group `{group}`"), &error);
         let (membership, bell) = (Arc::new(Membership::default()), Arc::new(Notify::new()));
         let client = config.complete(config.reader(&config.group_name(group)));
-        let context = Rebalances::of(Arc::clone(&membership));
+        let context = Rebalances::of(Arc::clone(&membership), refusals.clone());
         let mut consumer = Consumer::from_config_and_context(&client, context).map_err(failed)?;
         let ring = Arc::clone(&bell);
         consumer.set_nonempty_callback(move || ring.notify_one());
@@ -86,6 +89,7 @@ impl Reader {
             failed: None,
             commits: Arc::default(),
             closing,
+            refusals,
         })
     }
 
@@ -127,7 +131,7 @@ impl Reader {
             let held = if max == 0 { None } else { self.held.pop_front() };
             let raw = match held.map(Ok).or_else(|| self.next_of(&consumer)) {
                 Some(Ok(raw)) => raw,
-                Some(Err(error)) => match failure(&error) {
+                Some(Err(error)) => match failure(&error).map(|error| self.refusals.explain(error)) {
                     Some(error) if records.is_empty() => return Err(error),
                     // What is there goes out first.
                     Some(error) => {

@@ -15,6 +15,7 @@ use super::config::KafkaConfig;
 use super::context::Telling;
 use super::error::{interrupted, store_error};
 use super::membership::partition_list;
+use super::refusals::Refusals;
 
 /// Groups whose client is kept for the next question: more than the product has.
 const GROUPS_MAX: usize = 8;
@@ -24,13 +25,14 @@ type Asker = BaseConsumer<Telling>;
 /// Asks where groups stand; a member of none.
 pub(super) struct Standings {
     config: KafkaConfig,
+    refusals: Refusals,
     /// By the group's name, the one asked last at the end.
     askers: Mutex<VecDeque<(String, Asker)>>,
 }
 
 impl Standings {
-    pub(super) fn new(config: KafkaConfig) -> Self {
-        Self { config, askers: Mutex::default() }
+    pub(super) fn new(config: KafkaConfig, refusals: Refusals) -> Self {
+        Self { config, refusals, askers: Mutex::default() }
     }
 
     /// Where `group` stands in each of the first `partitions` of `topic`.
@@ -69,7 +71,8 @@ impl Standings {
         drop(askers);
         let mut client = self.config.asker();
         client.set("group.id", group);
-        BaseConsumer::from_config_and_context(&self.config.complete(client), Telling)
+        let telling = Telling(self.refusals.clone());
+        BaseConsumer::from_config_and_context(&self.config.complete(client), telling)
             .map_err(|error| store_error("offsets", &error))
     }
 

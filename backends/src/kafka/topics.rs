@@ -219,7 +219,7 @@ async fn plan_with(
 ) -> Result<Vec<TopicChange>, StoreError> {
     let mut changes = Vec::new();
     for wanted in wanted(kafka, topics) {
-        let found = admin.find(&wanted.name).await?;
+        let found = admin.find(&wanted.name).await.map_err(|error| admin.explain(error))?;
         let found = differences(&wanted, found.as_ref(), topics);
         changes.extend(found.into_iter().map(|change| TopicChange { topic: wanted.name.clone(), change }));
     }

@@ -75,7 +75,7 @@ impl Subject for OnKafka {
 }
 
 /// Started together, for all tests of this binary.
-const SERVERS: &[&str] = &["kafka", "registry"];
+pub(crate) const SERVERS: &[&str] = &["kafka", "registry", "kafka-secured"];
 
 /// Address of the shared Kafka.
 pub(crate) async fn kafka() -> String {

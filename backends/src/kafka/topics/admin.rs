@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use crate::kafka::config::KafkaConfig;
 use crate::kafka::context::Telling;
 use crate::kafka::error::{interrupted, store_error, unavailable};
+use crate::kafka::refusals::Refusals;
 
 /// Longest wait until the brokers tell of a topic that was made or grew; a busy one takes seconds.
 const SHOWN_MAX: Duration = Duration::from_secs(30);
@@ -52,19 +53,27 @@ pub(super) struct Admin {
     client: AdminClient<Telling>,
     asker: Arc<BaseConsumer<Telling>>,
     wait: Duration,
+    refusals: Refusals,
 }
 
 impl Admin {
     pub(super) fn connect(kafka: &KafkaConfig) -> Result<Self, StoreError> {
         let refused = |error: String| StoreError::new(StoreErrorKind::Invalid, error);
         kafka.validate().map_err(|error| refused(error.to_string()))?;
-        let client = AdminClient::from_config_and_context(&kafka.complete(kafka.client()), Telling);
-        let asker = BaseConsumer::from_config_and_context(&kafka.complete(kafka.asker()), Telling);
+        let telling = Telling::default();
+        let client = AdminClient::from_config_and_context(&kafka.complete(kafka.client()), telling.clone());
+        let asker = BaseConsumer::from_config_and_context(&kafka.complete(kafka.asker()), telling.clone());
         Ok(Self {
             client: client.map_err(|error| refused(error.to_string()))?,
             asker: Arc::new(asker.map_err(|error| refused(error.to_string()))?),
             wait: kafka.answer_max,
+            refusals: telling.0,
         })
+    }
+
+    /// `error`, with the reason where the brokers refuse us.
+    pub(super) fn explain(&self, error: StoreError) -> StoreError {
+        self.refusals.explain(error)
     }
 
     fn options(&self) -> AdminOptions {
