@@ -1,6 +1,7 @@
 //! Messages of one channel, told to the live views of the shopper that each is about.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use redis::{PushInfo, PushKind, Value};
 use rep_core::UserId;
@@ -31,6 +32,7 @@ impl<T: Clone + DeserializeOwned + Send + 'static> Feed<T> {
     ) -> Result<Self, StoreError> {
         let hub = Arc::new(Hub::new());
         let told = Arc::clone(&hub);
+        let was_there = AtomicBool::new(false);
         let on_push = move |push: PushInfo| match push.kind {
             PushKind::Message => match message(&push.data) {
                 Some(message) => told.publish(user_of(&message), message.clone()),
@@ -39,7 +41,8 @@ impl<T: Clone + DeserializeOwned + Send + 'static> Feed<T> {
                     tracing::warn!("a message of a Redis channel cannot be read");
                 }
             },
-            PushKind::Disconnection | PushKind::Subscribe => told.close(),
+            PushKind::Disconnection => told.close(),
+            PushKind::Subscribe if was_there.swap(true, Ordering::Relaxed) => told.close(),
             _ => {}
         };
         let listener = Listener::open(config, channel, Box::new(on_push)).await?;

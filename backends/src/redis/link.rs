@@ -277,12 +277,13 @@ fn address(url: &str) -> Result<Address, StoreError> {
         if hosts.iter().any(String::is_empty) { Err(invalid("the address names no host")) } else { Ok(hosts) }
     };
     if let Some(rest) = url.strip_prefix("redis-cluster://") {
-        let (login, list) = rest.rsplit_once('@').map_or(("", rest), |(_, list)| {
-            (&rest[..rest.len() - list.len()], list)
-        });
+        let (login, list) =
+            rest.rsplit_once('@').map_or(("", rest), |(_, list)| (&rest[..rest.len() - list.len()], list));
         let nodes = hosts(list.trim_end_matches('/'))?;
         // Each node asks for the login.
-        return Ok(Address::Cluster(nodes.into_iter().map(|node| format!("redis://{login}{node}")).collect()));
+        return Ok(Address::Cluster(
+            nodes.into_iter().map(|node| format!("redis://{login}{node}")).collect(),
+        ));
     }
     if let Some(rest) = url.strip_prefix("redis-sentinel://") {
         let (list, master) =

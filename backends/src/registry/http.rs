@@ -166,7 +166,9 @@ impl Answer {
     pub(super) fn numbers(&self) -> Result<Vec<u32>, RegistryError> {
         let number = |value: &Value| value.as_u64().and_then(|number| u32::try_from(number).ok());
         let list = self.body.as_array().and_then(|list| list.iter().map(number).collect());
-        list.ok_or_else(|| self.malformed(format!("no list of numbers: {}", shortened(&self.body.to_string()))))
+        list.ok_or_else(|| {
+            self.malformed(format!("no list of numbers: {}", shortened(&self.body.to_string())))
+        })
     }
 
     /// The texts under `messages`, if there are any.

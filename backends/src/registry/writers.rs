@@ -22,7 +22,8 @@ impl Schemas for Registry {
     /// newest are given. Versions that were deleted softly are given too: records by them may still be in the log.
     async fn of(&self, topic: Topic) -> Result<Vec<WriterSchema>, StoreError> {
         let subject = format!("{}{topic}-value", self.prefix);
-        let answer = self.http.call("GET", format!("/subjects/{subject}/versions?deleted=true"), None).await?;
+        let answer =
+            self.http.call("GET", format!("/subjects/{subject}/versions?deleted=true"), None).await?;
         let Some(answer) = answer.if_there()? else { return Ok(Vec::new()) };
         let mut numbers = answer.numbers()?;
         numbers.sort_unstable();

@@ -12,6 +12,7 @@ use rep_core::ports::preferences::{
 use rep_core::{ActionType, EmaRules, ModelId, Preference, UnitVector, UserId};
 use tokio::sync::broadcast::error::TryRecvError;
 
+use crate::failover::heard;
 use crate::servers::Servers;
 use crate::subject::OnRedis;
 
@@ -27,7 +28,12 @@ pub(crate) fn state(user: &UserId, offset: u64) -> PreferenceWrite {
 }
 
 async fn command<T: redis::FromRedisValue>(subject: &OnRedis, parts: &[&str]) -> T {
-    let client = redis::Client::open(subject.config.url.as_str()).unwrap();
+    command_at(&subject.config.url, parts).await
+}
+
+/// What one server answers.
+pub(crate) async fn command_at<T: redis::FromRedisValue>(url: &str, parts: &[&str]) -> T {
+    let client = redis::Client::open(url).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
     let mut command = redis::cmd(parts[0]);
     command.arg(&parts[1..]);
@@ -176,19 +182,10 @@ async fn a_killed_server_is_a_passing_fault() {
     let there =
         eventually("it comes back", async || store.load(std::slice::from_ref(&user)).await.ok()).await;
     assert_eq!(there, [Some(state(&user, 3).preference)], "what was answered is on disk");
-    let mut after = store.changes(&user);
-    let mut offset = 3;
-    let heard = eventually("views hear again", async || {
-        offset += 1;
-        let mut write = state(&user, offset);
-        write.changes.push(change(&user));
-        store.store(vec![write]).await.unwrap();
-        after.try_recv().ok()
-    });
-    assert_eq!(heard.await.user_id, user);
+    heard(&subject, &user, 3).await;
 }
 
-fn change(user: &UserId) -> PreferenceChange {
+pub(crate) fn change(user: &UserId) -> PreferenceChange {
     PreferenceChange {
         trace_id: new_trace(),
         user_id: user.clone(),

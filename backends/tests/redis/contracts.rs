@@ -1,9 +1,18 @@
-//! The contracts of the ports; the log and the documents are the embedded ones.
+//! The contracts of the ports, on one server, behind sentinels, and on a cluster; the log and the documents are the
+//! embedded ones.
 
 macro_rules! suite {
     ($name:ident, $contract:ident) => {
         mod $name {
-            rep_core::$contract!(crate::subject::OnRedis::fresh().await);
+            mod on_one {
+                rep_core::$contract!(crate::subject::OnRedis::fresh().await);
+            }
+            mod on_sentinels {
+                rep_core::$contract!(crate::subject::OnRedis::fresh_on("REP_TEST_REDIS_SENTINELS").await);
+            }
+            mod on_cluster {
+                rep_core::$contract!(crate::subject::OnRedis::fresh_on("REP_TEST_REDIS_CLUSTER").await);
+            }
         }
     };
 }

@@ -3,6 +3,7 @@
 
 mod cache;
 mod contracts;
+mod failover;
 mod saving;
 #[path = "../support/servers.rs"]
 mod servers;

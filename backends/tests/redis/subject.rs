@@ -64,6 +64,9 @@ impl NotificationHistory for Kept {
     }
 }
 
+/// Started together, for all tests of this binary.
+const SERVERS: &[&str] = &["redis", "redis-sentinels", "redis-cluster"];
+
 /// Stores on a Redis.
 pub(crate) struct OnRedis {
     pub(crate) config: RedisConfig,
@@ -78,7 +81,12 @@ pub(crate) struct OnRedis {
 impl OnRedis {
     /// A corner of the shared server that nobody used.
     pub(crate) async fn fresh() -> Self {
-        Self::at(crate::servers::shared("REP_TEST_REDIS", &["redis"]).await).await
+        Self::fresh_on("REP_TEST_REDIS").await
+    }
+
+    /// A corner of the shared servers that `variable` names.
+    pub(crate) async fn fresh_on(variable: &str) -> Self {
+        Self::at(crate::servers::shared(variable, SERVERS).await).await
     }
 
     pub(crate) async fn at(url: String) -> Self {

@@ -1,7 +1,8 @@
 //! Real servers: those that the environment names, else started once for this run of the tests.
 //!
 //! `REP_TEST_KAFKA` is `host:port` of a broker, `REP_TEST_REGISTRY` the base URL of a registry's Confluent-compatible
-//! API, `REP_TEST_REDIS` the address of a Redis. A server that cannot be had fails the test.
+//! API, `REP_TEST_REDIS` the address of a Redis; `scripts/servers env` names the others. A server that cannot be had fails
+//! the test.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -39,8 +39,7 @@ impl Sentinels {
             addresses.push(info.addr().clone());
         }
         let builder = SentinelClientBuilder::new(addresses, master, SentinelServerType::Master);
-        let mut builder =
-            builder.map_err(store_error)?.set_client_to_redis_protocol(ProtocolVersion::RESP3);
+        let mut builder = builder.map_err(store_error)?.set_client_to_redis_protocol(ProtocolVersion::RESP3);
         if let Some(Login { user, password }) = login {
             builder = builder.set_client_to_redis_password(password);
             if let Some(user) = user {
