@@ -115,7 +115,7 @@ impl Clients {
             popularity: Arc::new(popularity),
             notifications: Arc::new(notifications),
             tickets: Arc::new(tickets),
-            codec,
+            codec: codec.learning_from(Arc::new(self.registry.clone())),
             data_dir: None,
         })
     }
