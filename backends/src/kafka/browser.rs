@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use super::config::KafkaConfig;
 use super::context::Telling;
 use super::error::{interrupted, store_error, unavailable};
-use super::refusals::Refusals;
+use super::refusals::{Refusals, drain};
 
 /// Reads at one time; others wait their turn.
 const READS_MAX: usize = 4;
@@ -83,7 +83,8 @@ impl Browser {
         let read = move || {
             let _turn = turn;
             let consumer = browser.take()?;
-            let found = read(&consumer, &topic, partition, offset, max, browser.config.answer_max)?;
+            let found = read(&consumer, &topic, partition, offset, max, browser.config.answer_max);
+            let found = found.inspect_err(|_| drain(&consumer))?;
             // One that failed is not used again.
             browser.idle.lock().push(consumer);
             Ok(found)

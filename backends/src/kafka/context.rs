@@ -18,6 +18,7 @@ impl ClientContext for Telling {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        self.0.note("FAIL", reason);
         tell_error(&error, reason);
     }
 }

@@ -229,6 +229,7 @@ impl ClientContext for Rebalances {
 
     fn error(&self, error: KafkaError, reason: &str) {
         self.event();
+        self.refusals.note("FAIL", reason);
         tell_error(&error, reason);
     }
 }

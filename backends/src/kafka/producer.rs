@@ -203,6 +203,7 @@ impl ClientContext for Deliveries {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        self.0.note("FAIL", reason);
         tell_error(&error, reason);
     }
 }

@@ -1,20 +1,25 @@
-//! Why brokers refuse us. A call that finds no broker says only that; the reason is in the client library's log.
+//! Why brokers refuse us. A call that finds no broker says only that; the reason comes beside it, as an event of the
+//! client.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use rep_core::ports::StoreError;
 
 /// How long a refusal is told of: the library says the same one again only after half a minute.
 const TOLD: Duration = Duration::from_secs(60);
+/// Events of a client that are looked at after one failure.
+const EVENTS_MAX: usize = 100;
 
 /// The last refusal that the clients of one log met; cheap to clone.
 #[derive(Clone, Default)]
 pub(super) struct Refusals(Arc<Mutex<Option<(Instant, String)>>>);
 
 impl Refusals {
-    /// Keeps a log line that tells of a refusal. The library's lines hold no secrets.
+    /// Keeps a log line, or the reason of an error that belongs to no call, if it tells of a refusal. The library's
+    /// lines hold no secrets.
     pub(super) fn note(&self, facility: &str, line: &str) {
         if let Some(reason) = reason(facility, line) {
             metrics::counter!("rep_kafka_refused_total").increment(1);
@@ -29,6 +34,15 @@ impl Refusals {
                 error.noting(format_args!("{} s ago {reason}", at.elapsed().as_secs()))
             }
             _ => error,
+        }
+    }
+}
+
+/// Takes the events of a client that only asks: nobody else polls it.
+pub(super) fn drain<C: ConsumerContext>(client: &BaseConsumer<C>) {
+    for _ in 0..EVENTS_MAX {
+        if client.poll(Duration::ZERO).is_none() {
+            return;
         }
     }
 }

@@ -15,7 +15,7 @@ use super::config::KafkaConfig;
 use super::context::Telling;
 use super::error::{interrupted, store_error};
 use super::membership::partition_list;
-use super::refusals::Refusals;
+use super::refusals::{Refusals, drain};
 
 /// Groups whose client is kept for the next question: more than the product has.
 const GROUPS_MAX: usize = 8;
@@ -48,7 +48,7 @@ impl Standings {
         let (standings, group) = (Arc::clone(self), self.config.group_name(group));
         let ask = move || {
             let asker = standings.take(&group)?;
-            let found = standings.ask(&asker, &topic, partitions)?;
+            let found = standings.ask(&asker, &topic, partitions).inspect_err(|_| drain(&asker))?;
             // One that failed is not used again.
             standings.keep(group, asker);
             Ok(found)

@@ -2,24 +2,25 @@
 
 mod sentinels;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::future::{FutureExt, join_all};
 use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
 use redis::{
-    Client, Cmd, ConnectionInfo, ErrorKind, FromRedisValue, IntoConnectionInfo, ProtocolVersion, RedisError,
-    RedisResult, ServerErrorKind, Value,
+    Arg, Client, Cmd, ConnectionInfo, ErrorKind, FromRedisValue, IntoConnectionInfo, ProtocolVersion,
+    RedisError, RedisResult, ServerErrorKind, Value,
 };
 use rep_core::ports::{StoreError, StoreErrorKind};
 
 use self::sentinels::{Follower, Master, Sentinels};
 use crate::error::{corrupt, invalid};
 
-/// Commands of one call that a cluster is asked at once.
+/// Keys of one call that a cluster is asked for at once.
 const CLUSTER_AT_ONCE: usize = 64;
 
 /// Where Redis is, and its bounds.
@@ -109,8 +110,8 @@ impl RedisLink {
     /// Invalid if the address is none, unavailable if nobody answers there.
     pub async fn connect(config: &RedisConfig) -> Result<Self, StoreError> {
         let server = match address(&config.url)? {
-            Address::One(url) => Server::One(one(url.as_str(), config, None).await?),
-            Address::Cluster(nodes) => Server::Cluster(cluster(nodes, config, None).await?),
+            Address::One(url) => Server::One(one(url.as_str(), config, None).boxed().await?),
+            Address::Cluster(nodes) => Server::Cluster(cluster(nodes, config, None).boxed().await?),
             Address::Sentinels { login, hosts, master } => {
                 let sentinels = Sentinels::new(login, &hosts, &master, config)?;
                 Server::Sentinels(Arc::new(Master::new(sentinels)))
@@ -141,20 +142,11 @@ impl RedisLink {
         if commands.is_empty() {
             return Ok(Vec::new());
         }
+        // Boxed: the client's futures are deep, and the compiler bounds their depth.
         let answers = match &self.server {
             Server::One(manager) => together(&mut manager.clone(), &commands).await,
-            Server::Sentinels(master) => master.together(&commands).await,
-            Server::Cluster(cluster) => {
-                let mut answers = Vec::with_capacity(commands.len());
-                for part in commands.chunks(CLUSTER_AT_ONCE) {
-                    let asked = part.iter().map(|command| {
-                        let mut cluster = cluster.clone();
-                        async move { cluster.req_packed_command(command).await }
-                    });
-                    answers.extend(join_all(asked).await);
-                }
-                Ok(answers)
-            }
+            Server::Sentinels(master) => master.together(&commands).boxed().await,
+            Server::Cluster(cluster) => Ok(on_cluster(cluster, &commands).await),
         };
         let answers = answers.map_err(store_error)?;
         Ok(answers
@@ -189,18 +181,18 @@ impl Listener {
     ) -> Result<Self, StoreError> {
         let listening = match address(&config.url)? {
             Address::One(url) => {
-                let mut manager = one(url.as_str(), config, Some(on_push)).await?;
-                manager.subscribe(channel).await.map_err(store_error)?;
+                let mut manager = one(url.as_str(), config, Some(on_push)).boxed().await?;
+                manager.subscribe(channel).boxed().await.map_err(store_error)?;
                 Listening::One { _manager: manager }
             }
             Address::Cluster(nodes) => {
-                let mut cluster = cluster(nodes, config, Some(on_push)).await?;
-                cluster.subscribe(channel).await.map_err(store_error)?;
+                let mut cluster = cluster(nodes, config, Some(on_push)).boxed().await?;
+                cluster.subscribe(channel).boxed().await.map_err(store_error)?;
                 Listening::Cluster { _cluster: cluster }
             }
             Address::Sentinels { login, hosts, master } => {
                 let sentinels = Sentinels::new(login, &hosts, &master, config)?;
-                let follower = Follower::start(sentinels, channel, on_push).await;
+                let follower = Follower::start(sentinels, channel, on_push).boxed().await;
                 Listening::Sentinels { _follower: follower.map_err(store_error)? }
             }
         };
@@ -219,6 +211,45 @@ async fn together(
     }
     pipeline.ignore_errors();
     pipeline.query_async(connection).await
+}
+
+/// All commands, side by side; those of one key one after the other, since a cluster's client may turn the order of what
+/// it is asked at once.
+async fn on_cluster(cluster: &ClusterConnection, commands: &[Cmd]) -> Vec<RedisResult<Value>> {
+    let mut by_key: HashMap<&[u8], Vec<usize>> = HashMap::new();
+    for (at, command) in commands.iter().enumerate() {
+        by_key.entry(key_of(command)).or_default().push(at);
+    }
+    let chains: Vec<Vec<usize>> = by_key.into_values().collect();
+    let mut answers = Vec::with_capacity(commands.len());
+    for part in chains.chunks(CLUSTER_AT_ONCE) {
+        let asked = part.iter().map(|chain| {
+            let mut cluster = cluster.clone();
+            async move {
+                let mut answers = Vec::with_capacity(chain.len());
+                for at in chain {
+                    answers.push((*at, cluster.req_packed_command(&commands[*at]).await));
+                }
+                answers
+            }
+        });
+        answers.extend(join_all(asked).await.into_iter().flatten());
+    }
+    answers.sort_unstable_by_key(|(at, _)| *at);
+    answers.into_iter().map(|(_, answer)| answer).collect()
+}
+
+/// What places a command in a cluster: its first key, or the part of it in braces.
+fn key_of(command: &Cmd) -> &[u8] {
+    let mut arguments = command.args_iter().filter_map(|argument| match argument {
+        Arg::Simple(bytes) => Some(bytes),
+        _ => None,
+    });
+    let before = if arguments.next() == Some(b"EVAL") { 2 } else { 0 };
+    let key = arguments.nth(before).unwrap_or_default();
+    let tag = key.iter().position(|byte| *byte == b'{').map(|open| &key[open + 1..]);
+    let tag = tag.and_then(|rest| rest.iter().position(|byte| *byte == b'}').map(|close| &rest[..close]));
+    tag.filter(|tag| !tag.is_empty()).unwrap_or(key)
 }
 
 async fn one(
@@ -373,6 +404,15 @@ mod tests {
         ] {
             assert_eq!(address(wrong).unwrap_err().kind(), StoreErrorKind::Invalid, "{wrong}");
         }
+    }
+
+    #[test]
+    fn commands_of_one_shopper_are_told_by_their_key() {
+        let command = |parts: &[&str]| redis::cmd(parts[0]).arg(&parts[1..]).to_owned();
+        assert_eq!(key_of(&command(&["GET", "user:preference:me"])), b"user:preference:me");
+        assert_eq!(key_of(&command(&["EVAL", "return 1", "2", "a:{tag}:x", "a:{tag}:y", "{no}"])), b"tag");
+        assert_eq!(key_of(&command(&["GET", "a{}b"])), b"a{}b");
+        assert_eq!(key_of(&command(&["PING"])), b"");
     }
 
     #[test]

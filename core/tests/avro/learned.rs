@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use apache_avro::Schema;
+use apache_avro::types::Value;
 use apache_avro::writer::datum::GenericDatumWriter;
 use async_trait::async_trait;
 use rep_core::avro::{Codec, DecodeError, SCHEMA_BYTES_MAX, versions};
@@ -52,10 +53,24 @@ fn field<'a>(fields: &'a mut [Json], name: &str) -> &'a mut Json {
     fields.iter_mut().find(|field| field["name"] == name).unwrap()
 }
 
+fn value_of(json: Json) -> Value {
+    match json {
+        Json::Null => Value::Null,
+        Json::String(text) => Value::String(text),
+        Json::Number(number) if number.is_i64() => Value::Long(number.as_i64().unwrap()),
+        Json::Number(number) => Value::Double(number.as_f64().unwrap()),
+        Json::Array(items) => Value::Array(items.into_iter().map(value_of).collect()),
+        Json::Object(entries) => {
+            Value::Map(entries.into_iter().map(|(name, value)| (name, value_of(value))).collect())
+        }
+        Json::Bool(value) => Value::Boolean(value),
+    }
+}
+
 /// A record by `schema`, its fields as JSON.
 fn written(id: u32, schema: &str, fields: Json) -> Vec<u8> {
     let schema = Schema::parse_str(schema).unwrap();
-    let value = apache_avro::to_value(fields).unwrap().resolve(&schema).unwrap();
+    let value = value_of(fields).resolve(&schema).unwrap();
     let mut bytes = [&[0], &id.to_be_bytes()[..]].concat();
     bytes.extend(GenericDatumWriter::builder(&schema).build().unwrap().write_value_to_vec(value).unwrap());
     bytes

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use crate::kafka::config::KafkaConfig;
 use crate::kafka::context::Telling;
 use crate::kafka::error::{interrupted, store_error, unavailable};
-use crate::kafka::refusals::Refusals;
+use crate::kafka::refusals::{Refusals, drain};
 
 /// Longest wait until the brokers tell of a topic that was made or grew; a busy one takes seconds.
 const SHOWN_MAX: Duration = Duration::from_secs(30);
@@ -109,7 +109,8 @@ impl Admin {
         let (asker, wait, topic) = (Arc::clone(&self.asker), self.wait, name.to_owned());
         let ask = move || {
             let failed = |error: KafkaError| store_error(&format!("describe topic `{topic}`"), &error);
-            let metadata = asker.fetch_metadata(Some(&topic), wait).map_err(failed)?;
+            let metadata = asker.fetch_metadata(Some(&topic), wait).map_err(failed);
+            let metadata = metadata.inspect_err(|_| drain(&asker))?;
             let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else {
                 return Ok(None);
             };
