@@ -53,6 +53,7 @@ fn reason(facility: &str, line: &str) -> Option<String> {
         ("SASL authentication error", "Kafka refused who we are: check user, password and `mechanism`"),
         ("certificate verify failed", "the broker's certificate is not trusted: `ca` names who signed it"),
         ("SSL handshake failed", "no TLS connection came about: check `security` and the port"),
+        ("incorrect security.protocol", "the broker hung up: check `security` and the port"),
         ("SASL", "no authenticated connection came about: check `security`, `mechanism` and the port"),
     ];
     let (_, advice) = kinds.iter().find(|(sign, _)| facility == "FAIL" && line.contains(sign))?;

@@ -101,13 +101,3 @@ async fn a_certificate_that_is_not_trusted_is_said_to_be_one() {
     let error = KafkaLog::connect(missing).map(drop).unwrap_err().to_string();
     assert!(error.contains("ssl.ca.location"), "{error}");
 }
-
-#[tokio::test]
-async fn a_client_without_tls_is_told_so() {
-    let (url, _) = url().await;
-    let plain = url.replace("security=sasl_ssl", "security=sasl_plaintext");
-    assert_ne!(plain, url);
-    for error in refusals(&config(&plain)).await {
-        assert!(error.to_string().contains("check `security`"), "{error}");
-    }
-}
