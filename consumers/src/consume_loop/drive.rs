@@ -12,6 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
 use super::gather::{Gathered, gather};
+use super::lag::Lag;
 use super::{Source, unless_stopped};
 use crate::dead_letters::DeadLetters;
 use crate::handler::{reason, reason_of};
@@ -84,11 +85,13 @@ impl<H: Handler> Drive<H> {
     ) -> Result<(), RoleError> {
         let Some(joined) = unless_stopped(shutdown, self.subscribe(source)).await else { return Ok(()) };
         let mut reader = joined?;
+        let lag = Lag::watch(self.context.clone(), source.clone());
         loop {
             let wait = self.poll_wait();
             let gathering = gather(&mut *reader, &self.context, &self.config, wait);
             let Some(gathered) = unless_stopped(shutdown, gathering).await else { break };
             let Gathered { records, revoking } = gathered?;
+            lag.note(reader.assignment());
             let idle = records.is_empty();
             self.process(records).await?;
             self.tick().await?;
