@@ -13,6 +13,7 @@ mod doctor;
 mod duration;
 mod import;
 mod listening;
+mod logging;
 mod model;
 mod options;
 mod process;

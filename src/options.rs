@@ -8,6 +8,7 @@ use clap::Parser;
 use rep_api::{Auth, BearerAuth, SECRET_BYTES_MIN};
 use rep_backends::{ConnectConfig, Places};
 use rep_core::ModelId;
+use rep_traces::TracesConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::secret::Secret;
@@ -81,6 +82,12 @@ options! {
     /// What answers searches where products are on a server: it, or the memory of each process [default: elasticsearch]
     #[arg(long, env = "REP_RETRIEVAL", value_name = "WHERE")]
     retrieval: Retrieval,
+    /// Where traces go: a collector's address for OTLP over HTTP, such as `http://collector:4318` [default: nowhere]
+    #[arg(long, env = "REP_OTLP", value_name = "URL")]
+    otlp: String,
+    /// Share of traces that are recorded, 0 to 1, where the client does not say it [default: 0.01]
+    #[arg(long, env = "REP_OTLP_SAMPLE", value_name = "SHARE")]
+    otlp_sample: f64,
     /// Port of the API [default: 8080]
     #[arg(long, env = "REP_API_PORT", value_name = "PORT")]
     api_port: u16,
@@ -163,6 +170,9 @@ pub(crate) struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) simulator_url: Option<String>,
     pub(crate) processes: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) otlp: Option<String>,
+    pub(crate) otlp_sample: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) operator_token: Option<Secret>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -253,6 +263,8 @@ impl Options {
             api_url: self.api_url,
             simulator_url: self.simulator_url,
             processes: self.processes.unwrap_or_default(),
+            otlp: self.otlp,
+            otlp_sample: self.otlp_sample.unwrap_or(0.01),
             operator_token: self.operator_token,
             token_secret: self.token_secret,
             ports,
@@ -296,6 +308,12 @@ impl Settings {
         }
     }
 
+    /// Where traces go, if anywhere.
+    pub(crate) fn traces(&self) -> Option<TracesConfig> {
+        let collector = self.otlp.clone()?;
+        Some(TracesConfig { collector, sample: self.otlp_sample })
+    }
+
     /// Where a person on this machine reaches `port`.
     pub(crate) fn url_of(&self, port: u16) -> String {
         let host = match self.bind {
@@ -315,6 +333,9 @@ impl Settings {
         }
         if !(self.rate > 0.0 && self.rate <= 50_000.0) {
             bail!("`rate` must be above 0 and at most 50000 events/s, got {}", self.rate);
+        }
+        if let Some(traces) = self.traces() {
+            traces.check()?;
         }
         for (key, secret) in [("operator-token", &self.operator_token), ("token-secret", &self.token_secret)]
         {
@@ -377,6 +398,11 @@ mod tests {
             (
                 Options { operator_token: Some("short".parse().unwrap()), ..Options::default() },
                 "operator-token",
+            ),
+            (Options { otlp: Some("collector:4318".to_owned()), ..Options::default() }, "otlp"),
+            (
+                Options { otlp: Some("http://c:1".to_owned()), otlp_sample: Some(1.5), ..Options::default() },
+                "otlp-sample",
             ),
             (Options { port_offset: Some(65_000), ..Options::default() }, "port"),
         ] {

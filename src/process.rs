@@ -25,6 +25,7 @@ use rep_core::Clock;
 use rep_core::ports::embedder::Embedder;
 use rep_embedder::http::EmbedService;
 use rep_embedder::{CachedEmbedder, Manifest, ModelDir, OnnxEmbedder};
+use rep_traces::TracedLog;
 use tokio_util::sync::CancellationToken;
 
 use self::gate::Waiting;
@@ -40,7 +41,7 @@ use crate::options::Settings;
 use crate::status::Status;
 use crate::telemetry::{Telemetry, Window};
 use crate::vector_cache::StoredVectors;
-use crate::{model, stores, watermark};
+use crate::{logging, model, stores, watermark};
 
 /// Embedded texts kept in memory: 10,000 × 384 dimensions are 15 MB.
 const EMBEDDED_TEXTS_MAX: NonZeroUsize = NonZeroUsize::new(10_000).expect("is not zero");
@@ -69,7 +70,8 @@ pub(crate) fn serve(roles: &[Role], args: UpArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn run(settings: Settings, roles: Roles, log_json: bool) -> anyhow::Result<ExitCode> {
-    init_tracing(log_json);
+    // Dropped last: what is done while stopping is exported too.
+    let _traces = logging::start(log_json, settings.traces().as_ref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(async {
         let mut signals = StopSignals::listen()?;
@@ -93,13 +95,6 @@ fn run(settings: Settings, roles: Roles, log_json: bool) -> anyhow::Result<ExitC
     // What still blocks after the bound is not worth waiting for.
     runtime.shutdown_timeout(Duration::from_secs(2));
     result
-}
-
-fn init_tracing(json: bool) {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("REP_LOG_LEVEL")
-        .unwrap_or_else(|_| "info,fjall=warn,lsm_tree=warn,ort=warn".into());
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if json { builder.json().init() } else { builder.with_target(false).init() }
 }
 
 /// What a process is made of, before anything runs.
@@ -169,8 +164,11 @@ impl Stores {
         };
         let embeds = roles.iter().any(|role| role.embeds());
         let session = embeds.then(|| load(dir, settings));
-        let backends =
+        let mut backends =
             stores::open(&config, Arc::clone(clock), &wait).await.context("the stores cannot be opened")?;
+        if settings.otlp.is_some() {
+            backends.log = Arc::new(TracedLog::new(backends.log));
+        }
         let embedder = match session {
             Some(session) => Some(session.await??),
             None => None,

@@ -124,7 +124,7 @@ fn append(data: &Path, records: impl FnOnce(&rep_core::avro::Codec) -> Vec<Vec<u
         let backends = open_data_dir(&config, Arc::new(SystemClock) as Arc<dyn Clock>).unwrap();
         let key = Bytes::from_static(b"ann");
         let records = records(&backends.codec).into_iter();
-        let records = records.map(|value| NewRecord { key: key.clone(), value: value.into() }).collect();
+        let records = records.map(|value| NewRecord::new(key.clone(), value)).collect();
         backends.log.append(Topic::UserAction, records).await.unwrap();
     });
 }

@@ -2,13 +2,13 @@
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
 use rep_core::avro::DeadLetter;
 use rep_core::ports::StoreError;
 use rep_core::ports::log::{NewRecord, Record};
-use rep_core::{Position, Topic, UserAction};
+use rep_core::{Position, Topic, TraceContext, UserAction};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use tracing::Span;
 
 use crate::cursor;
 use crate::dto::dead_letter::{LetterId, Replayed};
@@ -126,15 +126,18 @@ fn read_cursor(text: &str, count: usize) -> Result<Vec<u64>, Problem> {
     places.ok().filter(|places| places.len() == count).ok_or_else(cursor::refused)
 }
 
-/// The letter of that id.
-pub(crate) async fn find(state: &ApiState, id: LetterId) -> Result<(Position, DeadLetter), Problem> {
+/// The letter of that id, its place, and the trace that its record is part of.
+pub(crate) async fn find(
+    state: &ApiState,
+    id: LetterId,
+) -> Result<(Position, DeadLetter, Option<TraceContext>), Problem> {
     let record = at(state, TOPIC, id.partition, id.offset).await?;
     let record = record.ok_or_else(|| Problem::not_found(format!("no dead letter `{id}`")))?;
     let letter = state
         .codec
         .decode(&record.value)
         .map_err(|error| Problem::conflict(format!("dead letter `{id}` cannot be decoded: {error}")))?;
-    Ok((record.position, letter))
+    Ok((record.position, letter, record.trace))
 }
 
 async fn at(
@@ -151,14 +154,14 @@ async fn at(
 }
 
 /// Writes the record of a letter again, or `event` in its place, durably. Its effects stay what they are if it had any:
-/// events carry their trace id. What would only be dead-lettered again is refused, unless `force` is given.
+/// events carry their trace id. It stays part of the trace that the record was part of. What would only be dead-lettered again is refused, unless `force` is given.
 pub(crate) async fn replay(
     state: &ApiState,
     id: LetterId,
     force: bool,
     event: Option<Value>,
 ) -> Result<Replayed, Problem> {
-    let (_, letter) = find(state, id).await?;
+    let (_, letter, trace) = find(state, id).await?;
     let topic = Topic::parse(&letter.topic).filter(|topic| *topic != TOPIC);
     let topic = topic.ok_or_else(|| {
         Problem::conflict(format!("dead letter `{id}` is of topic `{}`, which is unknown", letter.topic))
@@ -173,7 +176,10 @@ pub(crate) async fn replay(
             "dead letter `{id}` would be dead-lettered again: {reason}; `force` replays it all the same"
         )));
     }
-    let position = state.log.append(topic, vec![record]).await?.pop();
+    if let Some(trace) = &trace {
+        rep_traces::link(&Span::current(), trace);
+    }
+    let position = state.log.append(topic, vec![record.in_trace(trace)]).await?.pop();
     let position = position.ok_or_else(|| Problem::unavailable("the log gave the record no place"))?;
     metrics::counter!("rep_dead_letters_replayed_total", "topic" => topic.name()).increment(1);
     tracing::info!(%id, %topic, at = %position, is_repaired, "a dead letter is replayed");
@@ -194,7 +200,7 @@ async fn original(
 ) -> Result<NewRecord, Problem> {
     let Some(cut) = letter.cut_from else {
         let key = letter.key.unwrap_or_default();
-        return Ok(NewRecord { key: Bytes::from(key), value: Bytes::from(letter.payload) });
+        return Ok(NewRecord::new(key, letter.payload));
     };
     let record = at(state, topic, letter.partition, letter.offset).await?;
     let same = |record: &Record| format!("{:x}", Sha256::digest(&record.value)) == cut.sha256;
@@ -204,7 +210,7 @@ async fn original(
             cut.bytes
         ))
     })?;
-    Ok(NewRecord { key: record.key, value: record.value })
+    Ok(NewRecord::new(record.key, record.value))
 }
 
 /// Whether consumers will take the record, as far as can be seen from here.

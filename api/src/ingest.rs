@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::future::join;
 use rep_core::avro::Event;
 use rep_core::ports::log::NewRecord;
-use rep_core::{Position, ProductId, Timestamp, Topic, TraceId, UserAction};
+use rep_core::{Position, ProductId, Timestamp, Topic, TraceContext, TraceId, UserAction};
 use tokio::time::timeout;
 
 use crate::dto::event::{Draft, EventResult, EventResults, EventStatus};
@@ -17,7 +17,7 @@ use crate::state::ApiState;
 /// Longest wait for what only makes answers more telling.
 const CHECK_WAIT: Duration = Duration::from_millis(250);
 
-/// Appends the valid ones of `drafts` and says what became of each, in their order.
+/// Appends the valid ones of `drafts`, as part of `trace`, and says what became of each, in their order.
 ///
 /// Either all valid events are durable when it returns, or it fails and some may be. A trace id that is
 /// known to be indexed, or that came before in the same call, is not appended again; one that slips through
@@ -26,6 +26,7 @@ pub(crate) async fn ingest(
     state: &ApiState,
     drafts: Vec<Draft>,
     accepted_at: Timestamp,
+    trace: TraceContext,
 ) -> Result<EventResults, Problem> {
     let began = Instant::now();
     let (seen, unknown) = join(seen_before(state, &drafts), unknown_products(state, &drafts)).await;
@@ -53,7 +54,7 @@ pub(crate) async fn ingest(
             Some(*place)
         } else {
             first.insert(action.trace_id.clone(), records.len());
-            records.push(record(state, &action)?);
+            records.push(record(state, &action)?.in_trace(trace));
             Some(records.len() - 1)
         };
         results.push((result, place));
@@ -75,8 +76,8 @@ pub(crate) async fn ingest(
 }
 
 fn record(state: &ApiState, action: &UserAction) -> Result<NewRecord, Problem> {
-    let value = state.codec.encode(action)?.into();
-    Ok(NewRecord { key: Bytes::copy_from_slice(action.key()), value })
+    let value = state.codec.encode(action)?;
+    Ok(NewRecord::new(Bytes::copy_from_slice(action.key()), value))
 }
 
 fn accepted(trace_id: TraceId, warnings: Vec<String>) -> EventResult {

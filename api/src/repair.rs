@@ -61,7 +61,7 @@ impl Same<'_> {
         let value = codec.encode(&event).map_err(|error| Problem::field("event", error.to_string()))?;
         // What no consumer could read, such as a field that breaks a rule, is told by name.
         codec.decode::<E>(&value).map_err(|error| Problem::field("event", error.to_string()))?;
-        Ok(NewRecord { key: event.key().to_vec().into(), value: value.into() })
+        Ok(NewRecord::new(event.key().to_vec(), value))
     }
 }
 

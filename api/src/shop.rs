@@ -13,8 +13,11 @@ use rep_core::avro::{Codec, EncodeError, Event};
 use rep_core::ports::StoreError;
 use rep_core::ports::catalog::Catalog;
 use rep_core::ports::log::{EventLog, NewRecord};
-use rep_core::{Clock, FieldError, InventoryChange, Money, Product, ProductId, Topic, stable_hash128};
+use rep_core::{
+    Clock, FieldError, InventoryChange, Money, Product, ProductId, Topic, TraceContext, stable_hash128,
+};
 use tokio::sync::{Mutex, MutexGuard};
+use tracing::Instrument as _;
 
 use crate::trace::new_trace_id;
 
@@ -27,6 +30,7 @@ const BATCH_MAX: usize = 500;
 #[derive(Clone)]
 pub struct Shop {
     inner: Arc<Inner>,
+    trace: Option<TraceContext>,
 }
 
 struct Inner {
@@ -77,7 +81,13 @@ impl Shop {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let locks = (0..SHARDS).map(|_| Mutex::new(())).collect();
-        Self { inner: Arc::new(Inner { log, catalog, codec, clock, locks }) }
+        Self { inner: Arc::new(Inner { log, catalog, codec, clock, locks }), trace: None }
+    }
+
+    /// The same shop, whose changes are part of `trace`.
+    #[must_use]
+    pub fn in_trace(&self, trace: TraceContext) -> Self {
+        Self { inner: Arc::clone(&self.inner), trace: Some(trace) }
     }
 
     /// Sets price, stock or both of a product and gives it as it then stands. What is the same already is
@@ -88,8 +98,8 @@ impl Shop {
         price: Option<Money>,
         stock: Option<u32>,
     ) -> Result<Arc<Product>, ShopError> {
-        let (inner, id) = (Arc::clone(&self.inner), id.clone());
-        finished(tokio::spawn(async move { inner.change(&id, price, stock).await })).await
+        let (inner, trace, id) = (Arc::clone(&self.inner), self.trace, id.clone());
+        finished(async move { inner.change(&id, price, stock, trace).await }).await
     }
 
     /// Creates or replaces products and gives for each whether it is new. All of a call are taken, or the
@@ -98,23 +108,26 @@ impl Shop {
         for product in &products {
             product.validate()?;
         }
-        let inner = Arc::clone(&self.inner);
-        finished(tokio::spawn(async move { inner.put_all(products).await })).await
+        let (inner, trace) = (Arc::clone(&self.inner), self.trace);
+        finished(async move { inner.put_all(products, trace).await }).await
     }
 
     /// Removes a product and gives what stood there.
     pub async fn remove(&self, id: &ProductId) -> Result<Option<Arc<Product>>, ShopError> {
         let (inner, id) = (Arc::clone(&self.inner), id.clone());
-        finished(tokio::spawn(async move {
+        finished(async move {
             let _lock = inner.lock(std::iter::once(&id)).await;
             Ok(inner.catalog.remove(&id).await?)
-        }))
+        })
         .await
     }
 }
 
-async fn finished<T>(task: tokio::task::JoinHandle<Result<T, ShopError>>) -> Result<T, ShopError> {
-    task.await.unwrap_or(Err(ShopError::Interrupted))
+/// Does `work` to its end, in a task of its own.
+async fn finished<T: Send + 'static>(
+    work: impl Future<Output = Result<T, ShopError>> + Send + 'static,
+) -> Result<T, ShopError> {
+    tokio::spawn(work.in_current_span()).await.unwrap_or(Err(ShopError::Interrupted))
 }
 
 impl Inner {
@@ -134,6 +147,7 @@ impl Inner {
         id: &ProductId,
         price: Option<Money>,
         stock: Option<u32>,
+        trace: Option<TraceContext>,
     ) -> Result<Arc<Product>, ShopError> {
         let _lock = self.lock(std::iter::once(id)).await;
         let before = self.present(std::slice::from_ref(id)).await?.pop().flatten();
@@ -153,12 +167,16 @@ impl Inner {
         if after.price == before.price && after.stock == before.stock {
             return Ok(before);
         }
-        self.tell([self.told(Some(&before), &after)].into_iter().flatten()).await?;
+        self.tell([self.told(Some(&before), &after)].into_iter().flatten(), trace).await?;
         self.catalog.put(vec![after.clone()]).await?;
         Ok(Arc::new(after))
     }
 
-    async fn put_all(&self, products: Vec<Product>) -> Result<Vec<bool>, ShopError> {
+    async fn put_all(
+        &self,
+        products: Vec<Product>,
+        trace: Option<TraceContext>,
+    ) -> Result<Vec<bool>, ShopError> {
         let mut created = Vec::with_capacity(products.len());
         let mut rest = products.into_iter().peekable();
         while rest.peek().is_some() {
@@ -171,18 +189,22 @@ impl Inner {
                 ids.insert(next.product_id.clone());
                 batch.push(next);
             }
-            created.extend(self.put_batch(batch).await?);
+            created.extend(self.put_batch(batch, trace).await?);
         }
         Ok(created)
     }
 
-    async fn put_batch(&self, batch: Vec<Product>) -> Result<Vec<bool>, ShopError> {
+    async fn put_batch(
+        &self,
+        batch: Vec<Product>,
+        trace: Option<TraceContext>,
+    ) -> Result<Vec<bool>, ShopError> {
         let ids: Vec<ProductId> = batch.iter().map(|product| product.product_id.clone()).collect();
         let _locks = self.lock(ids.iter()).await;
         let before = self.present(&ids).await?;
         let told =
             before.iter().zip(&batch).filter_map(|(before, after)| self.told(before.as_deref(), after));
-        self.tell(told).await?;
+        self.tell(told, trace).await?;
         self.catalog.put(batch).await?;
         Ok(before.iter().map(Option::is_none).collect())
     }
@@ -211,11 +233,15 @@ impl Inner {
         })
     }
 
-    async fn tell(&self, changes: impl Iterator<Item = InventoryChange>) -> Result<(), ShopError> {
+    async fn tell(
+        &self,
+        changes: impl Iterator<Item = InventoryChange>,
+        trace: Option<TraceContext>,
+    ) -> Result<(), ShopError> {
         let mut records = Vec::new();
         for change in changes {
             let key = Bytes::copy_from_slice(change.key());
-            records.push(NewRecord { key, value: self.codec.encode(&change)?.into() });
+            records.push(NewRecord::new(key, self.codec.encode(&change)?).in_trace(trace));
         }
         if records.is_empty() {
             return Ok(());

@@ -12,7 +12,7 @@
 //! - Deleting a topic under running readers loses records that neither we nor Kafka can know of. A reader that
 //!   meets the new topic takes its epoch, at the latest after half a minute; stop the roles first.
 //!
-//! Records carry no headers: a `traceparent` would need a field in [`NewRecord`] and [`Record`].
+//! A record's trace context is its header `traceparent`, as W3C writes it ([`trace`]); other headers are not read.
 
 mod browser;
 mod closing;
@@ -27,6 +27,7 @@ mod refusals;
 mod standings;
 mod topic_ids;
 pub mod topics;
+mod trace;
 mod url;
 
 use std::sync::Arc;
@@ -37,7 +38,7 @@ use rep_core::ports::StoreError;
 use rep_core::ports::log::{EventLog, GroupReader, NewRecord, PartitionOffsets, Record};
 use rep_core::{Position, Topic};
 
-use self::browser::{Browser, Raw};
+use self::browser::Browser;
 use self::closing::Closing;
 pub use self::config::{KafkaConfig, KafkaConfigError, Settings};
 use self::epochs::Epochs;
@@ -126,13 +127,7 @@ impl EventLog for KafkaLog {
         let epoch = self.epochs.of(topic).await.map_err(|error| self.refusals.explain(error))?;
         let found = self.browser.read(&self.config.topic_name(topic), partition, offset, max).await;
         let found = found.map_err(|error| self.refusals.explain(error))?;
-        let record = |Raw { partition, offset, appended_at, key, value }| Record {
-            position: Position { epoch, partition, offset },
-            appended_at,
-            key,
-            value,
-        };
-        Ok(found.into_iter().map(record).collect())
+        Ok(found.into_iter().map(|raw| raw.into_record(epoch)).collect())
     }
 
     async fn offsets(&self, topic: Topic, group: &str) -> Result<Vec<PartitionOffsets>, StoreError> {

@@ -140,7 +140,7 @@ async fn feed(backends: &Backends, events: usize) -> Outcome {
             metadata: [("page".to_owned(), "home".to_owned())].into(),
         };
         let value = backends.codec.encode(&action)?;
-        records.push(NewRecord { key: Bytes::copy_from_slice(action.key()), value: value.into() });
+        records.push(NewRecord::new(Bytes::copy_from_slice(action.key()), value));
         if records.len() == APPEND_RECORDS || n + 1 == events {
             backends.log.append(Topic::UserAction, std::mem::take(&mut records)).await?;
         }

@@ -2,6 +2,7 @@
 
 mod drive;
 mod gather;
+mod lag;
 
 use std::future::Future;
 use std::sync::Arc;

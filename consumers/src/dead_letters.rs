@@ -56,7 +56,8 @@ impl DeadLetters {
         }
         if let Some(Rejected { record, reason, error, .. }) = rejected.first() {
             let (role, count, first) = (self.context.role(), rejected.len(), record.position);
-            tracing::warn!(role, count, %first, reason, error, "records are dead-lettered");
+            let trace_id = record.trace.map(|trace| trace.trace_id_text());
+            tracing::warn!(role, count, %first, trace_id, reason, error, "records are dead-lettered");
         }
     }
 
@@ -112,7 +113,7 @@ impl DeadLetters {
         };
         let value =
             self.codec.encode(&letter).map_err(|error| StoreError::new(StoreErrorKind::Invalid, error))?;
-        Ok(NewRecord { key: Bytes::copy_from_slice(key), value: Bytes::from(value) })
+        Ok(NewRecord::new(Bytes::copy_from_slice(key), value).in_trace(record.trace))
     }
 
     fn count(&self, letter: &Rejected) {

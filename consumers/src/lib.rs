@@ -22,6 +22,7 @@ pub mod notify;
 mod pacing;
 mod panics;
 mod retry;
+mod spans;
 mod stats;
 
 pub use config::{ConsumeConfig, RetryConfig};

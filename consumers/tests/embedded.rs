@@ -101,7 +101,7 @@ async fn fill_catalog(backends: &Backends) {
 
 fn record<E: Event>(backends: &Backends, event: &E) -> NewRecord {
     let value = backends.codec.encode(event).unwrap();
-    NewRecord { key: Bytes::copy_from_slice(event.key()), value: value.into() }
+    NewRecord::new(Bytes::copy_from_slice(event.key()), value)
 }
 
 async fn feed(backends: &Backends, from: usize, count: usize, users: usize) {

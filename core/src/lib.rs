@@ -22,6 +22,7 @@ mod product;
 pub mod ranking;
 mod time;
 mod topic;
+mod trace_context;
 pub mod vector;
 
 pub use action::{
@@ -44,4 +45,5 @@ pub use product::{
 };
 pub use time::{Clock, Timestamp, TimestampError};
 pub use topic::Topic;
+pub use trace_context::{TraceContext, TraceContextError, is_in_sample};
 pub use vector::{UnitVector, VectorError};

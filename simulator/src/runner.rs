@@ -11,6 +11,7 @@ mod pacer;
 mod run;
 mod settings;
 mod totals;
+mod traces;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,10 +67,12 @@ pub struct RunnerConfig {
     pub append_timeout: Duration,
     /// Longest wait for what is under way when a run stops.
     pub drain_max: Duration,
+    /// Share of actions that begin a recorded trace, 0 to 1; the others are part of none.
+    pub trace_sample: f64,
 }
 
 impl Default for RunnerConfig {
-    /// 5 ms, 4 appends, 1 s behind, 30 s an append, 10 s to drain.
+    /// 5 ms, 4 appends, 1 s behind, 30 s an append, 10 s to drain, no traces.
     fn default() -> Self {
         Self {
             defaults: Settings::default(),
@@ -78,6 +81,7 @@ impl Default for RunnerConfig {
             backlog_max: Duration::from_secs(1),
             append_timeout: Duration::from_secs(30),
             drain_max: Duration::from_secs(10),
+            trace_sample: 0.0,
         }
     }
 }
@@ -250,10 +254,10 @@ impl Simulator {
         let shared = &self.inner.shared;
         let action = act.into_action(shared.parts.clock.now());
         action.validate()?;
-        let record = NewRecord {
-            key: bytes::Bytes::copy_from_slice(action.key()),
-            value: shared.parts.codec.encode(&action)?.into(),
-        };
+        let value = shared.parts.codec.encode(&action)?;
+        let span = traces::begin(&action, shared.config.trace_sample);
+        let record = NewRecord::new(bytes::Bytes::copy_from_slice(action.key()), value)
+            .in_trace(span.as_ref().and_then(rep_traces::context_of));
         let wait = ACT_TIMEOUT.min(shared.config.append_timeout);
         let appended =
             tokio::time::timeout(wait, shared.parts.log.append(Topic::UserAction, vec![record])).await;

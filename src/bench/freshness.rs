@@ -105,7 +105,7 @@ async fn load(
         let records = (sent..due).map(|n| {
             let action = action(first + n, USERS, PRODUCTS, clock.now());
             let value = backends.codec.encode(&action)?;
-            Ok(NewRecord { key: Bytes::copy_from_slice(action.key()), value: value.into() })
+            Ok(NewRecord::new(Bytes::copy_from_slice(action.key()), value))
         });
         let records = records.collect::<anyhow::Result<_>>()?;
         backends.log.append(Topic::UserAction, records).await?;

@@ -37,7 +37,7 @@ async fn measure(events: u64) -> anyhow::Result<Value> {
         let records = (begin..begin + APPEND_RECORDS as u64).map(|n| {
             let action = action(n, USERS, PRODUCTS, now);
             let value = backends.codec.encode(&action)?;
-            Ok(NewRecord { key: Bytes::copy_from_slice(action.key()), value: value.into() })
+            Ok(NewRecord::new(Bytes::copy_from_slice(action.key()), value))
         });
         appends.push(records.collect::<anyhow::Result<_>>()?);
     }

@@ -73,7 +73,7 @@ async fn measure(shoppers: u64) -> anyhow::Result<Value> {
         action.action_type = ActionType::AddToCart;
         action.product_id = Some(product_id(PRODUCT));
         let value = backends.codec.encode(&action)?;
-        Ok(NewRecord { key: Bytes::copy_from_slice(action.key()), value: value.into() })
+        Ok(NewRecord::new(Bytes::copy_from_slice(action.key()), value))
     });
     backends.log.append(Topic::UserAction, records.collect::<anyhow::Result<_>>()?).await?;
     while backends.log.offsets(Topic::UserAction, "behaviour").await?.iter().any(|o| o.lag() > 0) {

@@ -40,7 +40,7 @@ async fn measure(products: u64, seconds: u64) -> anyhow::Result<Value> {
         let mut action = action(n, USERS, products, clock.now());
         action.user_id = user_id(n % USERS);
         let value = backends.codec.encode(&action)?;
-        Ok(NewRecord { key: Bytes::copy_from_slice(action.key()), value: value.into() })
+        Ok(NewRecord::new(Bytes::copy_from_slice(action.key()), value))
     });
     backends.log.append(Topic::UserAction, records.collect::<anyhow::Result<_>>()?).await?;
     while backends.log.offsets(Topic::UserAction, "behaviour").await?.iter().any(|o| o.lag() > 0) {

@@ -93,7 +93,9 @@ impl Traffic {
             seed: settings.seed,
             ..rep_simulator::Settings::default()
         };
-        let simulator = Simulator::new(parts, RunnerConfig { defaults, ..RunnerConfig::default() });
+        let trace_sample = settings.traces().map_or(0.0, |traces| traces.sample);
+        let config = RunnerConfig { defaults, trace_sample, ..RunnerConfig::default() };
+        let simulator = Simulator::new(parts, config);
         let simulator = self.simulator.get_or_init(|| simulator).clone();
         if !settings.no_simulator {
             match simulator.start(Wish::default()).await {

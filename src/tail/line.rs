@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::client::printable;
 
-/// When, where, whose, what.
+/// When, where, whose, what, and of which trace.
 pub(super) fn of(record: &Value) -> String {
     let text = |name: &str| record[name].as_str().unwrap_or("?");
     let what = match &record["error"] {
@@ -18,7 +18,9 @@ pub(super) fn of(record: &Value) -> String {
         ),
     };
     let place = format!("{}/{}", record["partition"], record["offset"]);
-    printable(&format!("{} {place:<9} {:<14} {what}", text("appendedAt"), text("key")))
+    let trace = record["traceparent"].as_str().and_then(|text| text.split('-').nth(1));
+    let trace = trace.map(|id| format!(" [trace {id}]")).unwrap_or_default();
+    printable(&format!("{} {place:<9} {:<14} {what}{trace}", text("appendedAt"), text("key")))
 }
 
 /// What an event says in short; as JSON where this version does not know it.
@@ -89,6 +91,10 @@ mod tests {
             format!("{at}19.90 EUR → 14.90 EUR, stock 4")
         );
         assert_eq!(of(&record("new.topic.v1", json!({"a": 1}))), format!("{at}{{\"a\":1}}"));
+        let mut traced = record("new.topic.v1", json!({"a": 1}));
+        traced["traceparent"] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00".into();
+        let line = format!("{at}{{\"a\":1}} [trace 4bf92f3577b34da6a3ce929d0e0e4736]");
+        assert_eq!(of(&traced), line);
         let mut broken = record("user.action.v1", Value::Null);
         broken["error"] = json!({"reason": "BAD_MAGIC", "message": "begins with byte 0xff"});
         assert_eq!(of(&broken), format!("{at}cannot be decoded: BAD_MAGIC begins with byte 0xff (7 bytes)"));

@@ -70,7 +70,7 @@ impl Drop for Rep {
 /// `up` on `data_dir` and free ports.
 pub(crate) fn up_args(data_dir: &Path) -> Vec<String> {
     let mut args = vec!["up".to_owned(), "--data-dir".to_owned(), data_dir.display().to_string()];
-    for port in ["api", "simulator", "behaviour", "notify", "embedder", "dashboard"] {
+    for port in ["api", "simulator", "behaviour", "inventory", "notify", "embedder", "dashboard"] {
         args.extend([format!("--{port}-port"), "0".to_owned()]);
     }
     args

@@ -55,6 +55,10 @@ pub(crate) struct RecordView {
     pub(crate) key: String,
     /// Length of its value.
     pub(crate) bytes: usize,
+    /// The trace that it is part of, as W3C writes it; absent if it is part of none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")]
+    pub(crate) traceparent: Option<String>,
     /// What it says; absent if it cannot be decoded.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>, nullable = false)]
@@ -110,6 +114,7 @@ impl RecordView {
             appended_at: record.appended_at,
             key: String::from_utf8_lossy(&record.key).into_owned(),
             bytes: record.value.len(),
+            traceparent: record.trace.map(|trace| trace.to_string()),
             event,
             error,
         }

@@ -75,7 +75,7 @@ pub(crate) async fn get(
     PathId(id): PathId<LetterId>,
 ) -> Result<Json<DeadLetterDetail>, Problem> {
     principal.must_operate()?;
-    let (position, letter) = dead_letters::find(&state, id).await?;
+    let (position, letter, _) = dead_letters::find(&state, id).await?;
     Ok(Json(DeadLetterDetail::of(&state.codec, position, &letter)))
 }
 

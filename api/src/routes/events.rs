@@ -20,7 +20,7 @@ use crate::ingest::ingest;
 use crate::ndjson;
 use crate::problem::{FIELDS_MAX, FieldProblem, Problem, ProblemSchema};
 use crate::state::ApiState;
-use crate::trace::new_trace_id;
+use crate::trace::{RequestTrace, new_trace_id};
 
 /// Most events that are shown.
 const LIMIT_MAX: usize = 200;
@@ -47,6 +47,7 @@ const LIMIT_MAX: usize = 200;
 pub(crate) async fn post(
     State(state): State<ApiState>,
     principal: Principal,
+    trace: RequestTrace,
     request: Request,
 ) -> Result<Response, Problem> {
     let now = state.clock.now();
@@ -57,7 +58,7 @@ pub(crate) async fn post(
     if drafts.iter().all(|draft| draft.action.is_err()) {
         return Err(all_rejected(drafts, single));
     }
-    let results: EventResults = ingest(&state, drafts, now).await?;
+    let results: EventResults = ingest(&state, drafts, now, trace.context()).await?;
     debug_assert!(results.results.iter().any(|result: &EventResult| result.status != EventStatus::Rejected));
     Ok((StatusCode::ACCEPTED, Json(results)).into_response())
 }

@@ -23,6 +23,7 @@ use crate::ndjson;
 use crate::problem::{FieldProblem, Problem, ProblemSchema};
 use crate::shop::ShopError;
 use crate::state::ApiState;
+use crate::trace::RequestTrace;
 
 /// Most products of a page.
 const LIMIT_MAX: usize = 200;
@@ -122,6 +123,7 @@ pub(crate) async fn list(
 pub(crate) async fn import(
     State(state): State<ApiState>,
     principal: Principal,
+    trace: RequestTrace,
     request: Request,
 ) -> Result<Json<PutResults>, Problem> {
     principal.must_operate()?;
@@ -151,7 +153,7 @@ pub(crate) async fn import(
         return Err(Problem::invalid("the body holds no product"));
     }
     let valid: Vec<Product> = read.iter().filter_map(|product| product.as_ref().ok().cloned()).collect();
-    let mut created = state.shop.put(valid).await?.into_iter();
+    let mut created = state.shop.in_trace(trace.context()).put(valid).await?.into_iter();
     Ok(Json(results(read, || created.next().unwrap_or(false))))
 }
 
@@ -217,6 +219,7 @@ async fn present(state: &ApiState, id: &ProductId) -> Result<Arc<Product>, Probl
 pub(crate) async fn put(
     State(state): State<ApiState>,
     principal: Principal,
+    trace: RequestTrace,
     PathId(id): PathId<ProductId>,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -224,7 +227,7 @@ pub(crate) async fn put(
     let value = document(&state, request).await?;
     let product = product_of(value, Some(&id), state.config.currency).map_err(refused)?;
     let view = ProductView::from(&product);
-    let created = state.shop.put(vec![product]).await?.pop().unwrap_or(false);
+    let created = state.shop.in_trace(trace.context()).put(vec![product]).await?.pop().unwrap_or(false);
     let status = if created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(view)).into_response())
 }
@@ -248,6 +251,7 @@ pub(crate) async fn put(
 pub(crate) async fn patch(
     State(state): State<ApiState>,
     principal: Principal,
+    trace: RequestTrace,
     PathId(id): PathId<ProductId>,
     request: Request,
 ) -> Result<Json<ProductView>, Problem> {
@@ -257,7 +261,7 @@ pub(crate) async fn patch(
     let price = price
         .map(|text| Money::parse(&text, currency).map_err(|error| Problem::field("price", error)))
         .transpose()?;
-    let product = state.shop.change_price_or_stock(&id, price, stock).await?;
+    let product = state.shop.in_trace(trace.context()).change_price_or_stock(&id, price, stock).await?;
     Ok(Json(ProductView::from(&*product)))
 }
 

@@ -3,12 +3,12 @@
 use bytes::Bytes;
 use rep_core::avro::{CutFrom, DeadLetter, Event};
 use rep_core::ports::log::{EventLog, NewRecord};
-use rep_core::{Timestamp, Topic};
+use rep_core::{Timestamp, Topic, TraceContext};
 use serde_json::json;
 
 use crate::support::{NOW_MS, World};
 
-fn letter(reason: &str, user: &str, payload: Vec<u8>) -> DeadLetter {
+pub(crate) fn letter(reason: &str, user: &str, payload: Vec<u8>) -> DeadLetter {
     DeadLetter {
         topic: Topic::UserAction.name().to_owned(),
         partition: 4,
@@ -26,8 +26,12 @@ fn letter(reason: &str, user: &str, payload: Vec<u8>) -> DeadLetter {
 
 /// Parks `letter` and gives its id.
 async fn park(world: &World, letter: &DeadLetter) -> String {
+    park_in_trace(world, letter, None).await
+}
+
+pub(crate) async fn park_in_trace(world: &World, letter: &DeadLetter, trace: Option<TraceContext>) -> String {
     let value = Bytes::from(world.codec.encode(letter).unwrap());
-    let record = NewRecord { key: Bytes::copy_from_slice(letter.key()), value };
+    let record = NewRecord::new(Bytes::copy_from_slice(letter.key()), value).in_trace(trace);
     let position = world.log.append(Topic::UserActionDlq, vec![record]).await.unwrap()[0];
     format!("{}-{}", position.partition, position.offset)
 }

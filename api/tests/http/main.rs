@@ -14,5 +14,6 @@ mod search;
 mod streams;
 mod support;
 mod topics;
+mod traces;
 mod users;
 mod wire;

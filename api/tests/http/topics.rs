@@ -16,7 +16,7 @@ async fn click(world: &World, user: &str, trace: &str) {
 }
 
 async fn garbage(world: &World, user: &str) {
-    let record = NewRecord { key: Bytes::from(user.to_owned()), value: Bytes::from_static(b"\xff\x00") };
+    let record = NewRecord::new(user.to_owned(), Bytes::from_static(b"\xff\x00"));
     world.log.append(Topic::UserAction, vec![record]).await.unwrap();
 }
 
@@ -71,6 +71,7 @@ async fn records_come_decoded_as_they_are_appended() {
     assert_eq!(record.data["event"]["productId"], "tent-1");
     assert!(record.data["appendedAt"].is_string() && record.data["bytes"].as_u64().unwrap() > 5);
     assert!(record.data.get("error").is_none());
+    assert!(record.data["traceparent"].as_str().unwrap().starts_with("00-"));
 }
 
 #[tokio::test]

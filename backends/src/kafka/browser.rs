@@ -10,14 +10,16 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset, TopicPartitionList};
-use rep_core::Timestamp;
 use rep_core::ports::StoreError;
+use rep_core::ports::log::Record;
+use rep_core::{Position, Timestamp, TraceContext};
 use tokio::sync::Semaphore;
 
 use super::config::KafkaConfig;
 use super::context::Telling;
 use super::error::{interrupted, store_error, unavailable};
 use super::refusals::{Refusals, drain};
+use super::trace::trace_in;
 
 /// Reads at one time; others wait their turn.
 const READS_MAX: usize = 4;
@@ -34,6 +36,7 @@ pub(super) struct Raw {
     pub(super) appended_at: Timestamp,
     pub(super) key: Bytes,
     pub(super) value: Bytes,
+    pub(super) trace: Option<TraceContext>,
 }
 
 impl Raw {
@@ -46,7 +49,14 @@ impl Raw {
             appended_at: Timestamp::from_ms(message.timestamp().to_millis().unwrap_or(0)),
             key: message.key().map_or_else(Bytes::new, Bytes::copy_from_slice),
             value: message.payload().map_or_else(Bytes::new, Bytes::copy_from_slice),
+            trace: message.headers().and_then(trace_in),
         }
+    }
+
+    /// The record of a topic's life `epoch`.
+    pub(super) fn into_record(self, epoch: u32) -> Record {
+        let Self { partition, offset, appended_at, key, value, trace } = self;
+        Record { position: Position { epoch, partition, offset }, appended_at, key, value, trace }
     }
 
     pub(super) fn bytes(&self) -> usize {

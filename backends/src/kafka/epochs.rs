@@ -141,10 +141,10 @@ impl Epochs {
         if let Some(epoch) = epoch_in(&self.read(&lives).await?, topic, id) {
             return Ok(epoch);
         }
-        let record = NewRecord {
-            key: Bytes::from_static(topic.name().as_bytes()),
-            value: Bytes::copy_from_slice(id.as_bytes()),
-        };
+        let record = NewRecord::new(
+            Bytes::from_static(topic.name().as_bytes()),
+            Bytes::copy_from_slice(id.as_bytes()),
+        );
         self.producer.append(&lives, 1, vec![record]).await?;
         epoch_in(&self.read(&lives).await?, topic, id)
             .ok_or_else(|| unavailable(format!("`{lives}` does not hold what was just appended to it")))
@@ -197,6 +197,7 @@ mod tests {
             appended_at: Timestamp::from_ms(second * 1000 + 7),
             key: Bytes::from_static(topic.name().as_bytes()),
             value: Bytes::copy_from_slice(id.as_bytes()),
+            trace: None,
         }
     }
 

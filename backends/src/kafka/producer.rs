@@ -18,6 +18,7 @@ use super::config::{KafkaConfig, KafkaConfigError};
 use super::context::{tell, tell_error};
 use super::error::{store_error, unavailable};
 use super::refusals::Refusals;
+use super::trace;
 use crate::append::checked_bytes;
 
 /// What the client library keeps of a record beside its bytes, at most.
@@ -70,7 +71,7 @@ impl Producer {
         partitions: u32,
         records: Vec<NewRecord>,
     ) -> Result<Vec<Place>, StoreError> {
-        let bytes = checked_bytes(&records, 0)? + records.len() * RECORD_OVERHEAD_BYTES;
+        let bytes = checked_bytes(&records, 0, trace::HEADER_BYTES)? + records.len() * RECORD_OVERHEAD_BYTES;
         if records.is_empty() {
             return Ok(Vec::new());
         }
@@ -84,10 +85,13 @@ impl Producer {
             let partition = partition_of(&record.key, partitions);
             append.places.lock().push((partition, 0));
             let delivery = Box::new(Delivery { append: Arc::clone(&append), index });
-            let message = BaseRecord::with_opaque_to(topic, delivery)
+            let mut message = BaseRecord::with_opaque_to(topic, delivery)
                 .partition(partition.cast_signed())
                 .key(&record.key[..])
                 .payload(&record.value[..]);
+            if let Some(trace) = &record.trace {
+                message = message.headers(trace::headers_of(trace));
+            }
             if let Err((error, _)) = client.send(message) {
                 self.renew_if_broken(&client);
                 return Err(store_error("append", &error));

@@ -10,9 +10,9 @@ use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{CommitMode, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
+use rep_core::Topic;
 use rep_core::ports::StoreError;
 use rep_core::ports::log::{Commit, GroupReader, Polled, Record};
-use rep_core::{Position, Topic};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -154,14 +154,9 @@ impl Reader {
             }
             bytes += raw.bytes();
             self.membership.delivered(raw.partition, raw.offset + 1);
-            records.push(self.record(raw));
+            records.push(raw.into_record(self.epoch));
         }
         Ok(records)
-    }
-
-    fn record(&self, raw: Raw) -> Record {
-        let Raw { partition, offset, appended_at, key, value } = raw;
-        Record { position: Position { epoch: self.epoch, partition, offset }, appended_at, key, value }
     }
 }
 

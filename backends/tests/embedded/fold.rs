@@ -18,7 +18,7 @@ pub(crate) const FOREVER: Duration = Duration::from_secs(1 << 40);
 
 /// A record of `user`; its value names the event.
 pub(crate) fn record(user: &str, event: impl Into<String>) -> NewRecord {
-    NewRecord { key: user.to_owned().into(), value: event.into().into_bytes().into() }
+    NewRecord::new(user.to_owned(), event.into().into_bytes())
 }
 
 fn text(bytes: &[u8]) -> String {

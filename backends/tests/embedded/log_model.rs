@@ -95,7 +95,7 @@ async fn append(subject: &Embedded, model: &mut Model, keys: Vec<u8>, bytes: usi
         model.appended += 1;
         let mut value = model.appended.to_be_bytes().to_vec();
         value.resize(bytes, key);
-        records.push(NewRecord { key: vec![key].into(), value: value.into() });
+        records.push(NewRecord::new(vec![key], value));
     }
     let places = subject.ports().log.append(TOPIC, records.clone()).await.unwrap();
     for (place, record) in places.iter().zip(records) {

@@ -72,9 +72,11 @@ async fn speed_of_an_event_through_the_stores() {
     let embedding = UnitVector::normalised((0..WIDTH).map(|i| (i as f32).sin()).collect()).unwrap();
     for batch in 0..EVENTS / BATCH {
         let actions: Vec<UserAction> = (batch * BATCH..(batch + 1) * BATCH).map(action).collect();
-        let records = actions.iter().map(|action| rep_core::ports::log::NewRecord {
-            key: action.user_id.as_str().to_owned().into(),
-            value: codec.encode(action).unwrap().into(),
+        let records = actions.iter().map(|action| {
+            rep_core::ports::log::NewRecord::new(
+                action.user_id.as_str().to_owned(),
+                codec.encode(action).unwrap(),
+            )
         });
         let records = records.collect();
         stages.time("append", ports.log.append(Topic::UserAction, records)).await.unwrap();

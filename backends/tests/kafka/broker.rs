@@ -44,7 +44,7 @@ impl Oracle {
         let mut batch = 0_usize;
         while !stop.load(Ordering::Relaxed) {
             let name = |i: usize| format!("{appender}.{batch}.{i}");
-            let record = |i: usize| NewRecord { key: format!("key-{i}").into(), value: name(i).into() };
+            let record = |i: usize| NewRecord::new(format!("key-{i}"), name(i));
             let began = Instant::now();
             match log.append(TOPIC, (0..10).map(record).collect()).await {
                 Ok(places) => self.acknowledged.lock().extend((0..10).map(|i| (name(i), places[i]))),
@@ -149,7 +149,7 @@ async fn while_the_broker_hangs_memory_is_bounded_and_every_call_ends() {
     let (servers, config) = own_broker().await;
     let config = KafkaConfig { append_bytes_max: 2 << 20, ..config };
     let log = log_of(&config);
-    let record = || NewRecord { key: "key".into(), value: vec![b'x'; 100_000].into() };
+    let record = || NewRecord::new("key", vec![b'x'; 100_000]);
     log.append(TOPIC, vec![record()]).await.unwrap();
     let mut reader = log.subscribe("group", TOPIC).await.unwrap();
     blocking(&servers, |servers| servers.signal("kafka", "STOP")).await;

@@ -16,7 +16,7 @@ use crate::topics::admin;
 const TOPIC: Topic = Topic::ProductInventory;
 
 fn records(count: usize) -> Vec<NewRecord> {
-    let record = |i: usize| NewRecord { key: Bytes::from_static(b"one key"), value: format!("{i}").into() };
+    let record = |i: usize| NewRecord::new(Bytes::from_static(b"one key"), format!("{i}"));
     (0..count).map(record).collect()
 }
 

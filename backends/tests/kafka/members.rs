@@ -64,10 +64,7 @@ async fn one_three_one_reads_everything_once_and_in_order() {
         tokio::spawn(async move {
             let mut rounds = 0_usize;
             while !stop.load(Ordering::Relaxed) {
-                let record = |key: usize| NewRecord {
-                    key: format!("key-{key}").into(),
-                    value: format!("key-{key}/{rounds}").into(),
-                };
+                let record = |key: usize| NewRecord::new(format!("key-{key}"), format!("key-{key}/{rounds}"));
                 log.append(TOPIC, (0..KEYS).map(record).collect()).await.unwrap();
                 rounds += 1;
                 tokio::time::sleep(Duration::from_millis(5)).await;

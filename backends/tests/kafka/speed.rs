@@ -20,7 +20,7 @@ const SAMPLES: usize = 500;
 const VALUE: [u8; 200] = [b'x'; 200];
 
 fn record(i: usize) -> NewRecord {
-    NewRecord { key: format!("user-{}", i % 5000).into(), value: bytes::Bytes::from_static(&VALUE) }
+    NewRecord::new(format!("user-{}", i % 5000), bytes::Bytes::from_static(&VALUE))
 }
 
 fn show(what: &str, records: usize, took: Duration) {

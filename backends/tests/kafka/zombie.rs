@@ -136,7 +136,7 @@ async fn a_sleeper_s_commits_are_refused_and_it_comes_back() {
     let config = with_short_session(fresh_topics().await);
     let log = log_of(&config);
     let append = async |log: &dyn EventLog| {
-        let record = |i: usize| NewRecord { key: format!("key-{i}").into(), value: "v".into() };
+        let record = |i: usize| NewRecord::new(format!("key-{i}"), "v");
         log.append(TOPIC, (0..30).map(record).collect()).await.unwrap();
     };
     append(&*log).await;

@@ -16,10 +16,12 @@ use rep_core::{Position, TraceId, UserAction};
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use self::send::{Report, Sender};
 use super::BehaviourConfig;
 use super::triage::Admitted;
+use crate::spans::Work;
 use crate::{RoleContext, Verdicts};
 
 /// How soon finished bulks are looked for while some are on their way.
@@ -165,7 +167,7 @@ impl Bulk {
         }
         let lane = &mut self.lanes[lane];
         let rest = lane.waiting.split_off(lane.waiting.len().min(self.documents_max));
-        let (records, documents) =
+        let (records, documents): (Vec<Record>, Vec<BehaviourDocument>) =
             std::mem::replace(&mut lane.waiting, rest).into_iter().map(Waiting::split).unzip();
         if lane.waiting.is_empty() {
             lane.waiting_since = None;
@@ -178,7 +180,8 @@ impl Bulk {
                 // An error says that it is gone, which is as good.
                 let _ = before.await;
             }
-            let report = sender.send(records, documents).await;
+            let work = Work::on(&records, sender.context.role(), "index");
+            let report = Arc::clone(&sender).send(records, documents).instrument(work.span()).await;
             drop(settled);
             report
         });

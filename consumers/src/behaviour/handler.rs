@@ -9,6 +9,7 @@ use rep_core::ports::StoreError;
 use rep_core::ports::log::Record;
 use rep_core::ports::popularity::{Popularity, PopularityEvent};
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::bulk::Bulk;
 use super::held::{Batch, Held};
@@ -18,6 +19,7 @@ use super::vectors::Vectors;
 use super::{BehaviourConfig, BehaviourDeps};
 use crate::handler::{reason, reason_of};
 use crate::panics::caught;
+use crate::spans::{Work, in_stage};
 use crate::{Handler, RoleContext, Verdicts};
 
 pub(super) struct BehaviourHandler {
@@ -63,11 +65,12 @@ impl BehaviourHandler {
         }
         let begun = Instant::now();
         let none = QueryVectors::default();
-        let hydrated = self.hydrator.hydrate(admitted, queries.unwrap_or(&none)).await?;
+        let hydrate = self.hydrator.hydrate(admitted, queries.unwrap_or(&none));
+        let hydrated = in_stage("hydrate", hydrate).await?;
         self.context.observe("hydrate", begun);
 
         let begun = Instant::now();
-        self.vectors.apply(admitted, &hydrated.embeddings).await?;
+        in_stage("vectors", self.vectors.apply(admitted, &hydrated.embeddings)).await?;
         self.context.observe("vectors", begun);
         hydrated.count();
         Ok(())
@@ -80,7 +83,9 @@ impl BehaviourHandler {
             self.hydrator.note(batch.asked.answer().await);
         }
         let Some(batch) = self.held.peek() else { return Ok(()) };
-        let refused = self.fold_or_refuse(batch).await;
+        let work = Work::on(&batch.records, self.context.role(), "handle held");
+        let refused = self.fold_or_refuse(batch).instrument(work.span()).await;
+        drop(work);
         let Some(Batch { records, actions, .. }) = self.held.pop() else { return Ok(()) };
         let mut folded = Vec::with_capacity(records.len());
         for (at, (record, action)) in records.iter().zip(actions).enumerate() {
@@ -146,11 +151,12 @@ fn popularity_event(admitted: &Admitted<'_>) -> Option<PopularityEvent> {
 impl Handler for BehaviourHandler {
     async fn handle(&mut self, records: &[Record], verdicts: &mut Verdicts) -> Result<(), StoreError> {
         let begun = Instant::now();
-        let decoded = self.triage.decode(records, verdicts).await;
+        let decoded = in_stage("decode", self.triage.decode(records, verdicts)).await;
         self.context.observe("decode", begun);
 
         let begun = Instant::now();
-        let admitted = self.triage.without_repeats(decoded, self.bulk.pending(), verdicts).await?;
+        let without_repeats = self.triage.without_repeats(decoded, self.bulk.pending(), verdicts);
+        let admitted = in_stage("dedupe", without_repeats).await?;
         self.context.observe("dedupe", begun);
 
         // In the order of the log, which is also what is fenced by it: nothing of it is held.
@@ -160,7 +166,7 @@ impl Handler for BehaviourHandler {
         self.fold(&ready, asked.vectors()).await?;
 
         let begun = Instant::now();
-        self.record_popularity(popular).await?;
+        in_stage("popularity", self.record_popularity(popular)).await?;
         self.context.observe("popularity", begun);
 
         self.bulk.expect(&waiting);

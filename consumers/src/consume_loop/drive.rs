@@ -9,12 +9,15 @@ use rep_core::ports::{StoreError, StoreErrorKind};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument as _;
 
 use super::gather::{Gathered, gather};
+use super::lag::Lag;
 use super::{Source, unless_stopped};
 use crate::dead_letters::DeadLetters;
 use crate::handler::{reason, reason_of};
 use crate::panics::caught;
+use crate::spans::Work;
 use crate::{ConsumeConfig, Frontier, Handler, Rejected, RoleContext, RoleError, Verdicts};
 
 pub(super) struct Drive<H> {
@@ -82,11 +85,13 @@ impl<H: Handler> Drive<H> {
     ) -> Result<(), RoleError> {
         let Some(joined) = unless_stopped(shutdown, self.subscribe(source)).await else { return Ok(()) };
         let mut reader = joined?;
+        let lag = Lag::watch(self.context.clone(), source.clone());
         loop {
             let wait = self.poll_wait();
             let gathering = gather(&mut *reader, &self.context, &self.config, wait);
             let Some(gathered) = unless_stopped(shutdown, gathering).await else { break };
             let Gathered { records, revoking } = gathered?;
+            lag.note(reader.assignment());
             if unless_stopped(shutdown, self.learn(source, &records)).await.is_none() {
                 break;
             }
@@ -145,11 +150,17 @@ impl<H: Handler> Drive<H> {
         spaced.saturating_sub(self.last_commit.elapsed())
     }
 
-    /// Hands `records` over; halves what is refused until the records at fault stand alone, and parks those.
+    /// Works `records` off, as part of the traces that led to them.
     async fn process(&mut self, records: Vec<Record>) -> Result<(), RoleError> {
         if records.is_empty() {
             return Ok(());
         }
+        let work = Work::on(&records, self.context.role(), "handle");
+        self.work_off(records).instrument(work.span()).await
+    }
+
+    /// Hands `records` over; halves what is refused until the records at fault stand alone, and parks those.
+    async fn work_off(&mut self, records: Vec<Record>) -> Result<(), RoleError> {
         // A flush that a revocation's bound cut off may have left verdicts behind.
         self.settle().await;
         let role = self.context.role();

@@ -12,7 +12,7 @@ use rep_core::ports::log::{EventLog, NewRecord, Record};
 use rep_core::ports::{StoreError, StoreErrorKind, one_each};
 use rep_core::{
     FieldError, InterestReason, InventoryChange, Notification, NotificationKind, Product, ProductId,
-    Timestamp, Topic, UnitVector, UserId, detect,
+    Timestamp, Topic, TraceContext, UnitVector, UserId, detect,
 };
 use tokio::time::Instant;
 
@@ -20,6 +20,7 @@ use super::audience::Audience;
 use super::{InventoryConfig, InventoryDeps};
 use crate::handler::reason;
 use crate::pacing::breathe;
+use crate::spans::in_stage;
 use crate::{Handler, RoleContext, Verdicts};
 
 pub(super) struct InventoryHandler {
@@ -34,6 +35,7 @@ pub(super) struct InventoryHandler {
 /// A change that shoppers are told about.
 struct Told {
     change: InventoryChange,
+    trace: Option<TraceContext>,
     kinds: Vec<NotificationKind>,
 }
 
@@ -75,7 +77,7 @@ impl InventoryHandler {
             if kinds.is_empty() {
                 verdicts.tally.skipped += 1;
             } else {
-                told.push(Told { change, kinds });
+                told.push(Told { change, trace: record.trace, kinds });
             }
         }
         told
@@ -103,7 +105,7 @@ impl InventoryHandler {
 
     fn encoded(
         &self,
-        change: &InventoryChange,
+        Told { change, trace, .. }: &Told,
         kind: NotificationKind,
         product: &Product,
         (user_id, reason): &(UserId, InterestReason),
@@ -126,7 +128,7 @@ impl InventoryHandler {
             .codec
             .encode(&notification)
             .map_err(|error| StoreError::new(StoreErrorKind::Invalid, error))?;
-        Ok(NewRecord { key: Bytes::copy_from_slice(notification.key()), value: value.into() })
+        Ok(NewRecord::new(Bytes::copy_from_slice(notification.key()), value).in_trace(*trace))
     }
 
     /// Appends `records`, however long that takes: what went before need not be appended again.
@@ -149,7 +151,7 @@ impl Handler for InventoryHandler {
             return Ok(());
         }
         let begun = Instant::now();
-        let products = self.products(&told).await?;
+        let products = in_stage("products", self.products(&told)).await?;
         let known: Vec<(&Told, &Changed)> =
             told.iter().filter_map(|told| Some((told, products.get(&told.change.product_id)?))).collect();
         let unknown = (told.len() - known.len()) as u64;
@@ -164,7 +166,7 @@ impl Handler for InventoryHandler {
             let Some(audience) = audiences.try_next().await? else { break };
             for listener in &audience {
                 for kind in &told.kinds {
-                    chunk.push(self.encoded(&told.change, *kind, &changed.product, listener)?);
+                    chunk.push(self.encoded(told, *kind, &changed.product, listener)?);
                     verdicts.tally.notifications += 1;
                     breathe(step).await;
                     step += 1;

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::cap::Cap;
 use super::{Channel, ChannelOutcome, NotifyConfig, NotifyDeps};
+use crate::spans::in_stage;
 use crate::{Handler, RoleContext, Verdicts};
 
 /// The inbox and the live streams, as the inbox names them.
@@ -174,7 +175,7 @@ impl Handler for NotifyHandler {
             return Ok(());
         }
         let begun = Instant::now();
-        let settings = self.settings(&due).await?;
+        let settings = in_stage("settings", self.settings(&due)).await?;
         self.context.observe("settings", begun);
 
         let now = self.context.now();
@@ -193,7 +194,7 @@ impl Handler for NotifyHandler {
         }
 
         let begun = Instant::now();
-        let outcomes = self.deliver(deliveries).await?;
+        let outcomes = in_stage("deliver", self.deliver(deliveries)).await?;
         self.context.observe("deliver", begun);
         let all = outcomes.len();
         let item = |outcome| match outcome {
@@ -204,7 +205,7 @@ impl Handler for NotifyHandler {
         self.observe_freshness(&due);
 
         let begun = Instant::now();
-        self.send(&items).await;
+        in_stage("channels", self.send(&items)).await;
         self.context.observe("channels", begun);
         self.cap.trim(now);
         verdicts.tally.notifications += items.len() as u64;

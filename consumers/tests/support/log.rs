@@ -40,12 +40,16 @@ impl MemoryLog {
     }
 
     pub fn append_now(&self, topic: Topic, key: &[u8], value: Vec<u8>) -> Position {
-        let partition = partition_of(key, topic.partitions());
+        self.append_record(topic, NewRecord::new(key.to_vec(), value))
+    }
+
+    pub fn append_record(&self, topic: Topic, record: NewRecord) -> Position {
+        let NewRecord { key, value, trace } = record;
+        let partition = partition_of(&key, topic.partitions());
         let mut state = self.state.lock();
         let records = state.records.entry((topic, partition)).or_default();
         let position = Position { epoch: 1, partition, offset: records.len() as u64 };
-        let (key, value) = (key.to_vec().into(), value.into());
-        records.push(Record { position, appended_at: self.clock.now(), key, value });
+        records.push(Record { position, appended_at: self.clock.now(), key, value, trace });
         self.appended.notify_waiters();
         position
     }
@@ -91,8 +95,7 @@ impl EventLog for MemoryLog {
     async fn append(&self, topic: Topic, records: Vec<NewRecord>) -> Result<Vec<Position>, StoreError> {
         let operation = if topic == Topic::UserActionDlq { "dlq" } else { "append" };
         self.faults.enter(operation).await?;
-        let positions =
-            records.iter().map(|record| self.append_now(topic, &record.key, record.value.to_vec())).collect();
+        let positions = records.into_iter().map(|record| self.append_record(topic, record)).collect();
         self.faults.leave().await;
         Ok(positions)
     }

@@ -9,7 +9,7 @@ pub use groups::*;
 
 use super::support::{Subject, unique};
 use crate::ports::log::{EventLog, NewRecord, Record};
-use crate::{Position, Topic, partition_of};
+use crate::{Position, Topic, TraceContext, partition_of, stable_hash128};
 
 /// Makes every sentence of the suite a test; `$make` gives a [`Subject`].
 #[macro_export]
@@ -26,6 +26,7 @@ macro_rules! log_contract {
                 a_read_gives_at_most_what_was_asked_for,
                 a_read_at_the_end_gives_nothing,
                 a_read_before_the_oldest_begins_at_the_oldest,
+                a_record_keeps_its_trace_context,
                 what_was_appended_is_there_after_reopening,
                 a_group_reads_each_record_once_and_each_partition_in_order,
                 a_new_group_begins_at_the_oldest_record,
@@ -49,8 +50,7 @@ macro_rules! log_contract {
 
 /// Records `from..to` of `key`; each value tells key and number.
 pub(super) fn records(key: &str, numbers: std::ops::Range<usize>) -> Vec<NewRecord> {
-    let record =
-        |i| NewRecord { key: key.to_owned().into(), value: format!("{key} says {i}").into_bytes().into() };
+    let record = |i| NewRecord::new(key.to_owned(), format!("{key} says {i}").into_bytes());
     numbers.map(record).collect()
 }
 
@@ -159,6 +159,32 @@ pub async fn a_read_before_the_oldest_begins_at_the_oldest(subject: &mut impl Su
     let begin = standings[place.partition as usize].begin;
     let oldest = log.read(Topic::UserAction, place.partition, 0, 1).await.unwrap();
     assert!(oldest[0].position.offset >= begin && oldest[0].position.offset <= place.offset);
+}
+
+/// A record has the trace context that it was appended with, or none: read, polled and after reopening.
+pub async fn a_record_keeps_its_trace_context(subject: &mut impl Subject) {
+    let key = unique("key");
+    let trace = TraceContext::new(stable_hash128(key.as_bytes()).to_be_bytes(), [0xf0; 8], true);
+    let traces = [None, trace, TraceContext::new([0xff; 16], [0xff; 8], false)];
+    let appended = records(&key, 0..9).into_iter().zip(traces.into_iter().cycle());
+    let appended: Vec<NewRecord> = appended.map(|(record, trace)| record.in_trace(trace)).collect();
+    let topic = Topic::ProductInventory;
+    let places = subject.ports().log.append(topic, appended.clone()).await.unwrap();
+    let mut reader = subject.ports().log.subscribe(&unique("group"), topic).await.unwrap();
+    let polled = groups::read_own(&mut *reader, &[key], appended.len()).await;
+    drop(reader);
+    for reopened in [false, true] {
+        if reopened {
+            subject.reopen().await;
+        }
+        let log = &subject.ports().log;
+        for (i, (place, record)) in places.iter().zip(&appended).enumerate() {
+            let read = at(&**log, topic, *place).await.unwrap();
+            for kept in [&read, &polled[i]] {
+                assert_eq!((&kept.value, kept.trace), (&record.value, record.trace));
+            }
+        }
+    }
 }
 
 /// `append` returns once every record is durable.

@@ -128,7 +128,7 @@ pub async fn eventually<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>
 /// was stored before is durable.
 pub async fn commit_something(log: &dyn EventLog) {
     let key = unique("commit");
-    let record = NewRecord { key: key.clone().into(), value: "v".into() };
+    let record = NewRecord::new(key.clone(), "v");
     let place = log.append(Topic::UserAction, vec![record]).await.unwrap()[0];
     let mut reader = log.subscribe(&unique("group"), Topic::UserAction).await.unwrap();
     let deadline = Instant::now() + WAIT_MAX;

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::StoreError;
-use crate::{Position, Timestamp, Topic};
+use crate::{Position, Timestamp, Topic, TraceContext};
 
 /// A record to be appended. Its partition follows from its key, as [`crate::partition_of`] says.
 #[derive(Clone, Debug)]
@@ -16,6 +16,20 @@ pub struct NewRecord {
     pub key: Bytes,
     /// The event, encoded.
     pub value: Bytes,
+    /// The trace that it is part of, and the span that appends it.
+    pub trace: Option<TraceContext>,
+}
+
+impl NewRecord {
+    /// A record that is part of no trace.
+    pub fn new(key: impl Into<Bytes>, value: impl Into<Bytes>) -> Self {
+        Self { key: key.into(), value: value.into(), trace: None }
+    }
+
+    /// The same record as part of `trace`.
+    pub fn in_trace(self, trace: impl Into<Option<TraceContext>>) -> Self {
+        Self { trace: trace.into(), ..self }
+    }
 }
 
 /// A record of the log.
@@ -29,6 +43,8 @@ pub struct Record {
     pub key: Bytes,
     /// Its value.
     pub value: Bytes,
+    /// What it was appended with; absent too where what is there is no trace context.
+    pub trace: Option<TraceContext>,
 }
 
 /// What a poll brought.

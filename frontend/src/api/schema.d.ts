@@ -3067,6 +3067,11 @@ export interface components {
             partition: number;
             /** @example user.action.v1 */
             topic: string;
+            /**
+             * @description The trace that it is part of, as W3C writes it; absent if it is part of none.
+             * @example 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01
+             */
+            traceparent?: string;
         };
     };
     responses: never;

@@ -11,8 +11,10 @@ use rep_core::ports::log::{EventLog, NewRecord};
 use rep_core::{Topic, UserAction, partition_of};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tracing::Span;
 
 use super::totals::Tally;
+use super::{Parts, RunnerConfig, traces};
 
 /// Most records of one append.
 const APPEND_RECORDS_MAX: usize = 2_000;
@@ -26,6 +28,8 @@ struct Batch {
     tally: Tally,
     /// When the oldest of them was due.
     due: Option<Instant>,
+    /// Of those that begin a recorded trace; they end with the append.
+    spans: Vec<Span>,
 }
 
 /// An append that ended.
@@ -46,6 +50,7 @@ pub(super) struct Lanes {
     log: Arc<dyn EventLog>,
     codec: Codec,
     append_timeout: Duration,
+    trace_sample: f64,
     waiting: Vec<Vec<Batch>>,
     busy: Vec<bool>,
     appends: JoinSet<Sent>,
@@ -55,12 +60,13 @@ pub(super) struct Lanes {
 }
 
 impl Lanes {
-    pub(super) fn new(log: Arc<dyn EventLog>, codec: Codec, lanes: usize, append_timeout: Duration) -> Self {
-        let lanes = lanes.max(1);
+    pub(super) fn new(parts: &Parts, config: &RunnerConfig) -> Self {
+        let lanes = config.in_flight_max.max(1);
         Self {
-            log,
-            codec,
-            append_timeout,
+            log: Arc::clone(&parts.log),
+            codec: parts.codec.clone(),
+            append_timeout: config.append_timeout,
+            trace_sample: config.trace_sample,
             waiting: (0..lanes).map(|_| Vec::new()).collect(),
             busy: vec![false; lanes],
             appends: JoinSet::new(),
@@ -89,7 +95,10 @@ impl Lanes {
             lane.push(Batch::default());
         }
         if let Some(batch) = lane.last_mut() {
-            batch.records.push(NewRecord { key, value });
+            let span = traces::begin(event, self.trace_sample);
+            let trace = span.as_ref().and_then(rep_traces::context_of);
+            batch.records.push(NewRecord::new(key, value).in_trace(trace));
+            batch.spans.extend(span);
             batch.tally.add(event.action_type);
             batch.due.get_or_insert(due);
             self.waiting_records += 1;

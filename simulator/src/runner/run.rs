@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rep_core::UserAction;
-use rep_core::ports::log::EventLog;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -109,8 +108,7 @@ struct Traffic {
 impl Traffic {
     fn new(shared: Arc<Shared>, settings: Settings, generator: Generator, absent: Absent) -> Self {
         let config = &shared.config;
-        let log: Arc<dyn EventLog> = Arc::clone(&shared.parts.log);
-        let lanes = Lanes::new(log, shared.parts.codec.clone(), config.in_flight_max, config.append_timeout);
+        let lanes = Lanes::new(&shared.parts, config);
         let pacer = Pacer::new(settings.rate, config.backlog_max);
         Self {
             shared,

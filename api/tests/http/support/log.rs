@@ -46,7 +46,8 @@ impl EventLog for MemoryLog {
             let offset = kept.iter().filter(|r| r.position.partition == partition).count() as u64;
             let position = Position { epoch: 1, partition, offset };
             let appended_at = Timestamp::from_ms(NOW_MS + kept.len() as i64);
-            kept.push(Record { position, appended_at, key: record.key, value: record.value });
+            let NewRecord { key, value, trace } = record;
+            kept.push(Record { position, appended_at, key, value, trace });
             position
         });
         Ok(positions.collect())

@@ -1,17 +1,22 @@
 //! How records are stored: a batch of one append and one partition is one value.
 //!
 //! Value: `appended_at: i64, count: u32`, then for each record `key_len: u32, key, value_len: u32, value`;
-//! all little endian. Key: topic, partition and offset of the first record, big endian, so that keys sort
-//! by offset.
+//! all little endian. A record that is part of a trace has the highest bit of `key_len` set, and its
+//! [`TraceContext`] in 25 bytes in front of the key; one that is not costs nothing, and is as it was before there
+//! were traces. Key: topic, partition and offset of the first record, big endian, so that keys sort by offset.
+
+use std::ops::Range;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use rep_core::ports::StoreError;
-use rep_core::ports::log::Record;
-use rep_core::{Position, Timestamp, Topic};
+use rep_core::ports::log::{NewRecord, Record};
+use rep_core::{Position, Timestamp, Topic, TraceContext};
 
 use crate::embedded::error::corrupt;
 
 const HEADER_BYTES: usize = 12;
+/// In a key's length: a trace context comes first. No key is that long ([`crate::append`]).
+const HAS_TRACE: u32 = 1 << 31;
 
 /// A batch of one partition.
 #[derive(Clone, Debug)]
@@ -37,11 +42,18 @@ impl BatchBuilder {
     }
 
     /// Adds a record; gives its index in the batch.
-    pub(super) fn push(&mut self, key: &[u8], value: &[u8]) -> u32 {
-        for part in [key, value] {
-            self.bytes.put_u32_le(u32::try_from(part.len()).unwrap_or(u32::MAX));
-            self.bytes.put_slice(part);
+    pub(super) fn push(&mut self, record: &NewRecord) -> u32 {
+        let length = |part: &Bytes| u32::try_from(part.len()).unwrap_or(u32::MAX);
+        match &record.trace {
+            None => self.bytes.put_u32_le(length(&record.key)),
+            Some(trace) => {
+                self.bytes.put_u32_le(length(&record.key) | HAS_TRACE);
+                self.bytes.put_slice(&trace.to_bytes());
+            }
         }
+        self.bytes.put_slice(&record.key);
+        self.bytes.put_u32_le(length(&record.value));
+        self.bytes.put_slice(&record.value);
         self.count += 1;
         self.count - 1
     }
@@ -86,8 +98,9 @@ impl StoredBatch {
             if records.len() >= max {
                 break;
             }
-            let key = self.part(&mut at)?;
-            let value = self.part(&mut at)?;
+            let (key, trace) = self.key_and_trace(&mut at)?;
+            let length = self.length(&mut at)?;
+            let value = self.part(&mut at, length)?;
             if offset >= from {
                 let position = Position { epoch, partition, offset };
                 records.push(Record {
@@ -95,24 +108,32 @@ impl StoredBatch {
                     appended_at: self.appended_at,
                     key: self.bytes.slice(key),
                     value: self.bytes.slice(value),
+                    trace,
                 });
             }
         }
         Ok(())
     }
 
-    fn part(&self, at: &mut usize) -> Result<std::ops::Range<usize>, StoreError> {
-        let length = self.bytes.get(*at..*at + 4).map(|mut b| b.get_u32_le() as usize);
-        let range = length.and_then(|length| {
-            let start = *at + 4;
-            let end = start.checked_add(length)?;
-            (end <= self.bytes.len()).then_some(start..end)
-        });
-        let Some(range) = range else {
-            return Err(corrupt(format!("log batch at offset {} is cut short", self.base)));
-        };
-        *at = range.end;
-        Ok(range)
+    fn key_and_trace(&self, at: &mut usize) -> Result<(Range<usize>, Option<TraceContext>), StoreError> {
+        let length = self.length(at)?;
+        if length & HAS_TRACE == 0 {
+            return Ok((self.part(at, length)?, None));
+        }
+        let bytes = self.part(at, TraceContext::BYTES as u32)?;
+        let trace = self.bytes[bytes].first_chunk().and_then(TraceContext::from_bytes);
+        Ok((self.part(at, length & !HAS_TRACE)?, trace))
+    }
+
+    fn length(&self, at: &mut usize) -> Result<u32, StoreError> {
+        let bytes = self.part(at, 4)?;
+        Ok((&self.bytes[bytes]).get_u32_le())
+    }
+
+    fn part(&self, at: &mut usize, length: u32) -> Result<Range<usize>, StoreError> {
+        let end = at.checked_add(length as usize).filter(|end| *end <= self.bytes.len());
+        let end = end.ok_or_else(|| corrupt(format!("log batch at offset {} is cut short", self.base)))?;
+        Ok(std::mem::replace(at, end)..end)
     }
 }
 
@@ -150,19 +171,40 @@ mod tests {
     #[test]
     fn records_come_back_from_any_offset_and_cut_batches_are_refused() {
         let mut builder = BatchBuilder::new(Timestamp::from_ms(7));
-        builder.push(b"a", b"one");
-        builder.push(b"", b"");
-        builder.push(b"c", b"three");
+        let trace = TraceContext::new([1; 16], [2; 8], true);
+        builder.push(&NewRecord::new("a", "one"));
+        builder.push(&NewRecord::new("", "").in_trace(trace));
+        builder.push(&NewRecord::new("c", "three").in_trace(trace));
         let batch = builder.finish(10);
         let mut records = Vec::new();
         batch.read_into(1, 2, 11, 10, &mut records).unwrap();
         assert_eq!(records.iter().map(|r| r.position.offset).collect::<Vec<_>>(), [11, 12]);
         assert_eq!(&records[1].value[..], b"three");
+        assert_eq!((records[0].trace, records[1].trace), (trace, trace));
 
         for cut in 0..batch.bytes.len() {
             let short = StoredBatch::from_stored(10, batch.bytes.slice(..cut));
             let read = short.and_then(|b| b.read_into(1, 2, 10, 10, &mut Vec::new()));
             assert!(read.is_err(), "cut at {cut}");
         }
+    }
+
+    /// The bytes of a directory that was written before records carried a trace context.
+    const WITHOUT_TRACES: &[u8] =
+        b"\x07\0\0\0\0\0\0\0\x02\0\0\0\x01\0\0\0a\x03\0\0\0one\0\0\0\0\x05\0\0\0three";
+
+    #[test]
+    fn records_without_a_trace_are_stored_as_before_there_were_traces() {
+        let mut builder = BatchBuilder::new(Timestamp::from_ms(7));
+        builder.push(&NewRecord::new("a", "one"));
+        builder.push(&NewRecord::new("", "three"));
+        assert_eq!(builder.finish(0).bytes[..], *WITHOUT_TRACES);
+
+        let batch = StoredBatch::from_stored(10, Bytes::from_static(WITHOUT_TRACES)).unwrap();
+        let mut records = Vec::new();
+        batch.read_into(1, 2, 10, 10, &mut records).unwrap();
+        let read: Vec<_> = records.iter().map(|r| (&r.key[..], &r.value[..], r.trace)).collect();
+        assert_eq!(read, [(&b"a"[..], &b"one"[..], None), (b"", b"three", None)]);
+        assert_eq!(records[0].appended_at, Timestamp::from_ms(7));
     }
 }

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 
 use rep_core::ports::StoreError;
 use rep_core::ports::log::NewRecord;
-use rep_core::{Position, Topic, partition_of};
+use rep_core::{Position, Topic, TraceContext, partition_of};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::batch::{BatchBuilder, batch_key};
@@ -55,7 +55,7 @@ impl Writer {
         topic: Topic,
         records: Vec<NewRecord>,
     ) -> Result<Vec<Position>, StoreError> {
-        let bytes = checked_bytes(&records, LENGTHS_BYTES)?;
+        let bytes = checked_bytes(&records, LENGTHS_BYTES, TraceContext::BYTES)?;
         if records.is_empty() {
             return Ok(Vec::new());
         }
@@ -121,7 +121,7 @@ fn write(store: &LogStore, requests: &[Request]) -> Result<Vec<Vec<Position>>, S
             let (base, builder) = builders
                 .entry((topic, partition))
                 .or_insert_with(|| (store.bounds(topic, partition).1, BatchBuilder::new(appended_at)));
-            let offset = *base + u64::from(builder.push(&record.key, &record.value));
+            let offset = *base + u64::from(builder.push(record));
             Position { epoch: EPOCH, partition, offset }
         });
         positions.push(placed.collect());

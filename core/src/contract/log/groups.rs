@@ -47,7 +47,7 @@ async fn sole_reader(log: &dyn EventLog, group: &str) -> Box<dyn GroupReader> {
 }
 
 /// Records with one of `keys`, in the order read, until there are `count`.
-async fn read_own(reader: &mut dyn GroupReader, keys: &[String], count: usize) -> Vec<Record> {
+pub(super) async fn read_own(reader: &mut dyn GroupReader, keys: &[String], count: usize) -> Vec<Record> {
     let mut found = Vec::new();
     let deadline = Instant::now() + WAIT_MAX;
     while found.len() < count {
