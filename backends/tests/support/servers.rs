@@ -42,16 +42,17 @@ impl Servers {
     }
 
     fn run(&self, verb: &str, rest: &[&str]) -> String {
-        let output = Command::new(script())
-            .arg(verb)
-            .arg("--dir")
-            .arg(self.dir.path())
-            .args(rest)
-            .output()
-            .unwrap_or_else(|error| panic!("{}: {error}", script().display()));
+        let output = self.command(verb, rest).output();
+        let output = output.unwrap_or_else(|error| panic!("{}: {error}", script().display()));
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "`scripts/servers {verb}` failed: {said}");
         String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn command(&self, verb: &str, rest: &[&str]) -> Command {
+        let mut command = Command::new(script());
+        command.arg(verb).arg("--dir").arg(self.dir.path()).args(rest);
+        command
     }
 
     /// Sends a server a signal.
@@ -78,9 +79,8 @@ impl Servers {
 
 impl Drop for Servers {
     fn drop(&mut self) {
-        // A test that failed already must not end the others; what was started ends with this process anyway.
-        if !std::thread::panicking() {
-            self.run("stop", &[]);
-        }
+        // Also after a failure: the directory goes, and with it what tells which processes are to end. What goes wrong
+        // here must not hide why the test failed.
+        let _ = self.command("stop", &[]).output();
     }
 }
