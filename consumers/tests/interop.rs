@@ -130,7 +130,7 @@ async fn events_of_another_client_take_effect_whatever_compatible_schema_wrote_t
     corner.produce((40..60).map(campaign).collect(), &[]).await;
     // What no schema wrote, and what an unknown one claims to have written.
     corner.produce((60..63).map(click).collect(), &["--raw"]).await;
-    let garbage = |value: &'static [u8]| NewRecord { key: "x".into(), value: value.into() };
+    let garbage = |value: &'static [u8]| NewRecord::new("x", value);
     let garbage = vec![garbage(b"\0\x7f\xff\xff\xff?"), garbage(b"\x01\x02"), garbage(b"\0\0\0")];
     log.append(TOPIC, garbage).await.unwrap();
 

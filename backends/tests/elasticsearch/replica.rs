@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use rep_backends::elasticsearch::{ElasticsearchCatalog, IndexKind, ReplicaCatalog};
 use rep_backends::{Backends, ConnectConfig, SystemClock, open_data_dir};
 use rep_core::contract::catalog::CatalogSubject;
@@ -127,7 +126,7 @@ async fn prices_and_stock_follow_the_log() {
         timestamp: Timestamp::from_ms(1_790_000_000_000),
     };
     let value = subject.log.codec.encode(&change).unwrap();
-    let record = NewRecord { key: Bytes::from(one.product_id.as_str().to_owned()), value: value.into() };
+    let record = NewRecord::new(one.product_id.as_str().to_owned(), value);
     subject.log.log.append(Topic::ProductInventory, vec![record]).await.unwrap();
     eventually("the price is the one that was told", async || {
         let page = here.list(&ProductFilter::default(), None, 1).await.unwrap();

@@ -21,7 +21,7 @@ fn config(url: &str) -> KafkaConfig {
 }
 
 fn record() -> NewRecord {
-    NewRecord { key: "shopper".into(), value: "value".into() }
+    NewRecord::new("shopper", "value")
 }
 
 /// What each way into the log says, where none may succeed.
