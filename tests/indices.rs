@@ -92,7 +92,7 @@ fn raw(url: &str, path: &str) -> Value {
 
 /// Writes products until that is refused; gives the ids of those that were answered for.
 async fn write_until_refused(catalog: Arc<ElasticsearchCatalog>, from: usize) -> Vec<ProductId> {
-    let mut pace = tokio::time::interval(Duration::from_millis(15));
+    let mut pace = tokio::time::interval(Duration::from_millis(40));
     let mut written = Vec::new();
     for number in from.. {
         pace.tick().await;
