@@ -5,6 +5,7 @@
 //! outlives its process. Start at [`RedisLink`].
 
 mod feed;
+mod health;
 mod inbox;
 mod link;
 mod near;
@@ -13,6 +14,7 @@ mod preferences;
 mod stored;
 mod tickets;
 
+pub use health::RedisHealth;
 pub use inbox::{NotificationHistory, RedisNotifications};
 pub use link::{RedisConfig, RedisLink};
 pub use popularity::RedisPopularity;

@@ -83,10 +83,14 @@ impl Switch {
         let old = ElasticsearchCatalog::of(self.place.client.clone(), served);
         let new = ElasticsearchCatalog::new(self.place.client.clone(), &manifest.id, manifest.dimensions);
         let new = Arc::new(new);
+        let mut before = u64::MAX;
         for _ in 0..ROUNDS_MAX {
-            if self.carry_over(&old, &new, &embedder).await? <= LITTLE {
+            let work = self.carry_over(&old, &new, &embedder).await?;
+            // What is written meanwhile may be as much as is carried over meanwhile.
+            if work <= LITTLE || work >= before {
                 break;
             }
+            before = work;
         }
         let frozen_at = Instant::now();
         self.frozen.store(true, Ordering::Relaxed);

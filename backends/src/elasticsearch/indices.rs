@@ -22,6 +22,7 @@ pub use self::drift::{Finding, IndexPlan, Remedy};
 pub use self::switch::Served;
 use super::client::Client;
 use super::error::Failure;
+use super::health::Block;
 
 /// Makes and checks the indices of one installation.
 #[derive(Clone)]
@@ -53,8 +54,12 @@ struct Described {
 }
 
 impl Described {
+    fn is_set(&self, setting: &str) -> bool {
+        self.settings[setting] == "true"
+    }
+
     fn takes_no_writes(&self) -> bool {
-        self.settings["index.blocks.write"] == "true"
+        self.is_set("index.blocks.write")
     }
 }
 
@@ -138,6 +143,22 @@ impl Indices {
             | Finding::ShardsDiffer { .. } => Ok(()),
         };
         answered.map_err(StoreError::from)
+    }
+
+    /// Which of the indices in use take no writes, and why.
+    pub async fn blocked(&self) -> Result<Vec<(String, Block)>, StoreError> {
+        let mut blocked = Vec::new();
+        for kind in self.kinds.iter().copied() {
+            for index in self.behind(&self.definition(kind).alias).await? {
+                let Some(described) = self.described(&index).await? else { continue };
+                if described.is_set("index.blocks.read_only_allow_delete") {
+                    blocked.push((index, Block::Disk));
+                } else if described.takes_no_writes() || described.is_set("index.blocks.read_only") {
+                    blocked.push((index, Block::Writes));
+                }
+            }
+        }
+        Ok(blocked)
     }
 
     /// The indices that `alias` stands for.

@@ -122,6 +122,11 @@ impl RedisLink {
         Ok(link)
     }
 
+    /// Whether it is a cluster of several servers, each with keys of its own.
+    pub(super) fn is_cluster(&self) -> bool {
+        matches!(self.server, Server::Cluster(_))
+    }
+
     /// A key or channel of this installation.
     pub(super) fn key(&self, name: impl fmt::Display) -> String {
         format!("{}{name}", self.prefix)

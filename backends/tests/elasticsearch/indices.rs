@@ -1,6 +1,6 @@
 //! Making and checking the indices.
 
-use rep_backends::elasticsearch::{ElasticsearchCatalog, Finding, IndexKind, Remedy};
+use rep_backends::elasticsearch::{Block, ElasticsearchCatalog, Finding, IndexKind, Remedy};
 use rep_core::ports::catalog::{Catalog, VectorWrite};
 use rep_core::{Currency, ModelId, Money, Product, ProductFilter, ProductId, UnitVector, stable_hash128};
 use serde_json::json;
@@ -133,16 +133,22 @@ async fn a_model_is_changed_beside_the_one_in_use_and_switched_at_once() {
     embed(&new, &product(2), vec![1.0; 4]).await;
     assert_eq!(new.summary().await.unwrap().embedded, 1);
 
-    // What changes meanwhile is carried over, and vectors stay where the text did.
+    // What another process changes meanwhile is carried over, and vectors stay where the text did.
+    let other = catalog(&space, "old", 8);
     let retold = Product { description: "retold".into(), ..product(3) };
-    old.put(vec![retold.clone(), Product { stock: 9, ..product(2) }]).await.unwrap();
-    old.remove(&product(4).product_id).await.unwrap();
+    other.put(vec![retold.clone(), Product { stock: 9, ..product(2) }]).await.unwrap();
+    other.remove(&product(4).product_id).await.unwrap();
     indices.freeze(IndexKind::Product).await.unwrap();
     assert!(old.put(vec![product(5), product(999)]).await.unwrap_err().is_retryable());
     let report = old.copy_to(&new, &mut |_| {}).await.unwrap();
     assert_eq!((report.written, report.removed), (2, 1));
     assert_eq!(new.summary().await.unwrap().embedded, 1);
+    let before = indices.served(IndexKind::Product).await.unwrap().unwrap();
+    assert_eq!((before.model.as_deref(), before.dimensions), (Some("old"), Some(8)));
+    assert!(before.is_frozen && !before.is_wanted);
+    assert_eq!(indices.blocked().await.unwrap(), [(before.index.clone(), Block::Writes)]);
     let served = indices.switch(IndexKind::Product).await.unwrap().unwrap();
+    assert_eq!(served, before.index);
     assert_ne!(served, indices.plan().await.unwrap()[0].index);
     assert_eq!(indices.switch(IndexKind::Product).await.unwrap(), None);
     assert_eq!(indices.plan().await.unwrap()[0].findings, []);
@@ -157,4 +163,33 @@ async fn a_model_is_changed_beside_the_one_in_use_and_switched_at_once() {
     // Who still has the old model reads on what there was, and never meets the new vectors.
     let query = UnitVector::normalised(vec![1.0; 8]).unwrap();
     assert_eq!(old.nearest(&query, 5, &filter).await.unwrap()[0].product.product_id, product(1).product_id);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_frozen_is_let_go_again() {
+    let space = Space::empty().await;
+    space.indices("old", 8).apply().await.unwrap();
+    let (old, indices) = (catalog(&space, "old", 8), space.indices("new", 4));
+    indices.apply().await.unwrap();
+    let is_frozen = async || indices.served(IndexKind::Product).await.unwrap().unwrap().is_frozen;
+    for _ in 0..2 {
+        // Twice is as good as once.
+        indices.freeze(IndexKind::Product).await.unwrap();
+    }
+    assert!(is_frozen().await && old.put(vec![product(1)]).await.unwrap_err().is_retryable());
+    // Its own index, were it in use, is not meant.
+    space.indices("old", 8).freeze(IndexKind::Product).await.unwrap();
+    indices.reopen(IndexKind::Product).await.unwrap();
+    assert!(is_frozen().await);
+    indices.unfreeze(IndexKind::Product).await.unwrap();
+    assert!(!is_frozen().await);
+    old.put(vec![product(1)]).await.unwrap();
+    indices.freeze(IndexKind::Product).await.unwrap();
+    indices.switch(IndexKind::Product).await.unwrap();
+    // What was left is taken into use again.
+    let back = space.indices("old", 8);
+    back.reopen(IndexKind::Product).await.unwrap();
+    old.put(vec![product(2)]).await.unwrap();
+    assert!(back.switch(IndexKind::Product).await.unwrap().is_some() && !is_frozen().await);
+    assert_eq!(indices.blocked().await.unwrap(), []);
 }

@@ -84,12 +84,15 @@ impl Indices {
         struct Blocked {
             acknowledged: bool,
             shards_acknowledged: bool,
+            /// Those that were not blocked already.
+            indices: Vec<Value>,
         }
         let wanted = self.definition(kind);
         for index in self.behind(&wanted.alias).await?.into_iter().filter(|index| *index != wanted.index) {
             let path = format!("{index}/_block/write");
             let blocked: Blocked = self.client.change_for(Method::Put, &path, None).await?;
-            if !(blocked.acknowledged && blocked.shards_acknowledged) {
+            let is_stopped = blocked.shards_acknowledged || blocked.indices.is_empty();
+            if !(blocked.acknowledged && is_stopped) {
                 let reason =
                     format!("not every shard of index `{index}` has stopped its writes yet; try again");
                 return Err(unavailable(reason));
