@@ -133,10 +133,13 @@ pub(crate) async fn find(
 ) -> Result<(Position, DeadLetter, Option<TraceContext>), Problem> {
     let record = at(state, TOPIC, id.partition, id.offset).await?;
     let record = record.ok_or_else(|| Problem::not_found(format!("no dead letter `{id}`")))?;
-    let letter = state
+    let letter: DeadLetter = state
         .codec
         .decode(&record.value)
         .map_err(|error| Problem::conflict(format!("dead letter `{id}` cannot be decoded: {error}")))?;
+    if let Some(topic) = Topic::parse(&letter.topic) {
+        state.learn(topic, std::iter::once(&letter.payload[..])).await;
+    }
     Ok((record.position, letter, record.trace))
 }
 

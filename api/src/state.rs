@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rep_core::avro::Codec;
 use rep_core::ports::behaviour::BehaviourStore;
@@ -12,7 +13,7 @@ use rep_core::ports::notifications::Notifications;
 use rep_core::ports::popularity::Popularity;
 use rep_core::ports::preferences::PreferenceStore;
 use rep_core::ports::tickets::Tickets;
-use rep_core::{Clock, ModelId};
+use rep_core::{Clock, ModelId, Topic};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::ApiConfig;
@@ -23,6 +24,9 @@ use crate::rate::RateLimiter;
 use crate::shop::Shop;
 use crate::status::StatusSource;
 use crate::stream::Slots;
+
+/// Longest wait for schemas of other programs, where a view can do without.
+const LEARN_WAIT: Duration = Duration::from_secs(1);
 
 /// Renders all metrics in Prometheus' text format.
 pub type MetricsText = Arc<dyn Fn() -> String + Send + Sync>;
@@ -103,6 +107,16 @@ impl ApiState {
     /// The catalogue's one writer: whoever else changes prices or stock in this process shares its locks.
     pub fn shop(&self) -> Shop {
         self.shop.clone()
+    }
+
+    /// Lets `values` of `topic` be read by whatever schemas wrote them. Without a registry's answer within a second
+    /// they are shown as what they are: bytes of an unknown schema.
+    pub(crate) async fn learn(&self, topic: Topic, values: impl Iterator<Item = &[u8]>) {
+        match tokio::time::timeout(LEARN_WAIT, self.codec.learn(topic, values)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "schemas of other programs cannot be looked up"),
+            Err(_) => tracing::debug!("schemas of other programs took too long to be looked up"),
+        }
     }
 
     /// Cancelled, it ends all streams: a graceful shutdown would wait for them for ever.

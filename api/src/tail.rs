@@ -182,6 +182,7 @@ impl Tail {
             let Some(from) = self.next.get(partition as usize).copied() else { continue };
             let records = self.state.log.read(self.topic, partition, from, READ_MAX).await?;
             let (Some(first), Some(last)) = (records.first(), records.last()) else { continue };
+            self.state.learn(self.topic, records.iter().map(|record| &record.value[..])).await;
             let (first, behind) = (first.position.offset, last.position.offset + 1);
             if first > from {
                 self.waiting.push_back(Waiting::Gap(RecordGap { partition, from, to: first }));
