@@ -1,6 +1,6 @@
 # Two commands matter: `make run` and `make test`. The rest is for those who change the code.
 .DEFAULT_GOAL := help
-.PHONY: help run cluster test build bench fmt lint deny clean
+.PHONY: help run cluster test faults build bench fmt lint deny clean
 
 help: ## List these targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,6 +13,9 @@ cluster: ## The same on real servers: Kafka, Elasticsearch, a registry and Redis
 
 test: ## Run every test, browser included; closes with `N passed, N failed`
 	@scripts/test.sh
+
+faults: ## Run the fault matrix of docs/reliability.md on real servers; about an hour
+	@scripts/faults.sh
 
 build: ## Fetch what is missing and build the release binary with the dashboard in it
 	@scripts/build.sh
