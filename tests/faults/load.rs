@@ -204,7 +204,7 @@ pub(crate) fn action(trace: &str, user: &str, product: &ProductId, kind: ActionT
         action_type: kind,
         product_id: Some(product.clone()),
         search_query: None,
-        session_id: Some(SessionId::new(format!("session of {user}")).expect("it is short")),
+        session_id: Some(SessionId::new(format!("session-{user}")).expect("it is short")),
         timestamp: Timestamp::from_ms(now as i64),
         metadata: BTreeMap::from([("said".to_owned(), format!("{trace} \u{1f525} \"{product}\""))]),
     }

@@ -33,23 +33,22 @@ fn number(variable: &str) -> Option<u64> {
 
 /// Runs each of `rows` once a seed. What failed once gets a new cluster, so that it spoils nothing after it.
 fn run_all<'a>(rows: &[&'a Row], seeds: &[u64]) -> Vec<(&'a Row, Summary)> {
-    let mut cluster = None;
+    let mut cluster: Option<Cluster> = None;
     let mut summaries = Vec::new();
     for row in rows {
         let mut summary = Summary::default();
         for seed in seeds {
-            let healthy = match cluster.take() {
-                Some(cluster) => Ok(cluster),
-                None => Cluster::start(),
-            };
-            let outcome = healthy.and_then(|healthy: Cluster| {
-                let outcome = run::run(&healthy, row, *seed);
-                match &outcome {
-                    Ok(_) => cluster = Some(healthy),
-                    Err(_) => println!("{}", healthy.log_ends()),
+            let outcome = match cluster.take().map_or_else(Cluster::start, Ok) {
+                Ok(whole) => {
+                    let outcome = run::run(&whole, row, *seed);
+                    match &outcome {
+                        Ok(_) => cluster = Some(whole),
+                        Err(_) => println!("{}", whole.log_ends()),
+                    }
+                    outcome
                 }
-                outcome
-            });
+                Err(error) => Err(error.context("the cluster does not start")),
+            };
             summary.add(row, *seed, outcome);
         }
         summaries.push((*row, summary));

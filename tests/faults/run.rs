@@ -62,8 +62,13 @@ pub(crate) struct Outcome {
     pub(crate) recovery: Duration,
 }
 
-/// Runs `row` once: what happens is decided by `seed`.
+/// Runs `row` once: what happens is decided by `seed`. A panic is an error of this run alone.
 pub(crate) fn run(cluster: &Cluster, row: &Row, seed: u64) -> anyhow::Result<Outcome> {
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run_once(cluster, row, seed)));
+    caught.unwrap_or_else(|_| bail!("the run panicked"))
+}
+
+fn run_once(cluster: &Cluster, row: &Row, seed: u64) -> anyhow::Result<Outcome> {
     let mut random = Random(seed);
     let run = Run::begin(cluster, format!("{}-{seed}", row.name))?;
     let (load, seeds) = (&run.load, [0; CLIENTS as usize].map(|_| random.below(u64::MAX)));
