@@ -61,9 +61,9 @@ impl Summary {
 
 /// The table of `summaries`, in Markdown.
 pub(crate) fn table(summaries: &[(&Row, Summary)]) -> String {
-    let mut table = String::from(
-        "| fault | besides 0 lost and 0 doubled | runs | acknowledged | notified | lost | doubled | recovery p50, max |\n|---|---|--:|--:|--:|--:|--:|--:|\n",
-    );
+    let mut table =
+        String::from("| fault | besides 0 lost and 0 doubled | runs | acknowledged | notified | lost | ");
+    table.push_str("doubled | recovery p50, max |\n|---|---|--:|--:|--:|--:|--:|--:|\n");
     for (row, summary) in summaries {
         let mut recoveries = summary.recoveries.clone();
         recoveries.sort();
