@@ -127,21 +127,28 @@ impl Reader {
         let consumer = Arc::clone(self.consumer()?);
         let mut records = Vec::new();
         let mut bytes = 0;
+        let mut met = None;
         while records.len() < max && bytes < POLL_BYTES_MAX || max == 0 && self.held.len() < HELD_MAX {
             let held = if max == 0 { None } else { self.held.pop_front() };
             let raw = match held.map(Ok).or_else(|| self.next_of(&consumer)) {
                 Some(Ok(raw)) => raw,
-                Some(Err(error)) => match failure(&error).map(|error| self.refusals.explain(error)) {
-                    Some(error) if records.is_empty() => return Err(error),
-                    // What is there goes out first.
-                    Some(error) => {
-                        self.failed = Some(error);
-                        break;
+                // An outage leaves many errors in the queue: what comes behind them says whether it lasts.
+                Some(Err(error)) => {
+                    match failure(&error).map(|error| self.refusals.explain(error)) {
+                        Some(error) if error.is_retryable() => met = Some(error),
+                        // What is there goes out first.
+                        Some(error) if !records.is_empty() => {
+                            self.failed = Some(error);
+                            break;
+                        }
+                        Some(error) => return Err(error),
+                        None => {}
                     }
-                    None => continue,
-                },
+                    continue;
+                }
                 None => break,
             };
+            met = None;
             let Some(next) = self.membership.expects(raw.partition) else { continue };
             if max == 0 {
                 self.held.push_back(raw);
@@ -156,7 +163,13 @@ impl Reader {
             self.membership.delivered(raw.partition, raw.offset + 1);
             records.push(raw.into_record(self.epoch));
         }
-        Ok(records)
+        match met {
+            Some(error) if records.is_empty() => Err(error),
+            met => {
+                self.failed = self.failed.take().or(met);
+                Ok(records)
+            }
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use rep_backends::kafka::KafkaConfig;
 use rep_backends::kafka::topics::apply;
 use rep_core::contract::support::{WAIT_MAX, eventually};
 use rep_core::ports::StoreErrorKind;
-use rep_core::ports::log::{EventLog, NewRecord, Polled};
+use rep_core::ports::log::{EventLog, GroupReader, NewRecord, Polled};
 use rep_core::{Position, Topic};
 
 use crate::servers::Servers;
@@ -183,4 +183,38 @@ async fn while_the_broker_hangs_memory_is_bounded_and_every_call_ends() {
         }
         assert!(Instant::now() < deadline, "the reader does not go on");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_outage_left_in_the_queue_does_not_hold_a_reader_up() {
+    let (servers, config) = own_broker().await;
+    let log = log_of(&config);
+    let record = || NewRecord::new("key", "value");
+    log.append(TOPIC, vec![record()]).await.unwrap();
+    let mut reader = log.subscribe("group", TOPIC).await.unwrap();
+    let records = async |reader: &mut dyn GroupReader, errors: &mut usize| {
+        let deadline = Instant::now() + WAIT_MAX;
+        while Instant::now() < deadline {
+            match reader.poll(10, Duration::from_millis(100)).await {
+                Ok(Polled::Records(records)) if !records.is_empty() => return,
+                Ok(Polled::Revoking(partitions)) => reader.release(&partitions).await.unwrap(),
+                Ok(Polled::Records(_)) => {}
+                Err(error) => {
+                    assert!(error.is_retryable(), "{error}");
+                    *errors += 1;
+                }
+            }
+        }
+        panic!("the reader does not go on");
+    };
+    records(&mut *reader, &mut 0).await;
+    // Nobody polls meanwhile, as when a role waits after an error: each lost connection leaves an error in the queue.
+    for _ in 0..4 {
+        blocking(&servers, |servers| servers.signal("kafka", "KILL")).await;
+        blocking(&servers, |servers| servers.restart("kafka")).await;
+        eventually("appends succeed again", async || log.append(TOPIC, vec![record()]).await.ok()).await;
+    }
+    let mut errors = 0;
+    records(&mut *reader, &mut errors).await;
+    assert!(errors <= 2, "{errors} polls failed although the broker was back");
 }
