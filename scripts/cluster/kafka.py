@@ -93,8 +93,8 @@ logger.lifecycle.level=INFO
             cluster = uuid.uuid4().bytes
             name = base64.urlsafe_b64encode(cluster).decode().rstrip("=")
             with open(run.log, "ab") as log:
-                tool = [*java, "kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", name, "-c", properties]
-                tool += self.format_options()
+                tool = [*java, "kafka.tools.StorageTool", "format", "--ignore-formatted", "-c", properties]
+                tool += [f"--cluster-id={name}", *self.format_options()]  # with =: the name may begin with -
                 if subprocess.run(tool, stdout=log, stderr=log, stdin=subprocess.DEVNULL, check=False).returncode:
                     raise NotReady(run, "could not format its storage")
         return [*java, "kafka.Kafka", str(properties)], {}
