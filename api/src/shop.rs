@@ -1,12 +1,14 @@
 //! The catalogue's one writer in a process: what changes price or stock is told to the log first.
 //!
 //! Order of a change: lock the product, read it, append the [`InventoryChange`] (durable), write the
-//! product. A crash between the last two leaves a change that was told and not made; the caller got no
-//! answer and tries again, and shoppers may hear of it twice, but never not at all. Work runs in a task of
-//! its own, so that a caller who goes away does not leave it half done.
+//! product. While the catalogue takes no writes, a change stays told and not made; the caller tries again, and
+//! it is the same change, which is not told again. Where the process itself dies between the two, or the caller
+//! tries at another, shoppers may hear of it twice, but never not at all. Work runs in a task of its own, so
+//! that a caller who goes away does not leave it half done.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use rep_core::avro::{Codec, EncodeError, Event};
@@ -14,7 +16,8 @@ use rep_core::ports::StoreError;
 use rep_core::ports::catalog::Catalog;
 use rep_core::ports::log::{EventLog, NewRecord};
 use rep_core::{
-    Clock, FieldError, InventoryChange, Money, Product, ProductId, Topic, TraceContext, stable_hash128,
+    Clock, FieldError, InventoryChange, Money, Product, ProductId, Timestamp, Topic, TraceContext,
+    stable_hash128,
 };
 use tokio::sync::{Mutex, MutexGuard};
 use tracing::Instrument as _;
@@ -25,6 +28,10 @@ use crate::trace::new_trace_id;
 const SHARDS: usize = 256;
 /// Most products that are written in one step.
 const BATCH_MAX: usize = 500;
+/// Most changes that are remembered until they are made.
+const UNMADE_MAX: usize = 10_000;
+/// How long they are: who tries again does so sooner.
+const UNMADE_AGE_MAX: Duration = Duration::from_secs(300);
 
 /// Changes products; cheap to clone, clones share their locks.
 #[derive(Clone)]
@@ -39,6 +46,15 @@ struct Inner {
     codec: Codec,
     clock: Arc<dyn Clock>,
     locks: Box<[Mutex<()>]>,
+    /// By product: whoever has its lock may change what is here of it.
+    unmade: parking_lot::Mutex<HashMap<ProductId, Unmade>>,
+}
+
+/// A change whose product was not written yet.
+struct Unmade {
+    change: InventoryChange,
+    /// The log has it for certain.
+    is_told: bool,
 }
 
 /// Why a product was not changed.
@@ -81,7 +97,17 @@ impl Shop {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let locks = (0..SHARDS).map(|_| Mutex::new(())).collect();
-        Self { inner: Arc::new(Inner { log, catalog, codec, clock, locks }), trace: None }
+        Self {
+            inner: Arc::new(Inner {
+                log,
+                catalog,
+                codec,
+                clock,
+                locks,
+                unmade: parking_lot::Mutex::default(),
+            }),
+            trace: None,
+        }
     }
 
     /// The same shop, whose changes are part of `trace`.
@@ -168,7 +194,7 @@ impl Inner {
             return Ok(before);
         }
         self.tell([self.told(Some(&before), &after)].into_iter().flatten(), trace).await?;
-        self.catalog.put(vec![after.clone()]).await?;
+        self.make(vec![after.clone()]).await?;
         Ok(Arc::new(after))
     }
 
@@ -205,7 +231,7 @@ impl Inner {
         let told =
             before.iter().zip(&batch).filter_map(|(before, after)| self.told(before.as_deref(), after));
         self.tell(told, trace).await?;
-        self.catalog.put(batch).await?;
+        self.make(batch).await?;
         Ok(before.iter().map(Option::is_none).collect())
     }
 
@@ -221,7 +247,7 @@ impl Inner {
         let now = self.clock.now();
         // Prices of two currencies do not compare: then the price counts as new.
         let price_before = before.map(|b| b.price).filter(|price| price.currency() == after.price.currency());
-        Some(InventoryChange {
+        let change = InventoryChange {
             trace_id: new_trace_id(now),
             product_id: after.product_id.clone(),
             currency: after.price.currency(),
@@ -230,7 +256,41 @@ impl Inner {
             stock_before: before.map(|before| i64::from(before.stock)),
             stock_after: i64::from(after.stock),
             timestamp: now,
-        })
+        };
+        // Tried again, it keeps its identity, so that nobody is told twice.
+        let earlier = self.unmade.lock().get(&change.product_id).map(|unmade| unmade.change.clone());
+        Some(earlier.filter(|earlier| is_same(earlier, &change) && is_recent(earlier, now)).unwrap_or(change))
+    }
+
+    /// Notes what is about to be told; gives what the log does not have for certain.
+    fn untold(&self, changes: Vec<InventoryChange>) -> Vec<InventoryChange> {
+        let mut unmade = self.unmade.lock();
+        if unmade.len() >= UNMADE_MAX {
+            let now = self.clock.now();
+            unmade.retain(|_, unmade| is_recent(&unmade.change, now));
+        }
+        let mut untold = Vec::new();
+        for change in changes {
+            let known = unmade.get(&change.product_id).filter(|known| known.change == change);
+            if known.is_some_and(|known| known.is_told) {
+                continue;
+            }
+            if unmade.len() < UNMADE_MAX {
+                let noted = Unmade { change: change.clone(), is_told: false };
+                unmade.insert(change.product_id.clone(), noted);
+            }
+            untold.push(change);
+        }
+        untold
+    }
+
+    /// Writes `products`, which makes what was told of them.
+    async fn make(&self, products: Vec<Product>) -> Result<(), ShopError> {
+        let ids: Vec<ProductId> = products.iter().map(|product| product.product_id.clone()).collect();
+        self.catalog.put(products).await?;
+        let mut unmade = self.unmade.lock();
+        ids.iter().for_each(|id| drop(unmade.remove(id)));
+        Ok(())
     }
 
     async fn tell(
@@ -238,10 +298,11 @@ impl Inner {
         changes: impl Iterator<Item = InventoryChange>,
         trace: Option<TraceContext>,
     ) -> Result<(), ShopError> {
+        let untold = self.untold(changes.collect());
         let mut records = Vec::new();
-        for change in changes {
+        for change in &untold {
             let key = Bytes::copy_from_slice(change.key());
-            records.push(NewRecord::new(key, self.codec.encode(&change)?).in_trace(trace));
+            records.push(NewRecord::new(key, self.codec.encode(change)?).in_trace(trace));
         }
         if records.is_empty() {
             return Ok(());
@@ -249,6 +310,22 @@ impl Inner {
         let told = records.len() as u64;
         self.log.append(Topic::ProductInventory, records).await?;
         metrics::counter!("rep_inventory_changes_total").increment(told);
+        let mut unmade = self.unmade.lock();
+        for change in untold {
+            if let Some(noted) = unmade.get_mut(&change.product_id).filter(|noted| noted.change == change) {
+                noted.is_told = true;
+            }
+        }
         Ok(())
     }
+}
+
+fn is_recent(change: &InventoryChange, now: Timestamp) -> bool {
+    now.since(change.timestamp) <= UNMADE_AGE_MAX
+}
+
+/// Whether two changes say the same, at whatever time.
+fn is_same(a: &InventoryChange, b: &InventoryChange) -> bool {
+    let said = InventoryChange { trace_id: a.trace_id.clone(), timestamp: a.timestamp, ..b.clone() };
+    *a == said
 }

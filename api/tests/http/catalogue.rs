@@ -182,3 +182,21 @@ async fn a_repeat_with_the_same_key_has_the_first_answer_and_no_effect() {
     patch("k3", json!({"stock": 1})).await.expect(200);
     patch("", json!({"stock": 1})).await.expect(400);
 }
+
+#[tokio::test]
+async fn a_change_tried_again_while_the_catalogue_takes_no_writes_is_told_once() {
+    let world = World::stocked().await;
+    let set = async |price: &str, status: u16| {
+        world.json("PATCH", "/products/tent-1", &json!({ "price": price })).await.expect(status);
+    };
+    world.catalog.is_read_only.store(true, Ordering::SeqCst);
+    for _ in 0..3 {
+        set("1.00", 503).await;
+    }
+    world.catalog.is_read_only.store(false, Ordering::SeqCst);
+    set("1.00", 200).await;
+    set("2.00", 200).await;
+    set("1.00", 200).await;
+    let prices: Vec<i64> = told(&world).iter().map(|change| change.price_after).collect();
+    assert_eq!(prices, [100, 200, 100], "once each time it is made");
+}

@@ -21,6 +21,8 @@ struct Kept {
 pub(crate) struct MemoryCatalog {
     entries: Mutex<BTreeMap<ProductId, Kept>>,
     pub(crate) is_away: AtomicBool,
+    /// Reads go on, writes are refused for now.
+    pub(crate) is_read_only: AtomicBool,
     /// A write of products panics: the edge must survive it.
     pub(crate) panics: AtomicBool,
 }
@@ -57,6 +59,9 @@ impl Catalog for MemoryCatalog {
     }
 
     async fn put(&self, products: Vec<Product>) -> Result<Vec<Option<Arc<Product>>>, StoreError> {
+        if self.is_read_only.load(Ordering::SeqCst) {
+            return Err(away());
+        }
         self.entries()?;
         let mut entries = self.entries.lock().unwrap();
         let put = products.into_iter().map(|product| {
