@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use parking_lot::{Mutex, MutexGuard};
-use rep_backends::elasticsearch::{Client, Indices};
-use rep_backends::{Backends, ConnectConfig, Places, SystemClock, connect, places};
+use rep_backends::{Backends, ConnectConfig, Places, SystemClock, connect};
 use rep_core::{Clock, ModelId};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -61,6 +60,7 @@ impl Cluster {
             registry: Some(servers.address("REP_TEST_REGISTRY")),
             search: servers.address("REP_TEST_ELASTICSEARCH"),
             preferences: servers.address("REP_TEST_REDIS"),
+            ..Places::default()
         };
         let host = |url: &str| url.split("://").last().unwrap_or_default().trim_end_matches('/').to_owned();
         let search = runtime.block_on(Proxy::start(host(&direct.search)))?;
@@ -77,19 +77,11 @@ impl Cluster {
         let log = &args[0];
         cli::run(root, &["topics", "apply", log, "--replication=1", "--min-in-sync=1"]).expect(0, &[]);
         cli::run(root, &["schemas", "apply", log, &args[1]]).expect(0, &[]);
+        cli::run(root, &["indices", "apply", &args[2]]).expect(0, &[]);
         let (args, fleet) = (args.to_vec(), Mutex::default());
         let cluster = Self { fleet, servers, search, preferences, runtime, direct, args, dir };
-        cluster.make_indices()?;
         cluster.as_usual()?;
         Ok(cluster)
-    }
-
-    fn make_indices(&self) -> anyhow::Result<()> {
-        let config = places::elasticsearch(&self.direct.search).map_err(anyhow::Error::msg)?;
-        let indices = Indices::new(Client::new(&config)?, ModelId::new(MODEL)?, DIMENSIONS);
-        let applied = self.wait(indices.apply())?;
-        ensure!(applied.left.is_empty(), "indices differ: {:?}", applied.left);
-        Ok(())
     }
 
     /// Runs a future to its end.

@@ -25,6 +25,8 @@ pub(crate) struct Verdict {
     pub(crate) acknowledged: usize,
     /// Notifications that were due, and are in an inbox.
     pub(crate) told: usize,
+    /// Price changes that are in the log once more, as changes of their own.
+    pub(crate) told_again: usize,
     /// What is missing.
     pub(crate) lost: Vec<String>,
     /// What took effect more than once.
@@ -206,9 +208,13 @@ async fn judge_notifications(stores: &Backends, run: &Run, verdict: &mut Verdict
         changes.entry(change.product_id.clone()).or_default().push(change);
     }
     for product in &run.watched {
-        let changes = changes.remove(product).unwrap_or_default();
+        let mut changes = changes.remove(product).unwrap_or_default();
+        let mut traces = BTreeSet::new();
+        changes.retain(|change| traces.insert(change.trace_id.clone()));
         let mut logged: Vec<i64> = changes.iter().map(|change| change.price_after).collect();
+        let told = logged.len();
         logged.dedup();
+        verdict.told_again += told - logged.len();
         let acknowledged = run.load.ledger.lock().prices.get(product).cloned().unwrap_or_default();
         let due: Vec<i64> = std::iter::once(PRICE).chain(acknowledged).collect();
         if !logged.starts_with(&due) || logged.len() > due.len() + 1 {

@@ -89,14 +89,14 @@ fn run_once(cluster: &Cluster, row: &Row, seed: u64) -> anyhow::Result<Outcome> 
     fault.map_err(|_| anyhow::anyhow!("the fault panicked"))?.context("the fault")?;
     let acknowledged = ended.elapsed();
     let stores = cluster.stores()?;
-    wait_until("every group has finished", DRAIN_MAX, || cluster.wait(is_drained(&stores)))?;
+    drained(cluster, &stores)?;
     let recovery = ended.elapsed();
     if acknowledged > RECOVER_MAX {
         bail!("clients had their answers only after {acknowledged:?}");
     }
     cluster.as_usual()?;
     run.act_afresh(cluster)?;
-    wait_until("the fresh event is finished", DRAIN_MAX, || cluster.wait(is_drained(&stores)))?;
+    drained(cluster, &stores)?;
     cluster.ask_search("POST", "_refresh", "")?;
     let verdict = cluster.wait(oracle::judge(&cluster.stores()?, &run))?;
     Ok(Outcome { verdict, recovery })
@@ -128,7 +128,7 @@ impl Run {
             }
         }
         run.load.post(cluster, &carts);
-        wait_until("the carts are known", USUAL_MAX, || cluster.wait(is_drained(&stores)))?;
+        drained(cluster, &stores)?;
         cluster.ask_search("POST", "_refresh", "")?;
         Ok(run)
     }
@@ -175,15 +175,30 @@ impl Run {
     }
 }
 
-/// Whether every group has committed all there is. Asked in the order in which one works for the next.
-async fn is_drained(stores: &Backends) -> bool {
+/// Waits until every group has committed all there is.
+fn drained(cluster: &Cluster, stores: &Backends) -> anyhow::Result<()> {
+    let mut behind = None;
+    let waited = wait_until("every group has finished", DRAIN_MAX, || {
+        behind = cluster.wait(lagging(stores));
+        behind.is_none()
+    });
+    waited.with_context(|| behind.unwrap_or_default())
+}
+
+/// A group that lags, and where. Asked in the order in which one works for the next.
+async fn lagging(stores: &Backends) -> Option<String> {
     for (group, topic) in GROUPS {
-        match stores.log.offsets(topic, group).await {
-            Ok(offsets) if offsets.iter().all(|partition| partition.lag() == 0) => {}
-            _ => return false,
+        let offsets = match stores.log.offsets(topic, group).await {
+            Ok(offsets) => offsets,
+            Err(error) => return Some(format!("where {group} stands: {error}")),
+        };
+        let lags = offsets.iter().filter(|partition| partition.lag() > 0);
+        let lags: Vec<(u32, u64)> = lags.map(|partition| (partition.partition, partition.lag())).collect();
+        if !lags.is_empty() {
+            return Some(format!("{group} lags, by partition: {lags:?}"));
         }
     }
-    true
+    None
 }
 
 /// Waits until `condition` holds; fails after `longest`.

@@ -112,7 +112,7 @@ pub(super) fn poison(cluster: &Cluster, run: &Run, random: &mut Random) -> anyho
         let bad = bad[round % bad.len()].clone();
         run.poison.lock().push(bad.clone());
         let key = Bytes::from(format!("{}-c{}-{}", run.name, random.below(3), random.below(8)));
-        cluster.wait(stores.log.append(Topic::UserAction, vec![NewRecord { key, value: bad.into() }]))?;
+        cluster.wait(stores.log.append(Topic::UserAction, vec![NewRecord::new(key, bad)]))?;
         wait_ms(random, 50, 500);
     }
     Ok(())
