@@ -1,9 +1,9 @@
 # Two commands matter: `make run` and `make test`. The rest is for those who change the code.
 .DEFAULT_GOAL := help
-.PHONY: help run cluster test faults build bench fmt lint deny clean
+.PHONY: help run cluster test faults build bench bench-cluster fmt lint deny clean
 
 help: ## List these targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ## Fetch, build and start everything; dashboard on http://localhost:3001
 	@scripts/run.sh $(ARGS)
@@ -22,6 +22,9 @@ build: ## Fetch what is missing and build the release binary with the dashboard 
 
 bench: build ## Run the benchmarks of docs/benchmarks.md
 	@target/release/rep bench all
+
+bench-cluster: ## Run the benchmark of a cluster on servers of its own, without Docker
+	@scripts/bench-cluster.sh $(ARGS)
 
 fmt: ## Format the Rust code
 	@cargo fmt --all

@@ -3,6 +3,7 @@
 //! Each benchmark is a process of its own, so that memory and metrics begin at nothing, and ends with one line
 //! of JSON on standard output.
 
+mod cluster;
 mod embed;
 mod fixture;
 mod freshness;
@@ -29,11 +30,13 @@ pub(crate) struct BenchArgs {
     /// A tenth of the load and time: to see that it works, not to quote
     #[arg(long)]
     quick: bool,
+    #[command(flatten)]
+    servers: cluster::ServersArgs,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum BenchName {
-    /// Every one, each in a process of its own
+    /// Every one that needs no servers, each in a process of its own
     All,
     /// Action accepted → changed recommendation served, under load
     Freshness,
@@ -49,6 +52,8 @@ enum BenchName {
     Notify,
     /// From start to ready and to the first recommendation, and memory
     Startup,
+    /// On servers: freshness under load, throughput beside bare clients, nearest products by server and replica
+    Cluster,
     /// The shoppers of `notify`, who need a process and its open files of their own
     #[value(hide = true)]
     NotifyStreams,
@@ -68,6 +73,7 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
         BenchName::Embed => embed::run(quick)?,
         BenchName::Notify => notify::run(quick)?,
         BenchName::Startup => startup::run(quick)?,
+        BenchName::Cluster => cluster::run(quick, &args.servers)?,
         BenchName::NotifyStreams => notify::streams()?,
     };
     println!("{result}");
@@ -78,7 +84,8 @@ fn all(quick: bool) -> anyhow::Result<ExitCode> {
     let program = std::env::current_exe()?;
     let mut code = ExitCode::SUCCESS;
     println!("{}", machine());
-    let is_one = |name: &&BenchName| !matches!(name, BenchName::All | BenchName::NotifyStreams);
+    let is_one =
+        |name: &&BenchName| !matches!(name, BenchName::All | BenchName::Cluster | BenchName::NotifyStreams);
     for name in BenchName::value_variants().iter().filter(is_one) {
         let name = name.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
         eprintln!("==> {name}");

@@ -10,6 +10,7 @@
 //! Needs nothing but the server's own modules: no scripts, no plugins, no reindex API, and no answer to `GET /`.
 
 mod behaviour;
+pub mod bench;
 mod bulk;
 mod catalog;
 mod client;

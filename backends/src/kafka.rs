@@ -14,6 +14,7 @@
 //!
 //! A record's trace context is its header `traceparent`, as W3C writes it ([`trace`]); other headers are not read.
 
+pub mod bench;
 mod browser;
 mod closing;
 mod config;

@@ -21,7 +21,9 @@ pub mod redis;
 pub mod registry;
 pub mod saving;
 mod tickets;
+mod trial;
 
 pub use clock::SystemClock;
 pub use connect::{Backends, ConnectConfig, ConnectError, DataDir, Upkeep, connect, open_data_dir};
 pub use places::{EMBEDDED, Places, Retrieval};
+pub use trial::Trial;

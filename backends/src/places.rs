@@ -74,6 +74,26 @@ impl Places {
         if self.servers()?.is_none() { Err(ConnectError::NotShared) } else { Ok(()) }
     }
 
+    /// The same servers, with `name` behind each prefix; stores in this process stay what they are.
+    #[must_use]
+    pub fn within(&self, name: &str) -> Self {
+        let within = |url: &String| {
+            if url == EMBEDDED {
+                return url.clone();
+            }
+            let (base, prefix) = without_prefix(url);
+            let sign = if base.contains('?') { '&' } else { '?' };
+            format!("{base}{sign}prefix={prefix}{name}")
+        };
+        Self {
+            log: within(&self.log),
+            registry: self.registry.clone(),
+            search: within(&self.search),
+            preferences: within(&self.preferences),
+            retrieval: self.retrieval,
+        }
+    }
+
     /// The servers named; `None` where all stores are in this process.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ mod link;
 mod near;
 mod popularity;
 mod preferences;
+mod removal;
 mod stored;
 mod tickets;
 

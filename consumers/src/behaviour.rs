@@ -25,6 +25,7 @@ use rep_core::ports::preferences::PreferenceStore;
 use rep_core::{Clock, Topic};
 use tokio_util::sync::CancellationToken;
 
+pub use self::bulk::LANES;
 pub use self::config::BehaviourConfig;
 use self::handler::BehaviourHandler;
 use crate::{ConsumeLoop, LiveStats, RoleContext, RoleError, RoleStats, Source};

@@ -71,7 +71,7 @@ pub(super) fn user_id(n: u64) -> UserId {
     UserId::new(format!("u-{n:06}")).unwrap_or_else(|_| unreachable!("letters and digits are an id"))
 }
 
-fn product(n: u64) -> Product {
+pub(super) fn product(n: u64) -> Product {
     let minor = i64::try_from(500 + Numbers::new(n).below(50_000)).unwrap_or(500);
     Product {
         product_id: product_id(n),
@@ -116,9 +116,19 @@ pub(super) fn action(n: u64, users: u64, products: u64, at: Timestamp) -> UserAc
 
 /// Fills an empty catalogue with `products` products and their vectors.
 pub(super) async fn stock(backends: &Backends, products: u64, dimensions: usize) -> anyhow::Result<()> {
+    stock_with(backends, products, dimensions, product).await
+}
+
+/// The same with products of another make.
+pub(super) async fn stock_with(
+    backends: &Backends,
+    products: u64,
+    dimensions: usize,
+    product: impl Fn(u64) -> Product,
+) -> anyhow::Result<()> {
     for begin in (0..products).step_by(1000) {
         let numbers = begin..(begin + 1000).min(products);
-        let batch: Vec<Product> = numbers.clone().map(product).collect();
+        let batch: Vec<Product> = numbers.clone().map(&product).collect();
         let writes = numbers.zip(&batch).map(|(n, product)| VectorWrite {
             product_id: product.product_id.clone(),
             passage_hash: stable_hash128(product.passage().as_bytes()),

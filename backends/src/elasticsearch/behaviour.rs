@@ -19,7 +19,8 @@ use rep_core::{Clock, ModelId, Position, ProductId, Timestamp, TraceId, UserId};
 use serde_json::json;
 
 use self::cursor::Cursor;
-use self::document::{NewDocument, Placed, StoredAction};
+pub(super) use self::document::NewDocument;
+use self::document::{Placed, StoredAction};
 use super::bulk::{Guard, Operation, Outcome};
 use super::client::Client;
 use super::error::{corrupt, unavailable};

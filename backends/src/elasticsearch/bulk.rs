@@ -98,6 +98,11 @@ impl Operation {
         Self::of(&Action::Delete(target(alias, id, guard)), None::<&()>)
     }
 
+    /// Its lines, as they stand in the body of a bulk.
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
     fn of(action: &Action<'_>, document: Option<&impl Serialize>) -> Result<Self, StoreError> {
         let unwritable = |error: serde_json::Error| invalid(format!("document cannot be written: {error}"));
         let mut lines = serde_json::to_vec(action).map_err(unwritable)?;

@@ -112,6 +112,20 @@ impl Indices {
         Ok(applied)
     }
 
+    /// Removes the indices of this version and model, and all that is in them; those that are not there are no error.
+    ///
+    /// # Errors
+    /// When the server is away or refuses; some may be gone then.
+    pub(crate) async fn remove(&self) -> Result<(), StoreError> {
+        for kind in self.kinds.iter().copied() {
+            match self.client.change(Method::Delete, &self.definition(kind).index, None).await {
+                Err(failure) if failure.is_status(404) => {}
+                removed => removed?,
+            }
+        }
+        Ok(())
+    }
+
     async fn mend(&self, wanted: &Definition, finding: &Finding) -> Result<(), StoreError> {
         let index = &wanted.index;
         let answered = match finding {

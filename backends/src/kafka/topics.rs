@@ -261,6 +261,16 @@ pub async fn apply(kafka: &KafkaConfig, topics: &TopicsConfig) -> Result<Applied
     Ok(Applied { done, left })
 }
 
+/// Removes the topics of an installation, and what they hold; those that are not there are no error. Lives are
+/// forgotten too: an installation that is made anew under the same prefix must not meet stores of the former one.
+///
+/// # Errors
+/// Unavailable when the brokers refuse or do not answer in time; some may be gone then.
+pub(crate) async fn remove(kafka: &KafkaConfig) -> Result<(), StoreError> {
+    let topics = wanted(kafka, &TopicsConfig::default());
+    Admin::connect(kafka)?.remove(topics.iter().map(|topic| topic.name.as_str()).collect()).await
+}
+
 /// Notes the lives of topics now, in the order in which they were made, rather than when somebody first uses them.
 async fn note_lives(kafka: &KafkaConfig, done: &[TopicChange]) -> Result<(), StoreError> {
     let log = KafkaLog::connect(kafka.clone()).map_err(|error| invalid(error.to_string()))?;

@@ -94,6 +94,26 @@ impl Applied {
 }
 
 impl Registry {
+    /// Removes the subjects of the program's schemas, with all versions and their compatibility; those that are not
+    /// there are no error.
+    ///
+    /// # Errors
+    /// As every call: unavailable, refused or malformed.
+    pub(crate) async fn remove(&self) -> Result<(), RegistryError> {
+        let subjects: BTreeSet<String> = versions().iter().map(|version| self.subject_of(version)).collect();
+        for subject in subjects {
+            // First it is marked, then it goes; a registry forgets the compatibility with it, or by the third call.
+            for path in [
+                format!("/subjects/{subject}"),
+                format!("/subjects/{subject}?permanent=true"),
+                format!("/config/{subject}"),
+            ] {
+                self.http.call("DELETE", path, None).await?.if_there()?;
+            }
+        }
+        Ok(())
+    }
+
     /// What [`Registry::apply`] would do now, under the compatibility that holds now. A second version of a
     /// subject whose first is not there yet is checked against nothing.
     ///

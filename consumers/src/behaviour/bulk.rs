@@ -27,8 +27,8 @@ use crate::{RoleContext, Verdicts};
 /// How soon finished bulks are looked for while some are on their way.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// Lanes: the partitions of `user.action.v1` spread over them evenly.
-const LANES: usize = 4;
+/// Lanes of documents, a bulk at a time in each: the partitions of `user.action.v1` spread over them evenly.
+pub const LANES: usize = 4;
 
 /// A document that waits for its bulk.
 struct Waiting {

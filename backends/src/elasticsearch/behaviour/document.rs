@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// What is written.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct NewDocument<'a> {
+pub(in crate::elasticsearch) struct NewDocument<'a> {
     #[serde(flatten)]
     action: &'a UserAction,
     position: Position,
@@ -19,7 +19,7 @@ pub(super) struct NewDocument<'a> {
 }
 
 impl<'a> NewDocument<'a> {
-    pub(super) fn of(document: &'a BehaviourDocument, taken: i64) -> Self {
+    pub(in crate::elasticsearch) fn of(document: &'a BehaviourDocument, taken: i64) -> Self {
         let BehaviourDocument { action, position, appended_at } = document;
         Self { action, position: *position, appended_at: *appended_at, taken }
     }

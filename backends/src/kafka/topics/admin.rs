@@ -151,6 +151,21 @@ impl Admin {
         self.until(name, partitions).await
     }
 
+    /// Removes topics; those that are not there are no error.
+    pub(super) async fn remove(&self, names: Vec<&str>) -> Result<(), StoreError> {
+        let removed = self.client.delete_topics(&names, &self.options()).await;
+        let removed = removed.map_err(|error| self.explain(store_error("remove topics", &error)))?;
+        for outcome in removed {
+            match outcome {
+                Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition)) => {}
+                Err((name, code)) => {
+                    return Err(store_error(&format!("remove topic `{name}`"), &KafkaError::AdminOp(code)));
+                }
+            }
+        }
+        Ok(())
+    }
+
     pub(super) async fn add_partitions(&self, name: &str, to: u32) -> Result<(), StoreError> {
         let what = format!("add partitions to topic `{name}`");
         let wanted = NewPartitions::new(name, to as usize);
