@@ -251,7 +251,8 @@ async fn judge_dead_letters(
 ) -> anyhow::Result<()> {
     let mut appended = run.poison.lock().clone();
     let mut found: Vec<Vec<u8>> = poisoned.iter().map(|(_, _, value)| value.clone()).collect();
-    (appended.sort(), found.sort());
+    appended.sort();
+    found.sort();
     if appended != found {
         verdict.wrong.push(format!(
             "{} values in the log are no events, {} were sent",
