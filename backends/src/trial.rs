@@ -69,8 +69,8 @@ impl Trial {
         self.indices.apply().await.map(drop)
     }
 
-    /// Removes all of it: topics, subjects, indices, and what Redis has of it, less what a cluster of Redis has, which
-    /// ends by its time to live. Stop whoever uses it first. Can be repeated.
+    /// Removes all of it: topics, subjects, indices, and what Redis has of it; but a cluster of Redis keeps its keys,
+    /// of which some have no time to live. Stop whoever uses it first. Can be repeated.
     ///
     /// # Errors
     /// The first that was met; the rest is removed nevertheless.

@@ -9,8 +9,8 @@ use crate::error::{invalid, unavailable};
 const SCANS_MAX: usize = 100_000;
 
 impl RedisLink {
-    /// Removes every key that begins with this installation's prefix, which must not be empty. Keys of a cluster stay
-    /// until their time to live has passed: no command lists those of all its nodes.
+    /// Removes every key that begins with this installation's prefix, which must not be empty. Keys of a cluster stay:
+    /// no command lists those of all its nodes.
     ///
     /// # Errors
     /// Invalid without a prefix; unavailable when the server is away, or keys come faster than they are removed.

@@ -83,7 +83,7 @@ async fn load(bench: &Bench, backends: &Backends, seconds: u64) -> anyhow::Resul
         for n in sent..due {
             let after = Duration::from_nanos(n * 1_000_000_000 / RATE);
             let at = began_at.plus(after);
-            let action = if n >= settled && n % PROBE_EVERY == 0 {
+            let action = if n >= settled && n.is_multiple_of(PROBE_EVERY) {
                 let action = probe(n, at);
                 watching.spawn(Watched::new(backends, &action, began + after, VISIBLE_MAX).seen());
                 action

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// `result` as lines: what, how much, what was aimed at and whether it was reached.
 pub(super) fn of(result: &Value) -> String {
-    let mut table = format!("\n{:<44} {:<46} {}\n", "what", "measured", "goal");
+    let mut table = format!("\n{:<56} {:<54} {}\n", "what", "measured", "goal");
     let mut row = |what: &str, measured: String, part: &Value| {
         let met = match part["met"].as_bool() {
             Some(true) => ": met",
@@ -15,21 +15,21 @@ pub(super) fn of(result: &Value) -> String {
         };
         let goal = part["goal"].as_str().unwrap_or_default();
         // Writing to a string cannot fail.
-        let _ = writeln!(table, "{what:<44} {measured:<46} {goal}{met}");
+        let _ = writeln!(table, "{what:<56} {measured:<54} {goal}{met}");
     };
     let (fresh, load, knn) = (&result["freshness"], &result["throughput"], &result["knn"]);
     let latency = |of: &Value| format!("p50 {}, p99 {}", ms(&of["p50_ms"]), ms(&of["p99_ms"]));
-    let what = format!("action due -> vector seen, {} actions/s", fresh["achieved_events_per_s"]);
+    let what = format!("action due -> vector seen, {} actions/s", whole(&fresh["achieved_events_per_s"]));
     row(&what, latency(&fresh["due_to_seen"]), fresh);
     let measured = format!(
         "{} events/s, {:.2} of the slower of the two below",
-        load["behaviour_events_per_s"],
+        whole(&load["behaviour_events_per_s"]),
         load["share_of_slower"].as_f64().unwrap_or_default()
     );
     row("behaviour role", measured, load);
     let each = [("bare consumer", "bare_consumer_events_per_s"), ("bare loader", "bare_loader_events_per_s")];
     for (what, figure) in each {
-        row(what, format!("{} events/s", load[figure]), &Value::Null);
+        row(what, format!("{} events/s", whole(&load[figure])), &Value::Null);
     }
     for found in knn["results"].as_array().into_iter().flatten() {
         let text = |name: &str| found[name].as_str().unwrap_or_default();
@@ -38,6 +38,10 @@ pub(super) fn of(result: &Value) -> String {
         row(&what, format!("{}, recall {recall:.3}", latency(&found["latency"])), &Value::Null);
     }
     table
+}
+
+fn whole(value: &Value) -> String {
+    format!("{:.0}", value.as_f64().unwrap_or_default())
 }
 
 fn ms(value: &Value) -> String {
@@ -67,7 +71,7 @@ mod tests {
             "250: not met",
             "0.95 of",
             ">= 0.9: met",
-            "bare loader",
+            "1000 events/s",
             "recall 1.000",
         ] {
             assert!(table.contains(said), "no `{said}` in {table}");

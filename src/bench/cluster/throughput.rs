@@ -1,5 +1,6 @@
 //! Actions a second of one behaviour role, beside the client library that only reads and a loader that only writes.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -16,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::Bench;
 use super::child::Served;
-use crate::bench::fixture::{action, stock};
+use crate::bench::fixture::{action, stage_seconds, stock};
 use crate::bench::http::Connection;
 
 /// How often all three are measured, in turn; the median counts.
@@ -35,6 +36,8 @@ const GOAL: f64 = 0.9;
 /// Seconds of one repetition.
 struct Took {
     behaviour: f64,
+    /// Of which in each stage of the role, by its metrics; some run beside others.
+    stages: BTreeMap<String, f64>,
     consumer: f64,
     loader: f64,
 }
@@ -61,6 +64,7 @@ pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Value> {
     let (consumer, consumers) = rate(|took| took.consumer);
     let (loader, loaders) = rate(|took| took.loader);
     let share = behaviour / consumer.min(loader);
+    let stage_seconds: Vec<_> = took.iter().map(|took| &took.stages).collect();
     let all = |rates: Vec<f64>| rates.into_iter().map(f64::round).collect::<Vec<_>>();
     Ok(json!({
         "events": events, "products": PRODUCTS, "repetitions": REPETITIONS, "bulk_documents": BehaviourConfig::default().bulk_documents,
@@ -68,7 +72,7 @@ pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Value> {
         "behaviour_events_per_s": behaviour.round(), "behaviour_all": all(behaviours),
         "bare_consumer_events_per_s": consumer.round(), "bare_consumer_all": all(consumers),
         "bare_loader_events_per_s": loader.round(), "bare_loader_all": all(loaders),
-        "share_of_slower": share, "goal": format!("share_of_slower >= {GOAL}"), "met": share >= GOAL,
+        "behaviour_stage_seconds": stage_seconds, "share_of_slower": share, "goal": format!("share_of_slower >= {GOAL}"), "met": share >= GOAL,
     }))
 }
 
@@ -79,7 +83,7 @@ async fn repeat(bench: &Bench, trial: &Trial, events: u64, repetition: u64) -> a
     append(&backends, events).await?;
     let kafka = &trial.servers().kafka;
     // Whoever goes second finds a larger index, and the log in memory: they take turns.
-    let (behaviour, loader) = if repetition % 2 == 0 {
+    let ((behaviour, stages), loader) = if repetition.is_multiple_of(2) {
         let loader = load(trial, events).await?;
         (work_off(bench, trial, &backends, events, 2 * events).await?, loader)
     } else {
@@ -90,6 +94,7 @@ async fn repeat(bench: &Bench, trial: &Trial, events: u64, repetition: u64) -> a
     let consumer = consume(kafka, Topic::UserAction, "bench-bare", events).await?;
     Ok(Took {
         behaviour: behaviour.as_secs_f64(),
+        stages,
         consumer: consumer.as_secs_f64(),
         loader: loader.as_secs_f64(),
     })
@@ -133,7 +138,7 @@ async fn work_off(
     backends: &Backends,
     events: u64,
     documents: u64,
-) -> anyhow::Result<Duration> {
+) -> anyhow::Result<(Duration, BTreeMap<String, f64>)> {
     eprintln!("one behaviour role works off {events} actions");
     let served = Served::start(bench, trial, &["behaviour"]).await?;
     let mut metrics = Connection::open(served.address("behaviour")?).await?;
@@ -153,10 +158,11 @@ async fn work_off(
         }
     }
     let took = began.elapsed();
+    let stages = stage_seconds(&told(&mut metrics).await?, GROUP);
     served.stop().await?;
     let is_there = async || Ok(backends.behaviour.count().await? >= documents);
     until(is_there, LOOK_EVERY).await.context("not every action has become a document")?;
-    Ok(took)
+    Ok((took, stages))
 }
 
 /// When `condition` held.
@@ -172,11 +178,16 @@ async fn until(
     Ok(Instant::now())
 }
 
-/// Records that the role has taken, by its metrics.
-async fn received(metrics: &mut Connection) -> anyhow::Result<f64> {
+/// The metrics of a process.
+async fn told(metrics: &mut Connection) -> anyhow::Result<String> {
     let (status, text) = metrics.send("GET", "/metrics", None).await?;
     anyhow::ensure!(status.is_success(), "the metrics were answered with {status}");
-    let text = String::from_utf8_lossy(&text);
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// Records that the role has taken, by its metrics.
+async fn received(metrics: &mut Connection) -> anyhow::Result<f64> {
+    let text = told(metrics).await?;
     let line = text.lines().find(|line| {
         line.starts_with("rep_consumer_received_total{") && line.contains(&format!("role=\"{GROUP}\""))
     });
