@@ -6,7 +6,7 @@
 # What else is given goes to `rep bench cluster`, such as --quick. REP_SERVERS_HEAP and the like hold for the servers.
 source "$(dirname "$0")/lib.sh"
 
-binary='' dir='' arguments=()
+binary='' dir='' made='' arguments=()
 while (($#)); do
     case $1 in
         --binary) binary=${2:?a file follows --binary}; shift 2 ;;
@@ -19,14 +19,17 @@ if [[ -z $binary ]]; then
     binary=$repo/target/release/rep
 fi
 mkdir -p "$repo/.rep"
-[[ -n $dir ]] || dir=$(mktemp -d "$repo/.rep/bench-servers-XXXXXX")
+if [[ -z $dir ]]; then
+    made=$(mktemp -d "$repo/.rep/bench-servers-XXXXXX")
+    dir=$made
+fi
 
 bench=''
 end() {
     # The bench removes what it made while the servers still run.
     [[ -z $bench ]] || { kill -TERM "$bench" 2>/dev/null && wait "$bench" || true; }
-    scripts/servers wipe --dir "$dir" kafka elasticsearch registry redis >&2 || true
-    rmdir "$dir" 2>/dev/null || true
+    scripts/servers wipe --dir "$dir" kafka elasticsearch registry redis >&2 || return
+    [[ -z $made ]] || rm -rf "$made"
 }
 trap end EXIT
 trap 'exit 130' INT TERM
