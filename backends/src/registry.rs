@@ -310,12 +310,21 @@ impl Registry {
         answer.if_there()?.map(|answer: Answer| answer.text("compatibilityLevel")).transpose()
     }
 
-    /// Sets the compatibility of `subject`.
+    /// Sets the compatibility of `subject`, also while somebody else sets the same.
     ///
     /// # Errors
     /// As every call: unavailable, refused or malformed.
     pub async fn set_compatibility(&self, subject: &str, level: &str) -> Result<(), RegistryError> {
         let body = json!({"compatibility": level});
-        self.http.call("PUT", format!("/config/{subject}"), Some(body)).await?.good().map(drop)
+        let set = self.http.call("PUT", format!("/config/{subject}"), Some(body)).await?.good();
+        match set {
+            // Apicurio's answer to the second of two at once.
+            Err(RegistryError::Refused { status: 409, .. })
+                if self.compatibility(subject).await?.as_deref() == Some(level) =>
+            {
+                Ok(())
+            }
+            set => set.map(drop),
+        }
     }
 }

@@ -11,6 +11,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rep_backends::SystemClock;
@@ -38,7 +39,10 @@ struct Corner {
 
 impl Corner {
     async fn fresh() -> Self {
-        let prefix = format!("interop-{}.", SystemClock.now().as_ms());
+        // Two tests may begin within a millisecond.
+        static CORNERS: AtomicU32 = AtomicU32::new(0);
+        let corner = CORNERS.fetch_add(1, Ordering::Relaxed);
+        let prefix = format!("interop-{}-{corner}.", SystemClock.now().as_ms());
         let brokers = servers::shared("REP_TEST_KAFKA", SERVERS).await;
         let kafka = KafkaConfig { prefix: prefix.clone(), ..KafkaConfig::new(brokers) };
         let one = TopicsConfig { replication: 1, min_in_sync: 1, ..TopicsConfig::default() };

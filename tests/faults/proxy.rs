@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
@@ -82,16 +82,17 @@ impl Proxy {
 }
 
 impl Weather {
-    async fn serve(self: Arc<Self>, client: TcpStream) {
+    async fn serve(self: Arc<Self>, mut client: TcpStream) {
         // On every way out, what is still open ends with RST: nothing that was held back looks complete.
         let Ok(()) = client.set_zero_linger() else { return };
         if self.is_cut.load(Ordering::Relaxed) {
             return;
         }
         let mut resets = self.resets.subscribe();
-        let Ok(server) = TcpStream::connect(&self.upstream).await else { return };
+        let Ok(mut server) = TcpStream::connect(&self.upstream).await else { return };
         let _ = (client.set_nodelay(true), server.set_nodelay(true));
-        let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+        // Halves that own their side would end it with FIN when they are dropped.
+        let ((from_client, to_client), (from_server, to_server)) = (client.split(), server.split());
         tokio::select! {
             _ = resets.changed() => {}
             _ = async { tokio::join!(self.pass(from_client, to_server), self.pass(from_server, to_client)) } => {}
@@ -99,7 +100,7 @@ impl Weather {
     }
 
     /// Passes on what comes until one side has ended.
-    async fn pass(&self, mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
+    async fn pass(&self, mut from: ReadHalf<'_>, mut to: WriteHalf<'_>) {
         let mut chunk = vec![0; CHUNK_BYTES];
         while let Ok(count @ 1..) = from.read(&mut chunk).await {
             tokio::time::sleep(Duration::from_millis(self.delay_ms.load(Ordering::Relaxed))).await;

@@ -58,6 +58,16 @@ async fn every_schema_is_registered_once_and_its_events_come_back() {
 }
 
 #[tokio::test]
+async fn several_operators_apply_at_once() {
+    let registry = Registry::new(config().await).unwrap();
+    let applied = futures::future::join_all((0..4).map(|_| registry.apply())).await;
+    for applied in applied {
+        assert!(applied.unwrap().is_complete());
+    }
+    assert!(registry.plan().await.unwrap().is_unchanged());
+}
+
+#[tokio::test]
 async fn what_cannot_follow_is_refused_with_reasons_and_changes_nothing() {
     let config = config().await;
     let registry = Registry::new(config.clone()).unwrap();
