@@ -121,10 +121,9 @@ impl Parts {
     async fn open(settings: Settings, roles: Roles, waiting: &Waiting) -> anyhow::Result<Self> {
         let telemetry = Telemetry::install()?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let stores = match roles.iter().any(|role| role.has_stores()) {
-            true => Some(Stores::open(&settings, &roles, &clock, waiting).await?),
-            false => None,
-        };
+        let has_stores = roles.iter().any(|role| role.has_stores());
+        let stores =
+            if has_stores { Some(Stores::open(&settings, &roles, &clock, waiting).await?) } else { None };
         let erasure_queues = consumers::of_shoppers();
         let allowed_hosts = settings.allowed_hosts.clone();
         let api = ApiConfig { auth: settings.auth()?, erasure_queues, allowed_hosts, ..ApiConfig::default() };
@@ -169,18 +168,14 @@ impl Stores {
         if settings.otlp.is_some() {
             backends.log = Arc::new(TracedLog::new(backends.log));
         }
-        let embedder = match session {
+        let mut embedder = match session {
             Some(session) => Some(session.await??),
             None => None,
         };
-        let embedder = match (&backends.data_dir, embedder) {
-            (Some(data_dir), Some(embedder)) => {
-                Some(embedder.with_durable(Arc::new(StoredVectors(data_dir.embeddings.clone()))))
-            }
-            (_, embedder) => embedder,
-        };
-        if backends.data_dir.is_some() {
+        if let Some(data_dir) = &backends.data_dir {
             watermark::check(&settings.data_dir, &backends).await?;
+            let durable = Arc::new(StoredVectors(data_dir.embeddings.clone()));
+            embedder = embedder.map(|embedder| embedder.with_durable(durable));
         }
         let embedder = embedder.map(|embedder| Arc::new(embedder) as Arc<dyn Embedder>);
         Ok(Self { backends, manifest, embedder })
