@@ -39,16 +39,22 @@ macro_rules! preferences_contract {
 /// Width of the suite's vectors.
 const WIDTH: usize = 16;
 
-/// A direction that no other test uses, turned a little by `turn`.
-fn direction(of: &UserId, turn: f32) -> UnitVector {
+/// A direction that no other test uses, turned by `angle` radians: of one shopper, two are as near as the cosine of the
+/// angle between them.
+fn direction(of: &UserId, angle: f32) -> UnitVector {
     let mut state = crate::stable_hash128(of.as_str().as_bytes());
-    let mut numbers = Vec::with_capacity(WIDTH);
-    for _ in 0..WIDTH {
+    let mut random = || {
         state = state.wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b).rotate_left(29) ^ 0x9e37;
-        numbers.push(((state >> 64) as u32) as f32 / u32::MAX as f32 - 0.5);
-    }
-    numbers[0] += turn;
-    UnitVector::normalised(numbers).unwrap()
+        ((state >> 64) as u32) as f32 / u32::MAX as f32 - 0.5
+    };
+    let mut draw = || UnitVector::normalised((0..WIDTH).map(|_| random()).collect()).unwrap();
+    let (ahead, other) = (draw(), draw());
+    let shared = ahead.cosine(&other);
+    let pairs = || ahead.as_slice().iter().zip(other.as_slice());
+    let aside = UnitVector::normalised(pairs().map(|(a, o)| o - shared * a).collect()).unwrap();
+    let turned =
+        ahead.as_slice().iter().zip(aside.as_slice()).map(|(a, b)| angle.cos() * a + angle.sin() * b);
+    UnitVector::normalised(turned.collect()).unwrap()
 }
 
 fn state(user: &UserId, position: Position) -> Preference {
