@@ -45,6 +45,20 @@ pub(super) struct ServersArgs {
     /// Redis, by `redis://host:port`
     #[arg(long, env = "REP_PREFERENCES", value_name = "URL")]
     preferences: Option<String>,
+    /// Only these parts of `cluster`
+    #[arg(long, value_enum, value_name = "PART", value_delimiter = ',')]
+    only: Vec<Part>,
+}
+
+/// Parts of the benchmark.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// From an action to the changed vector
+    Freshness,
+    /// Actions a second of the behaviour role
+    Throughput,
+    /// Nearest products by Elasticsearch and in memory
+    Knn,
 }
 
 impl ServersArgs {
@@ -74,6 +88,7 @@ struct Bench {
     scratch: Scratch,
     /// The prefix of this run.
     name: String,
+    only: Vec<Part>,
     quick: bool,
 }
 
@@ -87,6 +102,7 @@ pub(super) fn run(quick: bool, servers: &ServersArgs) -> anyhow::Result<Value> {
         model,
         scratch: Scratch::new("cluster")?,
         name: format!("bench-{}-", &run[..8]),
+        only: servers.only.clone(),
         quick,
     };
     let result = super::runtime()?.block_on(bench.measure())?;
@@ -106,18 +122,32 @@ impl Bench {
     }
 
     async fn parts(&self) -> anyhow::Result<Value> {
-        // Products are loaded once for both.
-        let (knn, freshness) = self
-            .in_trial(SHOP, async |trial| {
-                let knn = knn::measure(self, trial).await?;
-                Ok((knn, freshness::measure(self, trial).await?))
-            })
-            .await?;
-        let throughput = throughput::measure(self).await?;
-        Ok(json!({
+        let mut result = json!({
             "bench": "cluster", "quick": self.quick, "machine": super::machine()["machine"], "model": self.model.id,
-            "dimensions": self.model.dimensions, "freshness": freshness, "throughput": throughput, "knn": knn,
-        }))
+            "dimensions": self.model.dimensions,
+        });
+        if self.wants(Part::Knn) || self.wants(Part::Freshness) {
+            let shop = self.in_trial(SHOP, async |trial| {
+                // Once for both.
+                let catalogs = knn::stock(self, trial).await?;
+                if self.wants(Part::Knn) {
+                    result["knn"] = knn::measure(self, catalogs).await?;
+                }
+                if self.wants(Part::Freshness) {
+                    result["freshness"] = freshness::measure(self, trial).await?;
+                }
+                Ok(())
+            });
+            shop.await?;
+        }
+        if self.wants(Part::Throughput) {
+            result["throughput"] = throughput::measure(self).await?;
+        }
+        Ok(result)
+    }
+
+    fn wants(&self, part: Part) -> bool {
+        self.only.is_empty() || self.only.contains(&part)
     }
 
     fn trial(&self, part: &str) -> anyhow::Result<Trial> {

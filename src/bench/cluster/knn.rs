@@ -35,15 +35,23 @@ struct Figures {
     wanted: usize,
 }
 
-pub(super) async fn measure(bench: &Bench, trial: &Trial) -> anyhow::Result<Value> {
+/// Both catalogues, by name.
+pub(super) type Catalogs = [(&'static str, Arc<dyn Catalog>); 2];
+
+/// Loads the products of `trial`.
+pub(super) async fn stock(bench: &Bench, trial: &Trial) -> anyhow::Result<Catalogs> {
     let (products, dimensions) = (products(bench.quick), bench.model.dimensions);
     let elasticsearch = bench.connect(trial, Retrieval::Elasticsearch).await?;
     eprintln!("loading {products} products × {dimensions}");
     stock_with(&elasticsearch, products, dimensions, in_category).await?;
     let replica = bench.connect(trial, Retrieval::Replica).await?;
     until_idle().await?;
+    Ok([("elasticsearch", elasticsearch.catalog), ("replica", replica.catalog)])
+}
+
+pub(super) async fn measure(bench: &Bench, catalogs: Catalogs) -> anyhow::Result<Value> {
+    let (products, dimensions) = (products(bench.quick), bench.model.dimensions);
     let vectors: Vec<UnitVector> = (0..products).map(|n| vector(n, dimensions)).collect();
-    let catalogs = [("elasticsearch", elasticsearch.catalog), ("replica", replica.catalog)];
     let figures = |filter| catalogs.each_ref().map(|(retrieval, _)| Figures::new(retrieval, filter));
     let mut all = [figures("none"), figures("category, 5 %")];
     eprintln!("{QUERIES} queries for {K}, without and with a filter, by both");

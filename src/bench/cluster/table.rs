@@ -19,17 +19,22 @@ pub(super) fn of(result: &Value) -> String {
     };
     let (fresh, load, knn) = (&result["freshness"], &result["throughput"], &result["knn"]);
     let latency = |of: &Value| format!("p50 {}, p99 {}", ms(&of["p50_ms"]), ms(&of["p99_ms"]));
-    let what = format!("action due -> vector seen, {} actions/s", whole(&fresh["achieved_events_per_s"]));
-    row(&what, latency(&fresh["due_to_seen"]), fresh);
-    let measured = format!(
-        "{} events/s, {:.2} of the slower of the two below",
-        whole(&load["behaviour_events_per_s"]),
-        load["share_of_slower"].as_f64().unwrap_or_default()
-    );
-    row("behaviour role", measured, load);
-    let each = [("bare consumer", "bare_consumer_events_per_s"), ("bare loader", "bare_loader_events_per_s")];
-    for (what, figure) in each {
-        row(what, format!("{} events/s", whole(&load[figure])), &Value::Null);
+    if !fresh.is_null() {
+        let what = format!("action due -> vector seen, {} actions/s", whole(&fresh["achieved_events_per_s"]));
+        row(&what, latency(&fresh["due_to_seen"]), fresh);
+    }
+    if !load.is_null() {
+        let measured = format!(
+            "{} events/s, {:.2} of the slower of the two below",
+            whole(&load["behaviour_events_per_s"]),
+            load["share_of_slower"].as_f64().unwrap_or_default()
+        );
+        row("behaviour role", measured, load);
+        let each =
+            [("bare consumer", "bare_consumer_events_per_s"), ("bare loader", "bare_loader_events_per_s")];
+        for (what, figure) in each {
+            row(what, format!("{} events/s", whole(&load[figure])), &Value::Null);
+        }
     }
     for found in knn["results"].as_array().into_iter().flatten() {
         let text = |name: &str| found[name].as_str().unwrap_or_default();

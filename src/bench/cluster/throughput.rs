@@ -29,7 +29,7 @@ const APPEND_RECORDS: u64 = 1000;
 /// Longest time without progress.
 const STALL_MAX: Duration = Duration::from_secs(60);
 /// Time between two looks at what is committed.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Share of the slower of the two others that is aimed at.
 const GOAL: f64 = 0.9;
 
