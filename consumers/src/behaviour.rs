@@ -10,6 +10,7 @@ mod config;
 mod handler;
 mod held;
 mod hydrate;
+mod products;
 mod triage;
 mod vectors;
 

@@ -52,6 +52,29 @@ async fn vectors_move_at_once_and_documents_follow_in_bulk() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_products_vector_is_read_again_once_it_is_old() {
+    let world = World::with_products(2);
+    let kept = Duration::from_secs(60);
+    let role = world.run_behaviour(BehaviourConfig { vectors_kept: kept, ..BehaviourConfig::default() });
+    let taste = |n: usize| {
+        let state = world.stores.state.lock();
+        state.derived.preferences.get(&user_id(n)).and_then(|preference| preference.vector.clone())
+    };
+    let click = async |n: usize| {
+        world.append(&action(&format!("t{n}"), n, ActionType::Click, 1, world.now()));
+        world.until("the vector", || taste(n).is_some()).await;
+        taste(n).unwrap()
+    };
+    let before = click(1).await;
+    let new = vector_of("another text");
+    world.stores.state.lock().products.get_mut(&product_id(1)).unwrap().vector = Some(new.clone());
+    assert_eq!(click(2).await, before);
+    tokio::time::sleep(kept).await;
+    assert_eq!(click(3).await, new);
+    role.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_repeat_has_no_effect_wherever_the_first_is() {
     let world = World::with_products(3);
     let event = action("same", 1, ActionType::Purchase, 1, world.now());

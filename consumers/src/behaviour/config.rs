@@ -23,6 +23,9 @@ pub struct BehaviourConfig {
     pub bulks_in_flight: usize,
     /// Longest wait for the vectors of a micro-batch's search queries. 1 ms to 5 s, default 250 ms.
     pub search_wait: Duration,
+    /// How long a product's vector that was read counts, before it is read again: so long may a changed text take to
+    /// matter. 0 to 10 min, default 10 s.
+    pub vectors_kept: Duration,
     /// How long queries are not even asked for after that wait ran out or the model failed, so that a model
     /// that hangs costs the stream one wait in this time. 0 to 60 s, default 2 s.
     pub search_cooldown: Duration,
@@ -39,6 +42,7 @@ impl Default for BehaviourConfig {
             bulks_in_flight: 16,
             search_wait: Duration::from_millis(250),
             search_cooldown: Duration::from_secs(2),
+            vectors_kept: Duration::from_secs(10),
         }
     }
 }
@@ -52,6 +56,7 @@ impl BehaviourConfig {
         ConfigError::unless_in("bulks_in_flight", self.bulks_in_flight, 1, 32)?;
         ConfigError::unless_in("search_wait", self.search_wait, ms(1), ms(5_000))?;
         ConfigError::unless_in("search_cooldown", self.search_cooldown, Duration::ZERO, ms(60_000))?;
+        ConfigError::unless_in("vectors_kept", self.vectors_kept, Duration::ZERO, ms(600_000))?;
         ConfigError::unless_in("ema.base_rate", self.ema.base_rate, 1e-4, 0.9999)?;
         self.consume.validate()
     }

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::BehaviourConfig;
+use super::products::ProductVectors;
 use super::triage::Admitted;
 use crate::RoleContext;
 
@@ -44,6 +45,7 @@ impl Hydrated {
 pub(super) struct Hydrator {
     context: RoleContext,
     catalog: Arc<dyn Catalog>,
+    products: ProductVectors,
     embedder: Arc<dyn Embedder>,
     search_wait: Duration,
     search_cooldown: Duration,
@@ -104,7 +106,8 @@ impl Hydrator {
         config: &BehaviourConfig,
     ) -> Self {
         let (search_wait, search_cooldown) = (config.search_wait, config.search_cooldown);
-        Self { context, catalog, embedder, search_wait, search_cooldown, cool_until: None }
+        let products = ProductVectors::new(context.clone(), Arc::clone(&catalog), config.vectors_kept);
+        Self { context, catalog, products, embedder, search_wait, search_cooldown, cool_until: None }
     }
 
     /// Asks for the vectors of the searches among `admitted`. Known ones are answered at once; for others the
@@ -132,7 +135,7 @@ impl Hydrator {
     ) -> Result<Hydrated, StoreError> {
         let actions = || admitted.iter().map(|a| &a.action);
         let (product_slots, products) = Distinct::of(actions().filter_map(product_of));
-        let vectors = self.vectors(&products).await?;
+        let vectors = self.products.of(&products).await?;
 
         let mut hydrated = Hydrated { embeddings: Vec::with_capacity(admitted.len()), ..Hydrated::default() };
         let mut bare = Vec::new();
@@ -158,13 +161,6 @@ impl Hydrator {
             hydrated.unknown_products = bare.len() as u64 - hydrated.unembedded_products;
         }
         Ok(hydrated)
-    }
-
-    async fn vectors(&self, products: &[ProductId]) -> Result<Vec<Option<UnitVector>>, StoreError> {
-        if products.is_empty() {
-            return Ok(Vec::new());
-        }
-        one_each(products.len(), self.context.bounded(self.catalog.vectors(products)).await?)
     }
 
     /// Starts the cool-down after a failure, and says so.
