@@ -30,6 +30,11 @@ impl<T: Clone> Hub<T> {
         self.publish_with(user, || message);
     }
 
+    /// Whether nobody listens; there may have been somebody a moment ago.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.senders.read().is_empty()
+    }
+
     /// Ends every receiver: something may have been missed.
     pub(crate) fn close(&self) {
         self.senders.write().clear();

@@ -5,6 +5,7 @@
 
 mod document;
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -19,6 +20,7 @@ use super::client::Client;
 use super::error::{corrupt, invalid};
 use super::indices::IndexKind;
 use super::search::{Found, Part};
+use crate::redis::{PreferenceBackup, State};
 
 /// States of one page: each holds a vector.
 const PAGE_MAX: usize = 500;
@@ -72,10 +74,14 @@ impl ElasticsearchPreferences {
     ///
     /// For a minute after an erasure (`index.gc_deletes`) a version that is not above the erased one is dropped, as a
     /// save that comes late: whoever counts anew from 1 has no backup until the first save after that.
-    pub async fn save(&self, states: &[(Preference, u64)]) -> Result<(), StoreError> {
+    pub async fn save<S>(&self, states: &[S]) -> Result<(), StoreError>
+    where
+        S: Borrow<(Preference, u64)> + Sync,
+    {
         let saved_at = self.clock.now();
         for states in states.chunks(BATCH_MAX) {
-            let operation = |(preference, version): &(Preference, u64)| {
+            let operation = |state: &S| {
+                let (preference, version) = state.borrow();
                 if i64::try_from(*version).is_err() {
                     return Err(invalid(format!("version {version} is beyond 2^63 - 1")));
                 }
@@ -149,12 +155,12 @@ impl ElasticsearchPreferences {
 }
 
 #[async_trait]
-impl crate::redis::PreferenceBackup for ElasticsearchPreferences {
+impl PreferenceBackup for ElasticsearchPreferences {
     async fn load(&self, users: &[UserId]) -> Result<Vec<Option<(Preference, u64)>>, StoreError> {
         Self::load(self, users).await
     }
 
-    async fn save(&self, states: &[(Preference, u64)]) -> Result<(), StoreError> {
+    async fn save(&self, states: &[State]) -> Result<(), StoreError> {
         Self::save(self, states).await
     }
 

@@ -34,6 +34,7 @@ impl<T: Clone + DeserializeOwned + Send + 'static> Feed<T> {
         let told = Arc::clone(&hub);
         let was_there = AtomicBool::new(false);
         let on_push = move |push: PushInfo| match push.kind {
+            PushKind::Message if told.is_empty() => {}
             PushKind::Message => match message(&push.data) {
                 Some(message) => told.publish(user_of(&message), message.clone()),
                 None => {

@@ -149,8 +149,8 @@ impl RedisLink {
         }
         // Boxed: the client's futures are deep, and the compiler bounds their depth.
         let answers = match &self.server {
-            Server::One(manager) => together(&mut manager.clone(), &commands).await,
-            Server::Sentinels(master) => master.together(&commands).boxed().await,
+            Server::One(manager) => together(&mut manager.clone(), commands).await,
+            Server::Sentinels(master) => master.together(commands).boxed().await,
             Server::Cluster(cluster) => Ok(on_cluster(cluster, &commands).await),
         };
         let answers = answers.map_err(store_error)?;
@@ -208,11 +208,11 @@ impl Listener {
 /// All commands in one go; each has its own outcome.
 async fn together(
     connection: &mut impl ConnectionLike,
-    commands: &[Cmd],
+    commands: Vec<Cmd>,
 ) -> RedisResult<Vec<RedisResult<Value>>> {
-    let mut pipeline = redis::pipe();
+    let mut pipeline = redis::Pipeline::with_capacity(commands.len());
     for command in commands {
-        pipeline.add_command(command.clone());
+        pipeline.add_command(command);
     }
     pipeline.ignore_errors();
     pipeline.query_async(connection).await

@@ -4,22 +4,28 @@
 //! the offsets it follows from are committed ([`Saves`]), and comes back from there when the cache
 //! does not have it: after its time to live, or when Redis lost it.
 
+mod fold;
+mod unsaved;
+
 use std::collections::HashSet;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::future::try_join_all;
+use lru::LruCache;
 use parking_lot::Mutex;
 use redis::Value;
 use rep_core::ports::preferences::{
     Fold, FoldRules, Folded, PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome,
-    by_load_and_store,
 };
 use rep_core::ports::{StoreError, one_each};
 use rep_core::{Clock, ModelId, Preference, UnitVector, UserId};
 use tokio::sync::broadcast;
 
+use self::unsaved::Unsaved;
 use super::feed::Feed;
 use super::link::{RedisConfig, RedisLink};
 use super::near::{self, Near};
@@ -30,9 +36,15 @@ use crate::saving::Saves;
 /// How long a state that nobody changes stays.
 const TTL: Duration = Duration::from_secs(24 * 3600);
 /// Shoppers that [`PreferenceStore::recent`] can look back to.
-const RECENT_MAX: isize = 10_000;
+const RECENT_MAX: usize = 10_000;
 /// States asked for, or stored, at once.
 const PART: usize = 256;
+/// States taken to the backup at once.
+const SAVED_PART: usize = 500;
+/// Such parts on their way at once.
+const SAVED_PARTS: usize = 2;
+/// States that a process which folds remembers, some kilobytes each.
+const KNOWN_MAX: NonZeroUsize = NonZeroUsize::new(20_000).unwrap();
 /// Most new attempts for states that leave the cache while they are stored.
 const ATTEMPTS_MAX: usize = 3;
 
@@ -56,6 +68,9 @@ for i = 8, #ARGV do redis.call('PUBLISH', ARGV[7], ARGV[i]) end
 return 1
 "#;
 
+/// A state and its version.
+pub type State = Arc<(Preference, u64)>;
+
 /// Where states are kept beyond their time to live.
 #[async_trait]
 pub trait PreferenceBackup: Send + Sync {
@@ -63,7 +78,7 @@ pub trait PreferenceBackup: Send + Sync {
     async fn load(&self, users: &[UserId]) -> Result<Vec<Option<(Preference, u64)>>, StoreError>;
 
     /// Keeps states; one of a later version stands.
-    async fn save(&self, states: &[(Preference, u64)]) -> Result<(), StoreError>;
+    async fn save(&self, states: &[State]) -> Result<(), StoreError>;
 
     /// Forgets a shopper; whether there was something.
     async fn erase(&self, user: &UserId) -> Result<bool, StoreError>;
@@ -77,8 +92,10 @@ pub struct RedisPreferences {
     changes: Feed<PreferenceChange>,
     channel: String,
     near: Near,
-    /// Whose states may be newer than in the backup: folded or stored here since they were last saved.
-    unsaved: Mutex<HashSet<UserId>>,
+    /// What was folded or stored here since it was last saved.
+    unsaved: Unsaved,
+    /// What was folded here lately.
+    known: Mutex<LruCache<UserId, State, ahash::RandomState>>,
     saving: tokio::sync::Mutex<()>,
     /// Changes noted so far.
     noted: AtomicU64,
@@ -103,15 +120,38 @@ impl RedisPreferences {
             changes,
             channel,
             near,
-            unsaved: Mutex::default(),
+            unsaved: Unsaved::default(),
+            known: Mutex::new(LruCache::with_hasher(KNOWN_MAX, ahash::RandomState::new())),
             saving: tokio::sync::Mutex::default(),
             noted: AtomicU64::new(0),
         })
     }
 
-    async fn save_part(&self, users: &[UserId]) -> Result<(), StoreError> {
-        // What left the cache meanwhile was erased, or is lost: the log still has what led to it.
-        let states: Vec<_> = self.cached(users).await?.into_iter().flatten().collect();
+    /// Takes what stands of `part` to the backup. What left the cache meanwhile was erased, or is lost: the log still
+    /// has what led to it.
+    async fn save_part(&self, part: &[(UserId, Option<State>)]) -> Result<(), StoreError> {
+        let heads = part.iter().filter_map(|(user, state)| {
+            let head = stored::head(&state.as_ref()?.0, state.as_ref()?.1);
+            Some(redis::cmd("GETRANGE").arg(self.key(user)).arg(0).arg(head.len() - 1).to_owned())
+        });
+        let mut heads = self.link.run_all(heads.collect()).await?.into_iter();
+        let (mut states, mut unknown) = (Vec::with_capacity(part.len()), Vec::new());
+        for (user, state) in part {
+            let Some(state) = state else {
+                unknown.push(user.clone());
+                continue;
+            };
+            let head = heads.next().ok_or_else(|| corrupt("Redis gave too few answers"))??;
+            let head: String = redis::from_redis_value(head).map_err(corrupt)?;
+            if head == stored::head(&state.0, state.1) {
+                states.push(Arc::clone(state));
+            } else if !head.is_empty() {
+                unknown.push(user.clone());
+            }
+        }
+        for users in unknown.chunks(PART) {
+            states.extend(self.cached(users).await?.into_iter().flatten().map(Arc::new));
+        }
         self.backup.save(&states).await
     }
 
@@ -219,52 +259,41 @@ impl RedisPreferences {
         self.clock.now().as_ms() as f64 + noted as f64 / 1000.0
     }
 
-    /// Notes who was changed, for those who ask for the last and for the nearest.
-    async fn note(&self, writes: &[PreferenceWrite], outcomes: &[StoreOutcome]) -> Result<(), StoreError> {
-        let stored = writes.iter().zip(outcomes).filter(|(_, outcome)| **outcome == StoreOutcome::Stored);
-        let stored: Vec<&Preference> = stored.map(|(write, _)| &write.preference).collect();
-        if stored.is_empty() {
+    /// Notes who was changed, for those who ask for the last changed and for the nearest.
+    async fn note(&self, stored: impl ExactSizeIterator<Item = &Preference>) -> Result<(), StoreError> {
+        if stored.len() == 0 {
             return Ok(());
         }
         let now = self.moment();
-        let (mut acted, mut changed) = (redis::cmd("ZADD"), redis::cmd("ZADD"));
-        acted.arg(self.link.key("preferences:acted"));
+        let mut changed = redis::cmd("ZADD");
         changed.arg(self.link.key(near::CHANGED));
         for preference in stored {
-            acted.arg(preference.updated_at.as_ms()).arg(preference.user_id.as_str());
             changed.arg(now).arg(preference.user_id.as_str());
         }
-        let mut trim = redis::cmd("ZREMRANGEBYRANK");
-        trim.arg(self.link.key("preferences:acted")).arg(0).arg(-RECENT_MAX - 1);
         let mut forget = redis::cmd("ZREMRANGEBYSCORE");
         forget.arg(self.link.key(near::CHANGED)).arg("-inf").arg(now - TTL.as_millis() as f64);
-        self.link
-            .run_all(vec![acted, changed, trim, forget])
-            .await?
-            .into_iter()
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok(())
+        let noted = self.link.run_all(vec![changed, forget]).await?;
+        noted.into_iter().try_for_each(|answer| answer.map(drop))
     }
 }
 
 #[async_trait]
 impl Saves for RedisPreferences {
-    /// Takes the states stored here since the last time to the backup.
+    /// Takes the states stored here since the last time to the backup. Cancelled, what is not there yet stays to be
+    /// saved.
     async fn save(&self) -> Result<(), StoreError> {
         // One after the other: who finds nothing left must know that what was there is safe.
         let _one = self.saving.lock().await;
-        let users: Vec<UserId> = self.unsaved.lock().iter().cloned().collect();
-        for part in users.chunks(PART) {
-            // What is stored again meanwhile is to be saved again.
-            part.iter().for_each(|user| {
-                self.unsaved.lock().remove(user);
-            });
-            if let Err(error) = self.save_part(part).await {
-                self.unsaved.lock().extend(part.iter().cloned());
-                return Err(error);
+        let mut taken = self.unsaved.take();
+        loop {
+            let next = taken.next(SAVED_PART * SAVED_PARTS);
+            if next.is_empty() {
+                return Ok(());
             }
+            try_join_all(next.chunks(SAVED_PART).map(|part| self.save_part(part))).await?;
+            let count = next.len();
+            taken.saved(count);
         }
-        Ok(())
     }
 }
 
@@ -289,19 +318,18 @@ impl PreferenceStore for RedisPreferences {
     }
 
     async fn fold(&self, folds: &[Fold<'_>], rules: &FoldRules<'_>) -> Result<Vec<Folded>, StoreError> {
-        // Also those whose actions turn out to be folded in already: after a crash nobody knows whether the backup has
-        // them.
-        self.unsaved.lock().extend(folds.iter().map(|fold| fold.user_id.clone()));
-        by_load_and_store(self, folds, rules).await
+        self.fold_all(folds, rules).await
     }
 
     async fn store(&self, writes: Vec<PreferenceWrite>) -> Result<Vec<StoreOutcome>, StoreError> {
         // Before anything is stored: whatever fails in between, what is there will be saved.
-        self.unsaved.lock().extend(writes.iter().map(|write| write.preference.user_id.clone()));
+        self.unsaved.expect(writes.iter().map(|write| &write.preference.user_id));
         let mut outcomes = Vec::with_capacity(writes.len());
         for part in writes.chunks(PART) {
             let stored = self.store_part(part).await?;
-            self.note(part, &stored).await?;
+            let stands = part.iter().zip(&stored).filter(|(_, outcome)| **outcome == StoreOutcome::Stored);
+            let stands: Vec<&Preference> = stands.map(|(write, _)| &write.preference).collect();
+            self.note(stands.into_iter()).await?;
             outcomes.extend(stored);
         }
         Ok(outcomes)
@@ -325,28 +353,35 @@ impl PreferenceStore for RedisPreferences {
     }
 
     async fn recent(&self, limit: usize) -> Result<Vec<Preference>, StoreError> {
-        let mut range = redis::cmd("ZREVRANGE");
-        range.arg(self.link.key("preferences:acted")).arg(0);
-        range.arg(limit.min(RECENT_MAX as usize) as i64 - 1);
-        if limit == 0 {
-            return Ok(Vec::new());
+        let limit = limit.min(RECENT_MAX);
+        let mut found = Vec::with_capacity(limit);
+        let mut from = 0;
+        while found.len() < limit && from < RECENT_MAX {
+            let mut range = redis::cmd("ZREVRANGE");
+            range.arg(self.link.key(near::CHANGED)).arg(from).arg(from + limit - 1);
+            let users: Vec<String> = self.link.run(range).await?;
+            if users.is_empty() {
+                break;
+            }
+            from += users.len();
+            let users: Vec<UserId> = users.into_iter().filter_map(|user| UserId::new(user).ok()).collect();
+            // Those who were erased are listed, too.
+            found.extend(self.load(&users).await?.into_iter().flatten());
         }
-        let users: Vec<String> = self.link.run(range).await?;
-        let users: Vec<UserId> = users.into_iter().filter_map(|user| UserId::new(user).ok()).collect();
-        Ok(self.load(&users).await?.into_iter().flatten().collect())
+        found.truncate(limit);
+        Ok(found)
     }
 
     async fn erase(&self, user: &UserId) -> Result<bool, StoreError> {
-        self.unsaved.lock().remove(user);
+        self.unsaved.forget(user);
+        self.known.lock().pop(user);
         // The backup first: what is in the cache alone is not taken there any more.
         let in_backup = self.backup.erase(user).await?;
         let mut delete = redis::cmd("DEL");
         delete.arg(self.key(user));
-        let mut unlist = redis::cmd("ZREM");
-        unlist.arg(self.link.key("preferences:acted")).arg(user.as_str());
         let mut changed = redis::cmd("ZADD");
         changed.arg(self.link.key(near::CHANGED)).arg(self.moment()).arg(user.as_str());
-        let gone = self.link.run_all(vec![delete, unlist, changed]).await?;
+        let gone = self.link.run_all(vec![delete, changed]).await?;
         let gone = gone.into_iter().collect::<Result<Vec<_>, _>>()?;
         self.near.forget(user);
         Ok(in_backup || gone.first() == Some(&Value::Int(1)))

@@ -41,7 +41,7 @@ pub(crate) async fn command_at<T: redis::FromRedisValue>(url: &str, parts: &[&st
 }
 
 /// As Redis does after the time to live, or when it lost its data.
-async fn forget(subject: &OnRedis, user: &UserId) {
+pub(crate) async fn forget(subject: &OnRedis, user: &UserId) {
     let gone: i64 =
         command(subject, &["DEL", &format!("{}user:preference:{user}", subject.config.prefix)]).await;
     assert_eq!(gone, 1);

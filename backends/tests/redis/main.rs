@@ -4,6 +4,7 @@
 mod cache;
 mod contracts;
 mod failover;
+mod fold;
 mod saving;
 #[path = "../support/servers.rs"]
 mod servers;

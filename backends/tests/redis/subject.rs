@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use rep_backends::redis::{
     NotificationHistory, PreferenceBackup, RedisConfig, RedisNotifications, RedisPopularity,
-    RedisPreferences, RedisTickets,
+    RedisPreferences, RedisTickets, State,
 };
 use rep_backends::{Backends, ConnectConfig, SystemClock, open_data_dir};
 use rep_core::contract::support::{Ports, Subject, unique};
@@ -32,9 +32,9 @@ impl PreferenceBackup for Kept {
         Ok(users.iter().map(|user| states.get(user).cloned()).collect())
     }
 
-    async fn save(&self, states: &[(Preference, u64)]) -> Result<(), StoreError> {
+    async fn save(&self, states: &[State]) -> Result<(), StoreError> {
         let mut kept = self.states.lock();
-        for (state, version) in states {
+        for (state, version) in states.iter().map(|state| &**state) {
             let known = kept.get(&state.user_id).map_or(0, |(_, version)| *version);
             if *version >= known {
                 kept.insert(state.user_id.clone(), (state.clone(), *version));

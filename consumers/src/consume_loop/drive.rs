@@ -43,7 +43,7 @@ struct Committing {
 /// Commits take at most one part in so many of the time: under load each holds more, and a crash repeats more.
 const COMMIT_SHARE: u32 = 10;
 /// No commit is put off for longer than this many intervals.
-const COMMIT_DELAY_MAX: u32 = 5;
+const COMMIT_DELAY_MAX: u32 = 10;
 /// How soon a commit under way is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
-pub use self::fold::{Fold, FoldRules, FoldStep, Folded, by_load_and_store};
+pub use self::fold::{Fold, FoldRules, FoldStep, Folded};
 use super::StoreError;
 use crate::{ActionType, Preference, ProductId, Timestamp, TraceId, UnitVector, UserId};
 

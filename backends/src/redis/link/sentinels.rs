@@ -75,7 +75,7 @@ impl Master {
     }
 
     /// All commands in one go; each has its own outcome.
-    pub(super) async fn together(&self, commands: &[Cmd]) -> RedisResult<Vec<RedisResult<Value>>> {
+    pub(super) async fn together(&self, commands: Vec<Cmd>) -> RedisResult<Vec<RedisResult<Value>>> {
         let mut connection = self.connection().await?;
         let answers = together(&mut connection, commands).await;
         let lost =

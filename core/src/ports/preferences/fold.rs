@@ -100,7 +100,7 @@ impl FoldStep<'_> {
 }
 
 /// Folds by way of `load` and `store`: for stores that cannot do it in place.
-pub async fn by_load_and_store<S: PreferenceStore + ?Sized>(
+pub(super) async fn by_load_and_store<S: PreferenceStore + ?Sized>(
     store: &S,
     folds: &[Fold<'_>],
     rules: &FoldRules<'_>,

@@ -1,0 +1,212 @@
+//! Folding actions in: from what this process remembers of a shopper, as long as nobody else changed it.
+//!
+//! A new state is stored only if what stands is exactly what it was made from, so that what is remembered may be out of
+//! date. It then is read anew: from Redis, or where Redis has none from the backup.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures::future::try_join_all;
+use rep_core::Preference;
+use rep_core::ports::preferences::{Fold, FoldRules, Folded, PreferenceChange};
+use rep_core::ports::{StoreError, one_each};
+
+use super::{PART, RedisPreferences, State, TTL};
+use crate::error::{corrupt, invalid};
+use crate::redis::stored;
+
+/// Rounds for shoppers whom others change meanwhile: the first from what is remembered.
+const ROUNDS_MAX: usize = 4;
+/// Parts on their way at once.
+const PARTS_AT_ONCE: usize = 4;
+
+/// Puts a state in the place of the one it was made from. KEYS: the value. ARGV: how what stands must begin, `1` if it
+/// may be absent, the new value, the time to live in seconds, the channel, and the messages to announce. Answers 1 if the
+/// new one stands, 0 if another stands, -1 if there is none.
+const SWAP: &str = r#"
+local head = redis.call('GETRANGE', KEYS[1], 0, math.max(#ARGV[1], 1) - 1)
+if head == '' then
+  if ARGV[2] ~= '1' then return -1 end
+elseif head ~= ARGV[1] then
+  return 0
+end
+redis.call('SET', KEYS[1], ARGV[3], 'EX', ARGV[4])
+for i = 6, #ARGV do redis.call('PUBLISH', ARGV[5], ARGV[i]) end
+return 1
+"#;
+
+/// What a shopper's next state is made from.
+struct Base {
+    state: Option<State>,
+    found: Found,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Found {
+    /// As it was when this process stored it.
+    Memory,
+    Redis,
+    /// Or nowhere, where there is no state.
+    Backup,
+}
+
+/// A state on its way, and which fold it is of.
+struct Swap {
+    fold: usize,
+    next: State,
+    outcome: Folded,
+    command: redis::Cmd,
+}
+
+impl RedisPreferences {
+    pub(super) async fn fold_all(
+        &self,
+        folds: &[Fold<'_>],
+        rules: &FoldRules<'_>,
+    ) -> Result<Vec<Folded>, StoreError> {
+        // Also those whose actions turn out to be folded in already: after a crash nobody knows whether the backup has
+        // them.
+        self.unsaved.expect(folds.iter().map(|fold| fold.user_id));
+        let mut outcomes = vec![Folded::Stale; folds.len()];
+        let mut open: Vec<usize> = (0..folds.len()).collect();
+        for round in 0..ROUNDS_MAX {
+            let mut still_open = Vec::new();
+            for parts in open.chunks(PART * PARTS_AT_ONCE) {
+                let parts = parts.chunks(PART).map(|part| self.fold_part(folds, part, rules, round == 0));
+                for (fold, outcome) in try_join_all(parts).await?.into_iter().flatten() {
+                    match outcome {
+                        Some(outcome) => outcomes[fold] = outcome,
+                        None => still_open.push(fold),
+                    }
+                }
+            }
+            open = still_open;
+            if open.is_empty() {
+                break;
+            }
+        }
+        Ok(outcomes)
+    }
+
+    /// Folds those of `part` in; gives for each its outcome, or `None` if another state stands than was thought.
+    async fn fold_part(
+        &self,
+        folds: &[Fold<'_>],
+        part: &[usize],
+        rules: &FoldRules<'_>,
+        from_memory: bool,
+    ) -> Result<Vec<(usize, Option<Folded>)>, StoreError> {
+        let bases = self.bases(folds, part, from_memory).await?;
+        let (mut outcomes, mut swaps) = (Vec::with_capacity(part.len()), Vec::with_capacity(part.len()));
+        for (fold, base) in part.iter().copied().zip(bases) {
+            let known = base.state.as_ref().map(|state| state.0.clone());
+            let mut preference =
+                known.unwrap_or_else(|| Preference::new(folds[fold].user_id.clone(), rules.model.clone()));
+            let mut changes = Vec::with_capacity(folds[fold].steps.len());
+            let (any, restarted) = folds[fold].apply(&mut preference, rules, |step, count| {
+                changes.push(step.change(rules.applied_at, count));
+            });
+            let outcome = if restarted { Folded::Restarted } else { Folded::Stands };
+            if any {
+                let next = Arc::new((preference, base.version() + 1));
+                let command = self.swap(&base, &next, &changes)?;
+                swaps.push(Swap { fold, next, outcome, command });
+            } else if base.found == Found::Memory {
+                // It was folded in; whether it still stands is to be seen.
+                outcomes.push((fold, None));
+            } else {
+                base.state.iter().for_each(|state| self.unsaved.keep(state));
+                outcomes.push((fold, Some(outcome)));
+            }
+        }
+        outcomes.extend(self.swap_all(swaps).await?);
+        Ok(outcomes)
+    }
+
+    /// What is known of the shoppers of `part`, in its order.
+    async fn bases(
+        &self,
+        folds: &[Fold<'_>],
+        part: &[usize],
+        from_memory: bool,
+    ) -> Result<Vec<Base>, StoreError> {
+        let mut bases: HashMap<usize, Base, ahash::RandomState> = HashMap::default();
+        if from_memory {
+            let mut known = self.known.lock();
+            for fold in part {
+                if let Some(state) = known.get(folds[*fold].user_id) {
+                    bases.insert(*fold, Base { state: Some(Arc::clone(state)), found: Found::Memory });
+                }
+            }
+        }
+        for found in [Found::Redis, Found::Backup] {
+            let missing: Vec<usize> = part.iter().copied().filter(|fold| !bases.contains_key(fold)).collect();
+            if missing.is_empty() {
+                break;
+            }
+            let users: Vec<_> = missing.iter().map(|fold| folds[*fold].user_id.clone()).collect();
+            let states = match found {
+                Found::Backup => one_each(users.len(), self.backup.load(&users).await?)?,
+                _ => self.cached(&users).await?,
+            };
+            for (fold, state) in missing.into_iter().zip(states) {
+                if state.is_some() || found == Found::Backup {
+                    bases.insert(fold, Base { state: state.map(Arc::new), found });
+                }
+            }
+        }
+        Ok(part.iter().filter_map(|fold| bases.remove(fold)).collect())
+    }
+
+    /// The command that puts `next` in the place of `base`.
+    fn swap(
+        &self,
+        base: &Base,
+        next: &State,
+        changes: &[PreferenceChange],
+    ) -> Result<redis::Cmd, StoreError> {
+        let (preference, version) = &**next;
+        let mut command = redis::cmd("EVAL");
+        command.arg(SWAP).arg(1).arg(self.key(&preference.user_id));
+        // Of a shopper nobody knows nothing may stand: no value begins like this.
+        let head =
+            base.state.as_ref().map_or_else(|| "-".to_owned(), |state| stored::head(&state.0, state.1));
+        command.arg(head).arg(if base.found == Found::Backup { "1" } else { "0" });
+        command.arg(stored::whole(preference, *version)?).arg(TTL.as_secs()).arg(&self.channel);
+        for change in changes {
+            command.arg(serde_json::to_vec(change).map_err(invalid)?);
+        }
+        Ok(command)
+    }
+
+    async fn swap_all(&self, swaps: Vec<Swap>) -> Result<Vec<(usize, Option<Folded>)>, StoreError> {
+        let mut commands = Vec::with_capacity(swaps.len());
+        let mut states = Vec::with_capacity(swaps.len());
+        for Swap { fold, next, outcome, command } in swaps {
+            commands.push(command);
+            states.push((fold, next, outcome));
+        }
+        let answers = one_each(states.len(), self.link.run_all(commands).await?)?;
+        let (mut outcomes, mut stored) = (Vec::with_capacity(states.len()), Vec::with_capacity(states.len()));
+        for ((fold, next, outcome), answer) in states.into_iter().zip(answers) {
+            match redis::from_redis_value::<i64>(answer?) {
+                Ok(1) => {
+                    self.unsaved.keep(&next);
+                    self.known.lock().put(next.0.user_id.clone(), Arc::clone(&next));
+                    outcomes.push((fold, Some(outcome)));
+                    stored.push(next);
+                }
+                Ok(0 | -1) => outcomes.push((fold, None)),
+                other => return Err(corrupt(format!("a swap answered {other:?}"))),
+            }
+        }
+        self.note(stored.iter().map(|state| &state.0)).await?;
+        Ok(outcomes)
+    }
+}
+
+impl Base {
+    fn version(&self) -> u64 {
+        self.state.as_ref().map_or(0, |state| state.1)
+    }
+}

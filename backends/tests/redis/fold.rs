@@ -1,0 +1,93 @@
+//! Folding from memory: others change the same shoppers, and memory is never what counts.
+
+use rep_backends::redis::RedisPreferences;
+use rep_backends::saving::Saves;
+use rep_core::contract::support::{Subject, action, at, new_product, new_user, position};
+use rep_core::ports::preferences::{Fold, FoldRules, FoldStep, Folded, PreferenceStore};
+use rep_core::{ActionType, EmaRules, ModelId, Preference, UnitVector, UserId};
+
+use crate::cache::forget;
+use crate::subject::OnRedis;
+
+fn embedding(of: u64) -> UnitVector {
+    UnitVector::normalised((1..=16).map(|n| ((of * 31 + n) as f32).sin()).collect()).unwrap()
+}
+
+/// What has come of one click of `user` at each of `offsets`.
+fn offline(user: &UserId, offsets: &[u64]) -> Preference {
+    let mut preference = Preference::new(user.clone(), ModelId::new("contract-model").unwrap());
+    for offset in offsets {
+        let click = action(user, ActionType::Click, &new_product(), at(0));
+        preference.fold(&click, position(3, *offset), Some(&embedding(*offset)), EmaRules::default());
+    }
+    preference
+}
+
+async fn fold(store: &RedisPreferences, user: &UserId, offset: u64) -> Folded {
+    let click = action(user, ActionType::Click, &new_product(), at(0));
+    let embedding = embedding(offset);
+    let model = ModelId::new("contract-model").unwrap();
+    let rules = FoldRules { model: &model, ema: EmaRules::default(), applied_at: at(0) };
+    let (position, embedding) = (position(3, offset), Some(&embedding));
+    let step = FoldStep { action: &click, position, logged_at: at(0), embedding };
+    let folds = [Fold { user_id: user, steps: vec![step] }];
+    store.fold(&folds, &rules).await.unwrap()[0]
+}
+
+async fn stands(store: &RedisPreferences, user: &UserId) -> Option<(u64, Option<UnitVector>)> {
+    let state = store.load(std::slice::from_ref(user)).await.unwrap().remove(0);
+    state.map(|state| (state.action_count, state.vector))
+}
+
+fn told(preference: Preference) -> Option<(u64, Option<UnitVector>)> {
+    Some((preference.action_count, preference.vector))
+}
+
+#[tokio::test]
+async fn what_another_process_folded_meanwhile_counts() {
+    let mut subject = OnRedis::fresh().await;
+    let first = subject.preferences.clone();
+    subject.reopen().await;
+    let (second, user) = (&subject.preferences, new_user());
+    for offset in 1..=6 {
+        let store = if offset % 3 == 0 { second } else { &first };
+        assert_eq!(fold(store, &user, offset).await, Folded::Stands);
+    }
+    assert_eq!(stands(&first, &user).await, told(offline(&user, &[1, 2, 3, 4, 5, 6])));
+    // Who kept an older state takes the newer one to the backup.
+    first.save().await.unwrap();
+    assert_eq!(subject.kept.states.lock()[&user].1, 6);
+    // And who was away for long changes nothing any more.
+    assert_eq!(fold(&first, &user, 2).await, Folded::Stands);
+    assert_eq!(stands(second, &user).await.unwrap().0, 6);
+}
+
+#[tokio::test]
+async fn an_erased_shopper_stays_away_whatever_a_process_remembers() {
+    let mut subject = OnRedis::fresh().await;
+    let first = subject.preferences.clone();
+    subject.reopen().await;
+    let user = new_user();
+    fold(&first, &user, 1).await;
+    assert!(subject.preferences.erase(&user).await.unwrap());
+    first.save().await.unwrap();
+    assert!(subject.kept.states.lock().is_empty());
+    assert_eq!(fold(&first, &user, 2).await, Folded::Stands);
+    assert_eq!(stands(&first, &user).await, told(offline(&user, &[2])));
+}
+
+#[tokio::test]
+async fn what_redis_lost_is_folded_in_again_when_it_comes_again() {
+    let subject = OnRedis::fresh().await;
+    let (store, user) = (&subject.preferences, new_user());
+    fold(store, &user, 1).await;
+    store.save().await.unwrap();
+    fold(store, &user, 2).await;
+    forget(&subject, &user).await;
+    // Memory has it; what stands does not.
+    assert_eq!(fold(store, &user, 2).await, Folded::Stands);
+    assert_eq!(stands(store, &user).await, told(offline(&user, &[1, 2])));
+    fold(store, &user, 3).await;
+    store.save().await.unwrap();
+    assert_eq!(told(subject.kept.states.lock()[&user].0.clone()), told(offline(&user, &[1, 2, 3])));
+}
