@@ -1,37 +1,34 @@
 //! The catalogue's one writer in a process: what changes price or stock is told to the log first.
 //!
 //! Order of a change: lock the product, read it, append the [`InventoryChange`] (durable), write the
-//! product. While the catalogue takes no writes, a change stays told and not made; the caller tries again, and
-//! it is the same change, which is not told again. Where the process itself dies between the two, or the caller
-//! tries at another, shoppers may hear of it twice, but never not at all. Work runs in a task of its own, so
-//! that a caller who goes away does not leave it half done.
+//! product. While the catalogue takes no writes, a change stays told and not made. Whoever tries again, here or in another
+//! process, finds the product as it was and tells of the same change by the same id ([`InventoryChange::between`]), so
+//! that no shopper hears of it twice. Work runs in a task of its own, so that a caller who goes away does not leave it half
+//! done.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
+use lru::LruCache;
 use rep_core::avro::{Codec, EncodeError, Event};
 use rep_core::ports::StoreError;
 use rep_core::ports::catalog::Catalog;
 use rep_core::ports::log::{EventLog, NewRecord};
 use rep_core::{
-    Clock, FieldError, InventoryChange, Money, Product, ProductId, Timestamp, Topic, TraceContext,
+    Clock, FieldError, InventoryChange, Money, Product, ProductId, Topic, TraceContext, TraceId,
     stable_hash128,
 };
 use tokio::sync::{Mutex, MutexGuard};
 use tracing::Instrument as _;
 
-use crate::trace::new_trace_id;
-
 /// Locks that products share; two products seldom wait for each other, and memory is bounded.
 const SHARDS: usize = 256;
 /// Most products that are written in one step.
 const BATCH_MAX: usize = 500;
-/// Most changes that are remembered until they are made.
-const UNMADE_MAX: usize = 10_000;
-/// How long they are: who tries again does so sooner.
-const UNMADE_AGE_MAX: Duration = Duration::from_secs(300);
+/// Changes that are remembered as told: what is tried again and again is not told as often.
+const TOLD_MAX: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
 
 /// Changes products; cheap to clone, clones share their locks.
 #[derive(Clone)]
@@ -46,15 +43,8 @@ struct Inner {
     codec: Codec,
     clock: Arc<dyn Clock>,
     locks: Box<[Mutex<()>]>,
-    /// By product: whoever has its lock may change what is here of it.
-    unmade: parking_lot::Mutex<HashMap<ProductId, Unmade>>,
-}
-
-/// A change whose product was not written yet.
-struct Unmade {
-    change: InventoryChange,
-    /// The log has it for certain.
-    is_told: bool,
+    /// Changes that the log has for certain, the last of them.
+    told: parking_lot::Mutex<LruCache<TraceId, ()>>,
 }
 
 /// Why a product was not changed.
@@ -104,7 +94,7 @@ impl Shop {
                 codec,
                 clock,
                 locks,
-                unmade: parking_lot::Mutex::default(),
+                told: parking_lot::Mutex::new(LruCache::new(TOLD_MAX)),
             }),
             trace: None,
         }
@@ -184,17 +174,17 @@ impl Inner {
             let message = format!("must be in {}, the currency of the product", before.price.currency());
             return Err(FieldError::new("price", message).into());
         }
-        let after = Product {
+        let mut after = Product {
             price: price.unwrap_or(before.price),
             stock: stock.unwrap_or(before.stock),
             ..Product::clone(&before)
         };
         after.validate()?;
-        if after.price == before.price && after.stock == before.stock {
+        let Some(change) = InventoryChange::between(Some(&before), &mut after, self.clock.now()) else {
             return Ok(before);
-        }
-        self.tell([self.told(Some(&before), &after)].into_iter().flatten(), trace).await?;
-        self.make(vec![after.clone()]).await?;
+        };
+        self.tell(vec![change], trace).await?;
+        self.catalog.put(vec![after.clone()]).await?;
         Ok(Arc::new(after))
     }
 
@@ -222,16 +212,18 @@ impl Inner {
 
     async fn put_batch(
         &self,
-        batch: Vec<Product>,
+        mut batch: Vec<Product>,
         trace: Option<TraceContext>,
     ) -> Result<Vec<bool>, ShopError> {
         let ids: Vec<ProductId> = batch.iter().map(|product| product.product_id.clone()).collect();
         let _locks = self.lock(ids.iter()).await;
         let before = self.present(&ids).await?;
-        let told =
-            before.iter().zip(&batch).filter_map(|(before, after)| self.told(before.as_deref(), after));
-        self.tell(told, trace).await?;
-        self.make(batch).await?;
+        let now = self.clock.now();
+        let steps = before.iter().zip(&mut batch);
+        let changes =
+            steps.filter_map(|(before, after)| InventoryChange::between(before.as_deref(), after, now));
+        self.tell(changes.collect(), trace).await?;
+        self.catalog.put(batch).await?;
         Ok(before.iter().map(Option::is_none).collect())
     }
 
@@ -239,93 +231,28 @@ impl Inner {
         self.catalog.get(ids).await
     }
 
-    /// What is to be told of a product that changes, if anything.
-    fn told(&self, before: Option<&Product>, after: &Product) -> Option<InventoryChange> {
-        if before.is_some_and(|before| before.price == after.price && before.stock == after.stock) {
-            return None;
-        }
-        let now = self.clock.now();
-        // Prices of two currencies do not compare: then the price counts as new.
-        let price_before = before.map(|b| b.price).filter(|price| price.currency() == after.price.currency());
-        let change = InventoryChange {
-            trace_id: new_trace_id(now),
-            product_id: after.product_id.clone(),
-            currency: after.price.currency(),
-            price_before: price_before.map(Money::minor),
-            price_after: after.price.minor(),
-            stock_before: before.map(|before| i64::from(before.stock)),
-            stock_after: i64::from(after.stock),
-            timestamp: now,
-        };
-        // Tried again, it keeps its identity, so that nobody is told twice.
-        let earlier = self.unmade.lock().get(&change.product_id).map(|unmade| unmade.change.clone());
-        Some(earlier.filter(|earlier| is_same(earlier, &change) && is_recent(earlier, now)).unwrap_or(change))
-    }
-
-    /// Notes what is about to be told; gives what the log does not have for certain.
-    fn untold(&self, changes: Vec<InventoryChange>) -> Vec<InventoryChange> {
-        let mut unmade = self.unmade.lock();
-        if unmade.len() >= UNMADE_MAX {
-            let now = self.clock.now();
-            unmade.retain(|_, unmade| is_recent(&unmade.change, now));
-        }
-        let mut untold = Vec::new();
-        for change in changes {
-            let known = unmade.get(&change.product_id).filter(|known| known.change == change);
-            if known.is_some_and(|known| known.is_told) {
-                continue;
-            }
-            if unmade.len() < UNMADE_MAX {
-                let noted = Unmade { change: change.clone(), is_told: false };
-                unmade.insert(change.product_id.clone(), noted);
-            }
-            untold.push(change);
-        }
-        untold
-    }
-
-    /// Writes `products`, which makes what was told of them.
-    async fn make(&self, products: Vec<Product>) -> Result<(), ShopError> {
-        let ids: Vec<ProductId> = products.iter().map(|product| product.product_id.clone()).collect();
-        self.catalog.put(products).await?;
-        let mut unmade = self.unmade.lock();
-        ids.iter().for_each(|id| drop(unmade.remove(id)));
-        Ok(())
-    }
-
+    /// Appends those of `changes` that the log does not have for certain.
     async fn tell(
         &self,
-        changes: impl Iterator<Item = InventoryChange>,
+        changes: Vec<InventoryChange>,
         trace: Option<TraceContext>,
     ) -> Result<(), ShopError> {
-        let untold = self.untold(changes.collect());
-        let mut records = Vec::new();
+        let is_told = |change: &InventoryChange| self.told.lock().contains(&change.trace_id);
+        let untold: Vec<InventoryChange> = changes.into_iter().filter(|change| !is_told(change)).collect();
+        if untold.is_empty() {
+            return Ok(());
+        }
+        let mut records = Vec::with_capacity(untold.len());
         for change in &untold {
             let key = Bytes::copy_from_slice(change.key());
             records.push(NewRecord::new(key, self.codec.encode(change)?).in_trace(trace));
         }
-        if records.is_empty() {
-            return Ok(());
-        }
-        let told = records.len() as u64;
         self.log.append(Topic::ProductInventory, records).await?;
-        metrics::counter!("rep_inventory_changes_total").increment(told);
-        let mut unmade = self.unmade.lock();
+        metrics::counter!("rep_inventory_changes_total").increment(untold.len() as u64);
+        let mut told = self.told.lock();
         for change in untold {
-            if let Some(noted) = unmade.get_mut(&change.product_id).filter(|noted| noted.change == change) {
-                noted.is_told = true;
-            }
+            told.put(change.trace_id, ());
         }
         Ok(())
     }
-}
-
-fn is_recent(change: &InventoryChange, now: Timestamp) -> bool {
-    now.since(change.timestamp) <= UNMADE_AGE_MAX
-}
-
-/// Whether two changes say the same, at whatever time.
-fn is_same(a: &InventoryChange, b: &InventoryChange) -> bool {
-    let said = InventoryChange { trace_id: a.trace_id.clone(), timestamp: a.timestamp, ..b.clone() };
-    *a == said
 }

@@ -110,6 +110,7 @@ async fn fill_catalog(backends: &Backends) -> Outcome {
             attributes: Default::default(),
             name_ko: None,
             description_ko: None,
+            changed_at: None,
         };
         let numbers = (0..DIMENSIONS).map(|d| ((n * 31 + d * 17) % 101) as f32 - 50.0).collect();
         vectors.push(VectorWrite {

@@ -84,6 +84,7 @@ async fn fill_catalog(backends: &Backends) {
         attributes: Default::default(),
         name_ko: None,
         description_ko: None,
+        changed_at: None,
     };
     let products: Vec<Product> = (0..PRODUCTS).map(product).collect();
     let vector = |(n, product): (usize, &Product)| {

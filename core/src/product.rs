@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{FieldError, Money, ProductId};
+use crate::{FieldError, Money, ProductId, Timestamp};
 
 /// Longest product name, in bytes.
 pub const NAME_BYTES_MAX: usize = 512;
@@ -43,6 +43,10 @@ pub struct Product {
     pub name_ko: Option<String>,
     /// What it is, in Korean.
     pub description_ko: Option<String>,
+    /// When price or stock last changed, as far as that was noted: grows with each change, see
+    /// [`crate::InventoryChange::between`].
+    #[serde(default)]
+    pub changed_at: Option<Timestamp>,
 }
 
 impl Product {

@@ -108,6 +108,7 @@ pub(crate) mod testing {
             attributes: Default::default(),
             name_ko: None,
             description_ko: None,
+            changed_at: None,
         }
     }
 

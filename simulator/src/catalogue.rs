@@ -116,6 +116,7 @@ impl Catalogue {
             attributes: attributes(&plan, category),
             name_ko: Some(texts.name_ko),
             description_ko: Some(texts.description_ko),
+            changed_at: None,
         }
     }
 }

@@ -86,6 +86,7 @@ pub(super) fn product(n: u64) -> Product {
         attributes: Default::default(),
         name_ko: None,
         description_ko: None,
+        changed_at: None,
     }
 }
 

@@ -84,6 +84,7 @@ fn read(row: Row) -> Result<Product, Vec<Problem>> {
             attributes,
             name_ko,
             description_ko,
+            changed_at: None,
         })
     })();
     fields.finish(product)

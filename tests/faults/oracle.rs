@@ -25,8 +25,6 @@ pub(crate) struct Verdict {
     pub(crate) acknowledged: usize,
     /// Notifications that were due, and are in an inbox.
     pub(crate) told: usize,
-    /// Price changes that are in the log once more, as changes of their own.
-    pub(crate) told_again: usize,
     /// What is missing.
     pub(crate) lost: Vec<String>,
     /// What took effect more than once.
@@ -211,10 +209,10 @@ async fn judge_notifications(stores: &Backends, run: &Run, verdict: &mut Verdict
         let mut changes = changes.remove(product).unwrap_or_default();
         let mut traces = BTreeSet::new();
         changes.retain(|change| traces.insert(change.trace_id.clone()));
-        let mut logged: Vec<i64> = changes.iter().map(|change| change.price_after).collect();
-        let told = logged.len();
-        logged.dedup();
-        verdict.told_again += told - logged.len();
+        let logged: Vec<i64> = changes.iter().map(|change| change.price_after).collect();
+        for pair in changes.windows(2).filter(|pair| pair[0].price_after == pair[1].price_after) {
+            verdict.doubled.push(format!("{:?} is in the log as another change, too", pair[1]));
+        }
         let acknowledged = run.load.ledger.lock().prices.get(product).cloned().unwrap_or_default();
         let due: Vec<i64> = std::iter::once(PRICE).chain(acknowledged).collect();
         if !logged.starts_with(&due) || logged.len() > due.len() + 1 {

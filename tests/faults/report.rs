@@ -37,10 +37,9 @@ impl Summary {
         };
         let (lost, doubled) = (verdict.lost.len(), verdict.doubled.len());
         println!(
-            "{replay}: {} acknowledged, {} told, {} changes told again, {lost} lost, {doubled} doubled, recovered in {:.1} s",
+            "{replay}: {} acknowledged, {} told, {lost} lost, {doubled} doubled, recovered in {:.1} s",
             verdict.acknowledged,
             verdict.told,
-            verdict.told_again,
             recovery.as_secs_f64(),
         );
         self.acknowledged += verdict.acknowledged;

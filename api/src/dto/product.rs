@@ -142,6 +142,7 @@ pub(crate) fn product_of(
         attributes,
         name_ko,
         description_ko,
+        changed_at: None,
     };
     product.validate().map_err(|error: FieldError| vec![error.into()])?;
     Ok(product)

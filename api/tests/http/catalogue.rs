@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use rep_api::Shop;
 use rep_core::ports::catalog::Catalog;
 use rep_core::{Currency, InventoryChange, Money, Topic};
 use serde_json::{Value, json};
@@ -199,4 +200,26 @@ async fn a_change_tried_again_while_the_catalogue_takes_no_writes_is_told_once()
     set("1.00", 200).await;
     let prices: Vec<i64> = told(&world).iter().map(|change| change.price_after).collect();
     assert_eq!(prices, [100, 200, 100], "once each time it is made");
+}
+
+#[tokio::test]
+async fn what_one_process_told_and_did_not_make_another_tells_as_the_same_change() {
+    let world = World::stocked().await;
+    let tent = id("tent-1");
+    let shop =
+        || Shop::new(world.log.clone(), world.catalog.clone(), world.codec.clone(), world.clock.clone());
+    let (first, second) = (shop(), shop());
+    let euros = |minor| Some(Money::from_minor(minor, Currency::EUR).unwrap());
+    world.catalog.is_read_only.store(true, Ordering::SeqCst);
+    first.change_price_or_stock(&tent, euros(100), None).await.unwrap_err();
+    world.catalog.is_read_only.store(false, Ordering::SeqCst);
+    for (shop, minor) in [(&second, 100), (&first, 200), (&second, 100)] {
+        shop.change_price_or_stock(&tent, euros(minor), None).await.unwrap();
+    }
+    let told = told(&world);
+    let prices: Vec<i64> = told.iter().map(|change| change.price_after).collect();
+    assert_eq!(prices, [100, 100, 200, 100]);
+    assert_eq!(told[0].trace_id, told[1].trace_id, "another attempt");
+    let changes: std::collections::BTreeSet<_> = told.iter().map(|change| &change.trace_id).collect();
+    assert_eq!(changes.len(), 3, "down, up, and down again");
 }

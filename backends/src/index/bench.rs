@@ -149,6 +149,7 @@ impl Shop {
             attributes: Default::default(),
             name_ko: None,
             description_ko: None,
+            changed_at: None,
         })
     }
 

@@ -61,6 +61,7 @@ pub(crate) fn product(number: usize) -> Product {
         attributes: Default::default(),
         name_ko: None,
         description_ko: None,
+        changed_at: None,
     }
 }
 

@@ -20,6 +20,7 @@ fn product(id: usize) -> Product {
         attributes: Default::default(),
         name_ko: None,
         description_ko: None,
+        changed_at: None,
     }
 }
 

@@ -29,6 +29,7 @@ pub fn product(n: usize) -> Product {
         attributes: Default::default(),
         name_ko: None,
         description_ko: None,
+        changed_at: None,
     }
 }
 

@@ -290,6 +290,7 @@ pub(crate) fn product(id: &str, name: &str, category: &str) -> Product {
         attributes: Default::default(),
         name_ko: None,
         description_ko: None,
+        changed_at: None,
     }
 }
 

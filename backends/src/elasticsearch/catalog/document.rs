@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rep_core::ports::StoreError;
-use rep_core::{Currency, Money, Product, ProductId, stable_hash128};
+use rep_core::{Currency, Money, Product, ProductId, Timestamp, stable_hash128};
 use serde::{Deserialize, Serialize};
 
 use crate::elasticsearch::error::corrupt;
@@ -27,6 +27,9 @@ pub(super) struct StoredProduct {
     attributes: Vec<Attribute>,
     name_ko: Option<String>,
     description_ko: Option<String>,
+    /// Documents of earlier versions have none.
+    #[serde(default)]
+    changed_at: Option<Timestamp>,
     /// [`stable_hash128`] of the passage, in hexadecimal digits.
     pub(super) passage_hash: String,
 }
@@ -77,6 +80,7 @@ impl StoredProduct {
                 .collect(),
             name_ko: product.name_ko.clone(),
             description_ko: product.description_ko.clone(),
+            changed_at: product.changed_at,
             passage_hash: hex(stable_hash128(product.passage().as_bytes())),
         }
     }
@@ -97,6 +101,7 @@ impl StoredProduct {
             attributes: self.attributes.into_iter().map(|a| (a.name, a.value)).collect::<BTreeMap<_, _>>(),
             name_ko: self.name_ko,
             description_ko: self.description_ko,
+            changed_at: self.changed_at,
         })
     }
 

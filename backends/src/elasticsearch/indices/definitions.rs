@@ -170,6 +170,7 @@ fn product(dimensions: usize) -> Value {
         "attributes": opaque(),
         "nameKo": prose(),
         "descriptionKo": prose(),
+        "changedAt": moment(),
         "words": { "properties": {
             "name": words(),
             "brand": words(),

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::embedded::codec::{decode, encode};
 use crate::embedded::error::corrupt;
 
-const PRODUCT_VERSION: u8 = 1;
+const PRODUCT_VERSION: u8 = 2;
+/// Products without `changed_at`, which is the last field.
+const PRODUCT_VERSION_1: u8 = 1;
 const VECTOR_VERSION: u8 = 1;
 
 #[derive(Serialize)]
@@ -40,6 +42,10 @@ pub(super) fn product_bytes(product: &Product) -> Result<Vec<u8>, StoreError> {
 }
 
 pub(super) fn product(bytes: &[u8]) -> Result<Product, StoreError> {
+    if bytes.first() == Some(&PRODUCT_VERSION_1) {
+        // A zero stands for no moment.
+        return decode(PRODUCT_VERSION_1, &[bytes, &[0]].concat(), "a product");
+    }
     decode(PRODUCT_VERSION, bytes, "a product")
 }
 
@@ -53,4 +59,35 @@ pub(super) fn vector_bytes(
 
 pub(super) fn vector(bytes: &[u8]) -> Result<StoredVector, StoreError> {
     decode(VECTOR_VERSION, bytes, "a vector")
+}
+
+#[cfg(test)]
+mod tests {
+    use rep_core::{Currency, Money, ProductId, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn a_product_of_the_version_before_is_read() {
+        let cup = |changed_at| Product {
+            product_id: ProductId::new("cup").unwrap(),
+            name: "Cup".into(),
+            description: "Holds tea.".into(),
+            category: "cups".into(),
+            brand: None,
+            price: Money::from_minor(150, Currency::EUR).unwrap(),
+            stock: 3,
+            image_url: None,
+            attributes: [("colour".to_owned(), "green".to_owned())].into(),
+            name_ko: Some("컵".into()),
+            description_ko: None,
+            changed_at,
+        };
+        let now = cup(Some(Timestamp::from_ms(1_767_268_800_123)));
+        assert_eq!(product(&product_bytes(&now).unwrap()).unwrap(), now);
+        let mut before = product_bytes(&cup(None)).unwrap();
+        assert_eq!(before.pop(), Some(0), "no moment");
+        before[0] = PRODUCT_VERSION_1;
+        assert_eq!(product(&before).unwrap(), cup(None));
+    }
 }

@@ -16,6 +16,7 @@ fn product(id: &str, name: &str) -> Product {
         attributes: Default::default(),
         name_ko: None,
         description_ko: None,
+        changed_at: None,
     }
 }
 

@@ -28,6 +28,7 @@ fn product(number: usize) -> Product {
         attributes: Default::default(),
         name_ko: None,
         description_ko: None,
+        changed_at: None,
     }
 }
 

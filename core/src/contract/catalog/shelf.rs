@@ -36,6 +36,7 @@ impl Shelf {
             attributes: Default::default(),
             name_ko: None,
             description_ko: None,
+            changed_at: None,
         }
     }
 
