@@ -3,8 +3,10 @@
 # stops and forgets in the end. Arguments:
 #   --binary FILE      a `rep` that is built already
 #   --dir DIR          where data and logs of the servers lie while it runs (default: a new folder in .rep)
-# What else is given goes to `rep bench cluster`, such as --quick. REP_SERVERS_HEAP and the like hold for the servers.
+# What else is given goes to `rep bench cluster`, such as --quick. REP_SERVERS_HEAP and the like hold for the servers;
+# unless told otherwise Elasticsearch has 2 GiB: with the 512 MiB that tests give it, its circuit breaker is measured.
 source "$(dirname "$0")/lib.sh"
+export REP_SERVERS_HEAP_ELASTICSEARCH=${REP_SERVERS_HEAP_ELASTICSEARCH:-${REP_SERVERS_HEAP:-2g}}
 
 binary='' dir='' made='' arguments=()
 while (($#)); do

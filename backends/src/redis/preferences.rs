@@ -5,6 +5,7 @@
 //! does not have it: after its time to live, or when Redis lost it.
 
 mod fold;
+mod lost;
 mod unsaved;
 
 use std::collections::HashSet;
@@ -25,7 +26,8 @@ use rep_core::ports::{StoreError, one_each};
 use rep_core::{Clock, ModelId, Preference, UnitVector, UserId};
 use tokio::sync::broadcast;
 
-use self::unsaved::Unsaved;
+use self::lost::Stands;
+use self::unsaved::{ToSave, Unsaved};
 use super::feed::Feed;
 use super::link::{RedisConfig, RedisLink};
 use super::near::{self, Near};
@@ -127,26 +129,26 @@ impl RedisPreferences {
         })
     }
 
-    /// Takes what stands of `part` to the backup. What left the cache meanwhile was erased, or is lost: the log still
-    /// has what led to it.
-    async fn save_part(&self, part: &[(UserId, Option<State>)]) -> Result<(), StoreError> {
-        let heads = part.iter().filter_map(|(user, state)| {
-            let head = stored::head(&state.as_ref()?.0, state.as_ref()?.1);
-            Some(redis::cmd("GETRANGE").arg(self.key(user)).arg(0).arg(head.len() - 1).to_owned())
-        });
-        let mut heads = self.link.run_all(heads.collect()).await?.into_iter();
-        let (mut states, mut unknown) = (Vec::with_capacity(part.len()), Vec::new());
-        for (user, state) in part {
-            let Some(state) = state else {
-                unknown.push(user.clone());
-                continue;
-            };
-            let head = heads.next().ok_or_else(|| corrupt("Redis gave too few answers"))??;
-            let head: String = redis::from_redis_value(head).map_err(corrupt)?;
-            if head == stored::head(&state.0, state.1) {
-                states.push(Arc::clone(state));
-            } else if !head.is_empty() {
-                unknown.push(user.clone());
+    /// Takes what stands of `part` to the backup, after what Redis lost of it is back there.
+    async fn save_part(&self, part: &[ToSave]) -> Result<(), StoreError> {
+        let known: Vec<&State> = part.iter().filter_map(|one| one.state.as_ref()).collect();
+        let stands = self.stands(&known).await?;
+        let mut states = Vec::with_capacity(part.len());
+        let mut lost = Vec::new();
+        for (ours, stands) in known.into_iter().zip(stands) {
+            match stands {
+                Stands::AsThought => states.push(Arc::clone(ours)),
+                Stands::Otherwise { head } => lost.push((ours, head)),
+            }
+        }
+        let mut unknown: Vec<UserId> =
+            part.iter().filter(|one| one.state.is_none()).map(|one| one.user.clone()).collect();
+        // What cannot be put back was changed by others, or erased.
+        for (ours, is_back) in self.put_back(lost).await? {
+            if is_back {
+                states.push(Arc::clone(ours));
+            } else {
+                unknown.push(ours.0.user_id.clone());
             }
         }
         for users in unknown.chunks(PART) {
@@ -284,16 +286,12 @@ impl Saves for RedisPreferences {
     async fn save(&self) -> Result<(), StoreError> {
         // One after the other: who finds nothing left must know that what was there is safe.
         let _one = self.saving.lock().await;
-        let mut taken = self.unsaved.take();
-        loop {
-            let next = taken.next(SAVED_PART * SAVED_PARTS);
-            if next.is_empty() {
-                return Ok(());
-            }
-            try_join_all(next.chunks(SAVED_PART).map(|part| self.save_part(part))).await?;
-            let count = next.len();
-            taken.saved(count);
+        let all = self.unsaved.all();
+        for parts in all.chunks(SAVED_PART * SAVED_PARTS) {
+            try_join_all(parts.chunks(SAVED_PART).map(|part| self.save_part(part))).await?;
+            self.unsaved.saved(parts);
         }
+        Ok(())
     }
 }
 
@@ -375,7 +373,10 @@ impl PreferenceStore for RedisPreferences {
     async fn erase(&self, user: &UserId) -> Result<bool, StoreError> {
         self.unsaved.forget(user);
         self.known.lock().pop(user);
-        // The backup first: what is in the cache alone is not taken there any more.
+        // First of all: from here on no process puts back what it remembers.
+        let mut erased = redis::cmd("SET");
+        erased.arg(self.erased_key(user)).arg("1").arg("EX").arg(TTL.as_secs());
+        let _: () = self.link.run(erased).await?;
         let in_backup = self.backup.erase(user).await?;
         let mut delete = redis::cmd("DEL");
         delete.arg(self.key(user));

@@ -66,6 +66,9 @@ fn append_body(json: &mut Vec<u8>, preference: &Preference) -> Result<(), StoreE
     Ok(())
 }
 
+/// Length of a [`head`].
+pub(super) const HEAD_BYTES: usize = 74;
+
 /// How the JSON of `preference` at `version` begins: with its fence, and nothing of another state does.
 pub(super) fn head(preference: &Preference, version: u64) -> String {
     format!(r#"{{"fence":"{} {version:020}""#, fence(preference.position))
@@ -78,15 +81,24 @@ pub(super) fn whole(preference: &Preference, version: u64) -> Result<Vec<u8>, St
     Ok(json)
 }
 
-/// A preference and its version, out of its JSON.
-pub(super) fn read(json: &[u8]) -> Result<(Preference, u64), StoreError> {
-    let Stored { fence, body } = serde_json::from_slice(json).map_err(corrupt)?;
+/// The place and the version in a [`head`].
+pub(super) fn fence_of(head: &str) -> Option<(Position, u64)> {
+    fence_in(head.strip_prefix(r#"{"fence":""#)?.strip_suffix('"')?).ok()
+}
+
+fn fence_in(fence: &str) -> Result<(Position, u64), StoreError> {
     let mut numbers = fence.split(' ').map(str::parse::<u64>);
     let mut number =
         || numbers.next().and_then(Result::ok).ok_or_else(|| corrupt(format!("no fence: `{fence}`")));
     let (epoch, partition, offset, version) = (number()?, number()?, number()?, number()?);
     let small = |number: u64| u32::try_from(number).map_err(corrupt);
-    let position = Position { epoch: small(epoch)?, partition: small(partition)?, offset };
+    Ok((Position { epoch: small(epoch)?, partition: small(partition)?, offset }, version))
+}
+
+/// A preference and its version, out of its JSON.
+pub(super) fn read(json: &[u8]) -> Result<(Preference, u64), StoreError> {
+    let Stored { fence, body } = serde_json::from_slice(json).map_err(corrupt)?;
+    let (position, version) = fence_in(&fence)?;
     let vector = match body.preference_vector.into_owned() {
         numbers if numbers.is_empty() => None,
         numbers => Some(UnitVector::checked(numbers).map_err(corrupt)?),
@@ -131,6 +143,10 @@ mod tests {
             let json = whole(&preference, 7).unwrap();
             let shown: serde_json::Value = serde_json::from_slice(&json).unwrap();
             assert!(shown["preferenceVector"].is_array() && shown["actionCount"].is_u64());
+            let head = head(&preference, 7);
+            assert_eq!((head.len(), json.starts_with(head.as_bytes())), (HEAD_BYTES, true));
+            let (position, version) = fence_of(&head).unwrap();
+            assert_eq!((Some(position).filter(|p| p.epoch > 0), version), (preference.position, 7));
             assert_eq!(read(&json).unwrap(), (preference, 7));
         }
         for broken in ["", "{}", r#"{"fence":"1 2"}"#] {

@@ -27,7 +27,7 @@ pub(crate) fn state(user: &UserId, offset: u64) -> PreferenceWrite {
     PreferenceWrite { preference, changes: Vec::new() }
 }
 
-async fn command<T: redis::FromRedisValue>(subject: &OnRedis, parts: &[&str]) -> T {
+pub(crate) async fn command<T: redis::FromRedisValue>(subject: &OnRedis, parts: &[&str]) -> T {
     command_at(&subject.config.url, parts).await
 }
 

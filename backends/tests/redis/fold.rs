@@ -6,7 +6,7 @@ use rep_core::contract::support::{Subject, action, at, new_product, new_user, po
 use rep_core::ports::preferences::{Fold, FoldRules, FoldStep, Folded, PreferenceStore};
 use rep_core::{ActionType, EmaRules, ModelId, Preference, UnitVector, UserId};
 
-use crate::cache::forget;
+use crate::cache::{command, forget};
 use crate::subject::OnRedis;
 
 fn embedding(of: u64) -> UnitVector {
@@ -77,17 +77,42 @@ async fn an_erased_shopper_stays_away_whatever_a_process_remembers() {
 }
 
 #[tokio::test]
-async fn what_redis_lost_is_folded_in_again_when_it_comes_again() {
+async fn what_redis_lost_before_it_was_saved_is_put_back() {
     let subject = OnRedis::fresh().await;
     let (store, user) = (&subject.preferences, new_user());
+    let key = format!("{}user:preference:{user}", subject.config.prefix);
     fold(store, &user, 1).await;
     store.save().await.unwrap();
+    let first: String = command(&subject, &["GET", &key]).await;
     fold(store, &user, 2).await;
+    // As after a failover to a replica that had less, or nothing.
+    let _: () = command(&subject, &["SET", &key, &first]).await;
+    assert_eq!(fold(store, &user, 3).await, Folded::Stands);
+    assert_eq!(stands(store, &user).await, told(offline(&user, &[1, 2, 3])));
     forget(&subject, &user).await;
-    // Memory has it; what stands does not.
-    assert_eq!(fold(store, &user, 2).await, Folded::Stands);
-    assert_eq!(stands(store, &user).await, told(offline(&user, &[1, 2])));
-    fold(store, &user, 3).await;
+    assert_eq!(fold(store, &user, 3).await, Folded::Stands, "once more, and it counts once");
+    assert_eq!(fold(store, &user, 4).await, Folded::Stands);
+    assert_eq!(stands(store, &user).await, told(offline(&user, &[1, 2, 3, 4])));
+    // Saving finds it, too.
+    let _: () = command(&subject, &["SET", &key, &first]).await;
     store.save().await.unwrap();
-    assert_eq!(told(subject.kept.states.lock()[&user].0.clone()), told(offline(&user, &[1, 2, 3])));
+    assert_eq!(told(subject.kept.states.lock()[&user].0.clone()), told(offline(&user, &[1, 2, 3, 4])));
+    assert_eq!(stands(store, &user).await, told(offline(&user, &[1, 2, 3, 4])));
+}
+
+#[tokio::test]
+async fn an_erased_shopper_who_begins_anew_is_not_taken_for_a_loss() {
+    let mut subject = OnRedis::fresh().await;
+    let first = subject.preferences.clone();
+    subject.reopen().await;
+    let user = new_user();
+    for offset in 1..=3 {
+        fold(&first, &user, offset).await;
+    }
+    subject.preferences.erase(&user).await.unwrap();
+    // An earlier record comes again to another process: fewer changes, an earlier place.
+    fold(&subject.preferences, &user, 2).await;
+    first.save().await.unwrap();
+    fold(&first, &user, 4).await;
+    assert_eq!(stands(&first, &user).await, told(offline(&user, &[2, 4])));
 }

@@ -35,6 +35,9 @@ for i = 6, #ARGV do redis.call('PUBLISH', ARGV[5], ARGV[i]) end
 return 1
 "#;
 
+/// No value begins like this: of a shopper nobody knows nothing may stand.
+pub(super) const NOTHING: &str = "-";
+
 /// What a shopper's next state is made from.
 struct Base {
     state: Option<State>,
@@ -70,6 +73,9 @@ impl RedisPreferences {
         let mut outcomes = vec![Folded::Stale; folds.len()];
         let mut open: Vec<usize> = (0..folds.len()).collect();
         for round in 0..ROUNDS_MAX {
+            if round == 1 {
+                self.restore(open.iter().map(|fold| folds[*fold].user_id)).await?;
+            }
             let mut still_open = Vec::new();
             for parts in open.chunks(PART * PARTS_AT_ONCE) {
                 let parts = parts.chunks(PART).map(|part| self.fold_part(folds, part, rules, round == 0));
@@ -109,7 +115,7 @@ impl RedisPreferences {
             let outcome = if restarted { Folded::Restarted } else { Folded::Stands };
             if any {
                 let next = Arc::new((preference, base.version() + 1));
-                let command = self.swap(&base, &next, &changes)?;
+                let command = self.swap(&base.head(), base.found == Found::Backup, &next, &changes)?;
                 swaps.push(Swap { fold, next, outcome, command });
             } else if base.found == Found::Memory {
                 // It was folded in; whether it still stands is to be seen.
@@ -158,20 +164,18 @@ impl RedisPreferences {
         Ok(part.iter().filter_map(|fold| bases.remove(fold)).collect())
     }
 
-    /// The command that puts `next` in the place of `base`.
-    fn swap(
+    /// The command that puts `next` in the place of what begins with `head`; of nothing, if that may be.
+    pub(super) fn swap(
         &self,
-        base: &Base,
+        head: &str,
+        may_be_absent: bool,
         next: &State,
         changes: &[PreferenceChange],
     ) -> Result<redis::Cmd, StoreError> {
         let (preference, version) = &**next;
         let mut command = redis::cmd("EVAL");
         command.arg(SWAP).arg(1).arg(self.key(&preference.user_id));
-        // Of a shopper nobody knows nothing may stand: no value begins like this.
-        let head =
-            base.state.as_ref().map_or_else(|| "-".to_owned(), |state| stored::head(&state.0, state.1));
-        command.arg(head).arg(if base.found == Found::Backup { "1" } else { "0" });
+        command.arg(head).arg(if may_be_absent { "1" } else { "0" });
         command.arg(stored::whole(preference, *version)?).arg(TTL.as_secs()).arg(&self.channel);
         for change in changes {
             command.arg(serde_json::to_vec(change).map_err(invalid)?);
@@ -206,6 +210,11 @@ impl RedisPreferences {
 }
 
 impl Base {
+    /// How what stands must begin.
+    fn head(&self) -> String {
+        self.state.as_ref().map_or_else(|| NOTHING.to_owned(), |state| stored::head(&state.0, state.1))
+    }
+
     fn version(&self) -> u64 {
         self.state.as_ref().map_or(0, |state| state.1)
     }

@@ -1,6 +1,7 @@
 //! States that may be newer than in the backup.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use rep_core::UserId;
@@ -10,88 +11,102 @@ use super::State;
 /// States kept until they are saved, some kilobytes each; of more shoppers only who they are is kept.
 const KEPT_MAX: usize = 20_000;
 
-/// Whose state is to be saved; with it, where it is known for sure.
+/// Whose state is to be saved, with the last one that this process stored.
 #[derive(Default)]
 pub(super) struct Unsaved(Mutex<Held>);
 
 #[derive(Default)]
 struct Held {
-    users: HashMap<UserId, Option<State>, ahash::RandomState>,
-    /// How many of them have their state.
+    users: HashMap<UserId, Entry, ahash::RandomState>,
+    /// How many of them have a state.
     kept: usize,
+    /// Notes so far.
+    notes: u64,
 }
 
-impl Held {
-    fn put(&mut self, user: &UserId, state: Option<&State>) {
-        let state = state.filter(|_| self.kept < KEPT_MAX).cloned();
-        self.kept += usize::from(state.is_some());
-        match self.users.get_mut(user) {
-            Some(known) => self.kept -= usize::from(std::mem::replace(known, state).is_some()),
-            None => drop(self.users.insert(user.clone(), state)),
-        }
-    }
+#[derive(Default)]
+struct Entry {
+    state: Option<State>,
+    /// The last note of it: whoever saved an earlier one has not saved this.
+    note: u64,
+}
+
+/// A shopper to be saved.
+pub(super) struct ToSave {
+    pub(super) user: UserId,
+    /// The last state stored here; another process may have stored a later one.
+    pub(super) state: Option<State>,
+    note: u64,
 }
 
 impl Unsaved {
     /// Notes that the states of `users` may be about to change: whatever fails, what is there then will be saved.
     pub(super) fn expect<'a>(&self, users: impl Iterator<Item = &'a UserId>) {
         let mut held = self.0.lock();
-        users.for_each(|user| held.put(user, None));
-    }
-
-    /// Notes what stands now.
-    pub(super) fn keep(&self, state: &State) {
-        self.0.lock().put(&state.0.user_id, Some(state));
-    }
-
-    pub(super) fn forget(&self, user: &UserId) {
-        let mut held = self.0.lock();
-        if let Some(Some(_)) = held.users.remove(user) {
-            held.kept -= 1;
+        for user in users {
+            held.note(user);
         }
     }
 
-    /// All there is to save. What is not [`Taken::saved`] in the end comes back.
-    pub(super) fn take(&self) -> Taken<'_> {
-        let held = std::mem::take(&mut *self.0.lock());
-        Taken { unsaved: self, left: held.users.into_iter().collect() }
-    }
-}
-
-/// What is being saved.
-pub(super) struct Taken<'a> {
-    unsaved: &'a Unsaved,
-    left: Vec<(UserId, Option<State>)>,
-}
-
-impl Taken<'_> {
-    /// Up to `count` to be saved next; none at the end.
-    pub(super) fn next(&self, count: usize) -> &[(UserId, Option<State>)] {
-        &self.left[self.left.len().saturating_sub(count)..]
+    /// Notes what this process stored.
+    pub(super) fn keep(&self, state: &State) {
+        let mut held = self.0.lock();
+        let fits = held.kept < KEPT_MAX;
+        let kept = held.note(&state.0.user_id);
+        let is_new = kept.is_none();
+        if fits || !is_new {
+            *kept = Some(Arc::clone(state));
+            held.kept += usize::from(is_new);
+        }
     }
 
-    /// The last `count` are safe.
-    pub(super) fn saved(&mut self, count: usize) {
-        self.left.truncate(self.left.len().saturating_sub(count));
+    /// The last state of `user` that was stored here and is not saved.
+    pub(super) fn state(&self, user: &UserId) -> Option<State> {
+        self.0.lock().users.get(user)?.state.clone()
     }
-}
 
-impl Drop for Taken<'_> {
-    fn drop(&mut self) {
-        let mut held = self.unsaved.0.lock();
-        for (user, state) in self.left.drain(..) {
-            // What was noted meanwhile is newer.
-            if !held.users.contains_key(&user) {
-                held.put(&user, state.as_ref());
+    pub(super) fn forget(&self, user: &UserId) {
+        self.0.lock().remove(user);
+    }
+
+    /// All there is to save; it stays until it is [`Self::saved`].
+    pub(super) fn all(&self) -> Vec<ToSave> {
+        let held = self.0.lock();
+        let to_save = |(user, entry): (&UserId, &Entry)| ToSave {
+            user: user.clone(),
+            state: entry.state.clone(),
+            note: entry.note,
+        };
+        held.users.iter().map(to_save).collect()
+    }
+
+    /// `part` is safe; what was noted since then is still to be saved.
+    pub(super) fn saved(&self, part: &[ToSave]) {
+        let mut held = self.0.lock();
+        for ToSave { user, note, .. } in part {
+            if held.users.get(user).is_some_and(|entry| entry.note == *note) {
+                held.remove(user);
             }
         }
     }
 }
 
+impl Held {
+    fn note(&mut self, user: &UserId) -> &mut Option<State> {
+        self.notes += 1;
+        let entry = self.users.entry(user.clone()).or_default();
+        entry.note = self.notes;
+        &mut entry.state
+    }
+
+    fn remove(&mut self, user: &UserId) {
+        let gone = self.users.remove(user);
+        self.kept -= usize::from(gone.is_some_and(|entry| entry.state.is_some()));
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use rep_core::{ModelId, Preference};
 
     use super::*;
@@ -101,43 +116,27 @@ mod tests {
         Arc::new((Preference::new(user, ModelId::new("m").unwrap()), version))
     }
 
-    fn versions(taken: &Taken<'_>) -> Vec<Option<u64>> {
-        let mut left: Vec<_> = taken.left.iter().map(|(user, state)| (user, state.as_ref())).collect();
-        left.sort_by_key(|(user, _)| user.as_str());
-        left.into_iter().map(|(_, state)| state.map(|state| state.1)).collect()
+    fn versions(unsaved: &Unsaved) -> Vec<(String, Option<u64>)> {
+        let all = unsaved.all().into_iter();
+        let mut all: Vec<_> = all.map(|one| (one.user.to_string(), one.state.map(|state| state.1))).collect();
+        all.sort();
+        all
     }
 
     #[test]
-    fn what_is_not_saved_comes_back_unless_there_is_something_newer() {
+    fn what_is_noted_while_it_is_saved_is_to_be_saved_again() {
         let unsaved = Unsaved::default();
         for user in ["a", "b", "c"] {
             unsaved.keep(&state(user, 1));
         }
-        let mut taken = unsaved.take();
-        assert_eq!(versions(&taken), [Some(1); 3]);
-        let safe = taken.next(1)[0].0.clone();
-        taken.saved(1);
-        let other = taken.next(1)[0].0.clone();
-        unsaved.keep(&state(other.as_str(), 2));
-        drop(taken);
-        unsaved.forget(&safe);
-
-        let mut taken = unsaved.take();
-        let mut left = versions(&taken);
-        left.sort_unstable();
-        assert_eq!(left, [Some(1), Some(2)]);
-        taken.saved(2);
-        assert!(taken.next(5).is_empty());
-        drop(taken);
-        assert!(unsaved.take().left.is_empty());
-    }
-
-    #[test]
-    fn a_state_about_to_change_is_not_known_any_more() {
-        let unsaved = Unsaved::default();
-        unsaved.keep(&state("a", 1));
-        unsaved.expect([UserId::new("a").unwrap()].iter());
-        assert_eq!(versions(&unsaved.take()), [None]);
+        let all = unsaved.all();
+        unsaved.keep(&state("a", 2));
+        unsaved.expect([UserId::new("b").unwrap()].iter());
+        assert_eq!(unsaved.state(&UserId::new("c").unwrap()).unwrap().1, 1);
+        unsaved.saved(&all);
+        assert_eq!(versions(&unsaved), [("a".to_owned(), Some(2)), ("b".to_owned(), Some(1))]);
+        unsaved.saved(&unsaved.all());
+        assert!(unsaved.all().is_empty());
     }
 
     #[test]
@@ -145,11 +144,13 @@ mod tests {
         let unsaved = Unsaved::default();
         for n in 0..KEPT_MAX + 10 {
             unsaved.keep(&state(&n.to_string(), 1));
+            unsaved.keep(&state(&n.to_string(), 2));
         }
-        assert_eq!(unsaved.0.lock().kept, KEPT_MAX);
+        assert_eq!((unsaved.0.lock().kept, unsaved.all().len()), (KEPT_MAX, KEPT_MAX + 10));
         unsaved.forget(&UserId::new("0").unwrap());
-        unsaved.expect([UserId::new("1").unwrap()].iter());
-        assert_eq!(unsaved.0.lock().kept, KEPT_MAX - 2);
-        assert_eq!(unsaved.0.lock().users.len(), KEPT_MAX + 9);
+        unsaved.expect([UserId::new("new").unwrap()].iter());
+        assert_eq!((unsaved.0.lock().kept, unsaved.all().len()), (KEPT_MAX - 1, KEPT_MAX + 10));
+        unsaved.saved(&unsaved.all());
+        assert_eq!(unsaved.0.lock().kept, 0);
     }
 }
