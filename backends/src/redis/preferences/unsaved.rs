@@ -116,6 +116,11 @@ mod tests {
         Arc::new((Preference::new(user, ModelId::new("m").unwrap()), version))
     }
 
+    fn sizes(unsaved: &Unsaved) -> (usize, usize) {
+        let held = unsaved.0.lock();
+        (held.kept, held.users.len())
+    }
+
     fn versions(unsaved: &Unsaved) -> Vec<(String, Option<u64>)> {
         let all = unsaved.all().into_iter();
         let mut all: Vec<_> = all.map(|one| (one.user.to_string(), one.state.map(|state| state.1))).collect();
@@ -146,11 +151,11 @@ mod tests {
             unsaved.keep(&state(&n.to_string(), 1));
             unsaved.keep(&state(&n.to_string(), 2));
         }
-        assert_eq!((unsaved.0.lock().kept, unsaved.all().len()), (KEPT_MAX, KEPT_MAX + 10));
+        assert_eq!(sizes(&unsaved), (KEPT_MAX, KEPT_MAX + 10));
         unsaved.forget(&UserId::new("0").unwrap());
         unsaved.expect([UserId::new("new").unwrap()].iter());
-        assert_eq!((unsaved.0.lock().kept, unsaved.all().len()), (KEPT_MAX - 1, KEPT_MAX + 10));
+        assert_eq!(sizes(&unsaved), (KEPT_MAX - 1, KEPT_MAX + 10));
         unsaved.saved(&unsaved.all());
-        assert_eq!(unsaved.0.lock().kept, 0);
+        assert_eq!(sizes(&unsaved), (0, 0));
     }
 }
