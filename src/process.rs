@@ -292,7 +292,7 @@ fn shop(backends: &Backends, clock: &Arc<dyn Clock>) -> Shop {
 fn peers(settings: &Settings, outbound: Outbound) -> anyhow::Result<Peers> {
     let bases = settings.processes.iter().map(|url| outbound::base(url)).collect::<Result<_, _>>()?;
     let simulator = settings.simulator_url.as_deref().map(outbound::base).transpose()?;
-    Ok(Peers::new(outbound, bases, simulator))
+    Peers::new(outbound, bases, simulator.as_ref())
 }
 
 fn simulator_status(traffic: Option<&Traffic>) -> Arc<dyn Fn() -> Option<SimulatorStatus> + Send + Sync> {

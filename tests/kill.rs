@@ -17,11 +17,12 @@ use std::time::Duration;
 use rep_backends::{Backends, ConnectConfig, SystemClock, open_data_dir};
 use rep_core::ports::log::Record;
 use rep_core::{
-    Clock, DetectionRules, EmaRules, InventoryChange, ModelId, Notification, NotificationKind, Preference,
-    ProductId, Topic, TraceId, UserAction, UserId, detect,
+    Clock, DetectionRules, InventoryChange, ModelId, Notification, NotificationKind, Position, ProductId,
+    Topic, TraceId, UserAction, UserId, detect,
 };
 use serde_json::{Value, json};
 
+use support::fold::{apart, offline};
 use support::{Random, Rep, client, get, seed, wait_drained, wait_until};
 
 const KILLS: usize = 20;
@@ -204,36 +205,33 @@ async fn check(data: &Path, acknowledged: &BTreeSet<String>, watched: &[(String,
     assert!(all_records(&backends, Topic::UserActionDlq).await.is_empty(), "nothing was dead-lettered");
 
     // The log holds what was acknowledged, and folds offline to what the stores hold.
-    let mut folded: HashMap<UserId, (Preference, BTreeSet<TraceId>)> = HashMap::new();
+    let mut log: Vec<(UserAction, Position)> = Vec::new();
+    let mut traces: HashMap<UserId, BTreeSet<TraceId>> = HashMap::new();
     let mut seen = BTreeSet::new();
     for record in all_records(&backends, Topic::UserAction).await {
         let action: UserAction = backends.codec.decode(&record.value).unwrap();
         if !seen.insert(action.trace_id.clone()) {
             continue; // A repeat: no second effect.
         }
-        let product: ProductId = action.product_id.clone().unwrap();
-        let vector = backends.catalog.vectors(&[product]).await.unwrap().pop().flatten();
-        let state = folded.entry(action.user_id.clone());
-        let (preference, traces) = state
-            .or_insert_with(|| (Preference::new(action.user_id.clone(), model.clone()), BTreeSet::new()));
-        preference.fold(&action, record.position, vector.as_ref(), EmaRules::default());
-        traces.insert(action.trace_id.clone());
+        traces.entry(action.user_id.clone()).or_default().insert(action.trace_id.clone());
+        log.push((action, record.position));
     }
+    let products: BTreeSet<ProductId> =
+        log.iter().filter_map(|(action, _)| action.product_id.clone()).collect();
+    let products: Vec<ProductId> = products.into_iter().collect();
+    let vectors = backends.catalog.vectors(&products).await.unwrap();
+    let vectors = products.into_iter().zip(vectors).collect();
+    let folded = offline(log.iter().map(|(action, position)| (action, *position)), &vectors, &model);
     for trace in acknowledged {
         assert!(seen.contains(trace.as_str()), "acknowledged event `{trace}` is in the log");
     }
-    for (user, (expected, traces)) in &folded {
+    for (user, expected) in &folded {
+        let traces = &traces[user];
         let stored =
             backends.preferences.load(std::slice::from_ref(user)).await.unwrap().pop().flatten().unwrap();
         assert_eq!(stored.action_count, expected.action_count, "actions of {user}");
-        match (&stored.vector, &expected.vector) {
-            (Some(a), Some(b)) => {
-                let apart =
-                    a.as_slice().iter().zip(b.as_slice()).map(|(x, y)| (x - y).abs()).fold(0.0, f32::max);
-                assert!(apart <= 1e-6, "the vector of {user} is {apart} from the fold");
-            }
-            (a, b) => assert_eq!(a.is_some(), b.is_some(), "{user}"),
-        }
+        let apart = apart(stored.vector.as_ref(), expected.vector.as_ref());
+        assert!(apart <= 1e-6, "the vector of {user} is {apart} from the fold");
         let page = backends.behaviour.history(user, None, 1000).await.unwrap();
         let mut documents: Vec<TraceId> = page.items.into_iter().map(|d| d.action.trace_id).collect();
         let mut next = page.next;

@@ -28,5 +28,5 @@ pub use self::client::{Client, ElasticsearchConfig, Namespace, NamespaceError};
 pub use self::health::{Block, ClusterHealth};
 pub use self::history::{ChannelOutcome, ElasticsearchHistory, HistoryMark, HistoryRecord};
 pub use self::indices::{Applied, Finding, IndexKind, IndexPlan, Indices, Remedy, Served};
-pub use self::preferences::{ElasticsearchPreferences, SavedMark, SavedPage};
+pub use self::preferences::ElasticsearchPreferences;
 pub use self::replica::ReplicaCatalog;

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 
 import { type MockProduct, CATEGORY_NAMES } from "./catalog.ts";
+import { LETTERS, listed, replayed } from "./letters.ts";
 import { liveStatus } from "./live.ts";
 import type { Scenario, Simulator } from "../src/api/types.ts";
 import { type World, iso } from "./world.ts";
@@ -110,6 +111,15 @@ function simulator(world: World, method: string, rest: string | undefined, body:
   return ok(world.simulator);
 }
 
+function deadLetters(method: string, id: string | undefined, url: URL, body: unknown): Reply {
+  if (!id) return ok(listed(url.searchParams.get("topic"), url.searchParams.get("reason")));
+  const found = LETTERS.find((one) => one.id === id);
+  if (!found) return missing(`dead letter \`${id}\``);
+  if (method !== "POST") return ok(found);
+  const answer = replayed(found, body as Parameters<typeof replayed>[1]);
+  return answer ? ok(answer) : { status: 409, body: { type: "about:blank", title: "It would be dead-lettered again", status: 409, detail: found.error, traceId: randomUUID() } };
+}
+
 export async function route(world: World, method: string, url: URL, body: unknown): Promise<Reply> {
   await wait(4 + world.random() * 12);
   const [, root, id, rest] = url.pathname.split("/").map(decodeURIComponent);
@@ -137,6 +147,7 @@ export async function route(world: World, method: string, url: URL, body: unknow
     const items = world.notifications.filter((item) => item.userId === userId);
     return ok({ items: items.slice(0, 100), unread: items.filter((item) => !item.readAt).length });
   }
+  if (root === "dead-letters") return deadLetters(method, id, url, body);
   if (root === "status") return ok(liveStatus(world));
   if (root === "simulator") return simulator(world, method, id, body);
   return missing(`route \`${url.pathname}\``);

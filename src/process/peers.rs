@@ -21,6 +21,7 @@ pub(crate) struct Peers {
 
 struct Peer {
     base: Uri,
+    metrics: Uri,
     /// What it said last; counters stand still while it is away.
     text: Mutex<String>,
     error: Mutex<Option<String>>,
@@ -39,20 +40,20 @@ struct Simulated {
 
 impl Peers {
     /// The processes at `bases`; the simulator is at `simulator`.
-    pub(super) fn new(outbound: Outbound, bases: Vec<Uri>, simulator: Option<Uri>) -> Self {
-        let peer = |base| Peer { base, text: Mutex::default(), error: Mutex::default() };
-        let simulator = simulator.map(|base| (base, Mutex::default()));
-        Self { outbound, peers: bases.into_iter().map(peer).collect(), simulator }
+    pub(super) fn new(outbound: Outbound, bases: Vec<Uri>, simulator: Option<&Uri>) -> anyhow::Result<Self> {
+        let peer = |base| {
+            let metrics = at(&base, "/metrics")?;
+            Ok(Peer { base, metrics, text: Mutex::default(), error: Mutex::default() })
+        };
+        let peers = bases.into_iter().map(peer).collect::<anyhow::Result<_>>()?;
+        let simulator = simulator.map(|base| at(base, "/simulator")).transpose()?;
+        Ok(Self { outbound, peers, simulator: simulator.map(|status| (status, Mutex::default())) })
     }
 
     /// Asks all of them; who does not answer in time keeps what it said before.
     pub(crate) async fn ask(&self) {
         let asked = self.peers.iter().map(|peer| async move {
-            let answer = match at(&peer.base, "/metrics") {
-                Ok(url) => self.outbound.text(&url, WAIT).await,
-                Err(error) => Err(error),
-            };
-            match answer {
+            match self.outbound.text(&peer.metrics, WAIT).await {
                 Ok(text) => {
                     *peer.text.lock() = text;
                     *peer.error.lock() = None;
@@ -61,11 +62,8 @@ impl Peers {
             }
         });
         let simulator = async {
-            let Some((base, status)) = &self.simulator else { return };
-            let answer = match at(base, "/simulator") {
-                Ok(url) => self.outbound.text(&url, WAIT).await.ok(),
-                Err(_) => None,
-            };
+            let Some((url, status)) = &self.simulator else { return };
+            let answer = self.outbound.text(url, WAIT).await.ok();
             *status.lock() = answer.and_then(|text| serde_json::from_str(&text).ok()).map(status_of);
         };
         tokio::join!(futures::future::join_all(asked), simulator);

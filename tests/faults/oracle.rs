@@ -7,13 +7,13 @@ use rep_backends::Backends;
 use rep_core::avro::DeadLetter;
 use rep_core::ports::log::Record;
 use rep_core::{
-    Clock as _, DecayedSum, DetectionRules, EmaRules, HALF_LIFE_DEFAULT, InventoryChange, ModelId,
-    Notification, NotificationKind, Preference, ProductId, Topic, TraceId, UnitVector, UserAction, UserId,
-    detect,
+    Clock as _, DecayedSum, DetectionRules, HALF_LIFE_DEFAULT, InventoryChange, ModelId, Notification,
+    NotificationKind, ProductId, Topic, TraceId, UnitVector, UserAction, UserId, detect,
 };
 
 use crate::cluster::MODEL;
 use crate::run::{PRICE, Run};
+use crate::support::fold::{apart, offline};
 
 /// Documents or notifications of one page.
 const PAGE: usize = 1000;
@@ -98,14 +98,8 @@ async fn judge_preferences(
     vectors: &HashMap<ProductId, Option<UnitVector>>,
     verdict: &mut Verdict,
 ) -> anyhow::Result<()> {
-    let model = ModelId::new(MODEL)?;
-    let mut folded: BTreeMap<UserId, Preference> = BTreeMap::new();
-    for (action, record) in log {
-        let vector = action.product_id.as_ref().and_then(|id| vectors.get(id)?.as_ref());
-        let user = action.user_id.clone();
-        let preference = folded.entry(user.clone()).or_insert_with(|| Preference::new(user, model.clone()));
-        preference.fold(action, record.position, vector, EmaRules::default());
-    }
+    let log = log.map(|(action, record)| (action, record.position));
+    let folded = offline(log, vectors, &ModelId::new(MODEL)?);
     let users: Vec<UserId> = folded.keys().cloned().collect();
     for (expected, stored) in folded.values().zip(stores.preferences.load(&users).await?) {
         let user = &expected.user_id;
@@ -124,17 +118,6 @@ async fn judge_preferences(
         }
     }
     Ok(())
-}
-
-/// Greatest difference of two numbers at the same place.
-fn apart(a: Option<&UnitVector>, b: Option<&UnitVector>) -> f32 {
-    match (a, b) {
-        (Some(a), Some(b)) => {
-            a.as_slice().iter().zip(b.as_slice()).map(|(x, y)| (x - y).abs()).fold(0.0, f32::max)
-        }
-        (None, None) => 0.0,
-        _ => f32::INFINITY,
-    }
 }
 
 /// Each action is a document, once, whole.

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 pub(crate) mod cli;
+pub(crate) mod fold;
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;

@@ -10,20 +10,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use rep_core::ports::StoreError;
-use rep_core::{Clock, Preference, Timestamp, UserId};
-use serde_json::json;
+use rep_core::{Clock, Preference, UserId};
 
 use self::document::{NewPreference, StoredPreference};
 use super::behaviour::alias;
 use super::bulk::{Guard, Operation, Outcome};
 use super::client::Client;
-use super::error::{corrupt, invalid};
+use super::error::invalid;
 use super::indices::IndexKind;
-use super::search::{Found, Part};
+use super::search::Part;
 use crate::redis::{PreferenceBackup, State};
 
-/// States of one page: each holds a vector.
-const PAGE_MAX: usize = 500;
 /// States of one bulk.
 const BATCH_MAX: usize = 500;
 
@@ -32,22 +29,6 @@ pub struct ElasticsearchPreferences {
     client: Client,
     index: String,
     clock: Arc<dyn Clock>,
-}
-
-/// Where a page of states ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SavedMark {
-    saved_at: Timestamp,
-    user_id: UserId,
-}
-
-/// States in the order in which they were saved.
-#[derive(Clone, Debug, Default)]
-pub struct SavedPage {
-    /// The states, each with its version.
-    pub items: Vec<(Preference, u64)>,
-    /// Where the next page begins; `None` at the end.
-    pub next: Option<SavedMark>,
 }
 
 impl ElasticsearchPreferences {
@@ -99,58 +80,6 @@ impl ElasticsearchPreferences {
         let operations = [Operation::delete(&self.index, user.as_str(), Guard::Any)?];
         let outcomes = self.client.bulk_all(&operations).await?;
         Ok(matches!(outcomes[..], [Outcome::Done]))
-    }
-
-    /// Up to `limit` states (at most 500), last changed first; may be a second behind.
-    pub async fn recent(&self, limit: usize) -> Result<Vec<Preference>, StoreError> {
-        let body = json!({
-            "size": limit.min(PAGE_MAX),
-            "track_total_hits": false,
-            "query": { "match_all": {} },
-            "sort": [{ "updatedAt": "desc" }, { "userId": "asc" }],
-        });
-        let found: Found<StoredPreference> = self.client.search(&self.index, body).await?;
-        let states = found.hits.hits.into_iter().filter_map(|hit| readable(hit.document));
-        Ok(states.map(|(preference, _)| preference).collect())
-    }
-
-    /// Up to `limit` states (at most 500) that were saved at or after `since`, in the order in which they were, from
-    /// `after` on: for filling an index in memory, and for keeping it up with what other processes save. May be a
-    /// second behind, and clocks of processes differ: begin a little before the last moment seen. A state that is
-    /// saved again meanwhile comes again.
-    pub async fn saved_since(
-        &self,
-        since: Timestamp,
-        after: Option<&SavedMark>,
-        limit: usize,
-    ) -> Result<SavedPage, StoreError> {
-        let limit = limit.clamp(1, PAGE_MAX);
-        let mut body = json!({
-            "size": limit,
-            "track_total_hits": false,
-            "query": { "range": { "savedAt": { "gte": since.as_ms(), "format": "epoch_millis" } } },
-            "sort": [{ "savedAt": "asc" }, { "userId": "asc" }],
-        });
-        if let Some(after) = after {
-            body["search_after"] = json!([after.saved_at.as_ms(), after.user_id]);
-        }
-        let found: Found<StoredPreference> = self.client.search(&self.index, body).await?;
-        let mark = |sort: &[serde_json::Value]| match sort {
-            [at, user] => {
-                let user_id = UserId::new(user.as_str()?).ok()?;
-                Some(SavedMark { saved_at: Timestamp::from_ms(at.as_i64()?), user_id })
-            }
-            _ => None,
-        };
-        let next = match found.hits.hits.last() {
-            Some(last) if found.hits.hits.len() == limit => {
-                let mark = mark(&last.sort);
-                Some(mark.ok_or_else(|| corrupt("a state came without its place in the order"))?)
-            }
-            _ => None,
-        };
-        let items = found.hits.hits.into_iter().filter_map(|hit| readable(hit.document)).collect();
-        Ok(SavedPage { items, next })
     }
 }
 

@@ -1,13 +1,12 @@
 //! The backup of preference states.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use rep_backends::SystemClock;
 use rep_backends::elasticsearch::{ElasticsearchPreferences, IndexKind};
-use rep_core::contract::support::{at, eventually, new_product, new_user, position};
+use rep_core::contract::support::{at, new_product, new_user, position};
 use rep_core::ports::StoreErrorKind;
-use rep_core::{ActionType, Clock, ModelId, Preference, RecentAction, Timestamp, UnitVector, UserId};
+use rep_core::{ActionType, ModelId, Preference, RecentAction, UnitVector, UserId};
 
 use crate::server::Space;
 
@@ -78,41 +77,6 @@ async fn an_erased_state_is_gone_and_a_late_save_does_not_bring_it_back() {
     assert!(loaded[0].is_none() && loaded[1].is_some());
     backup.save(&[(state(&user, 9), 9)]).await.unwrap();
     assert!(backup.load(&[user]).await.unwrap()[0].is_some());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn states_are_listed_by_change_and_by_save() {
-    let space = Space::with(IndexKind::Preference).await;
-    let backup = backup(&space);
-    let users: Vec<UserId> = (0..25).map(|_| new_user()).collect();
-    let begin = SystemClock.now().minus(Duration::from_secs(1));
-    let states: Vec<_> = users.iter().zip(0..).map(|(user, count)| (state(user, count), count)).collect();
-    backup.save(&states).await.unwrap();
-    let newest = eventually("all are there", async || {
-        let recent = backup.recent(100).await.unwrap();
-        (recent.len() == 25).then_some(recent)
-    })
-    .await;
-    assert!(newest.iter().map(|state| &state.user_id).eq(users.iter().rev()));
-    assert_eq!(backup.recent(3).await.unwrap()[..], newest[..3]);
-    for page in [1, 7, 25, 26, 1000] {
-        let mut items = Vec::new();
-        let mut after = None;
-        loop {
-            let found = backup.saved_since(begin, after.as_ref(), page).await.unwrap();
-            assert!(found.items.len() <= page);
-            items.extend(found.items);
-            after = found.next;
-            if after.is_none() {
-                break;
-            }
-        }
-        items.sort_by_key(|(_, version)| *version);
-        assert_eq!(items, states, "pages of {page}");
-    }
-    let later = SystemClock.now().plus(Duration::from_secs(3600));
-    assert!(backup.saved_since(later, None, 10).await.unwrap().items.is_empty());
-    assert_eq!(backup.saved_since(Timestamp::from_ms(0), None, 10).await.unwrap().items.len(), 10);
 }
 
 #[tokio::test(flavor = "multi_thread")]

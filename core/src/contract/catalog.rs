@@ -3,6 +3,7 @@
 //! Each test keeps to a category of its own, so that a store may be shared by all of them.
 #![expect(clippy::unwrap_used, reason = "a suite is test code: what fails here fails the test")]
 
+mod find;
 mod shelf;
 
 use std::collections::HashSet;
@@ -11,11 +12,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use self::find::*;
 use self::shelf::{Shelf, direction, ids, price, word};
 use super::support::unique;
 use crate::ports::StoreErrorKind;
 use crate::ports::catalog::{Catalog, Hit, VectorWrite};
-use crate::vector::dot;
 use crate::{Product, ProductFilter, ProductId, UnitVector, stable_hash128};
 
 /// A catalogue that can be shut and opened again.
@@ -309,153 +310,6 @@ pub async fn a_removed_product_is_gone_from_every_read(subject: &mut dyn Catalog
     drop(catalog);
     subject.reopen().await;
     assert_eq!(nearest_ids(&*subject.catalog(), &shelf.vector(0), 5, &shelf.filter()).await, left);
-}
-
-/// "The `k` products nearest to `vector` by cosine, nearest first; equals in order of their ids."
-pub async fn nearest_is_by_cosine_and_equals_by_id(subject: &mut dyn CatalogSubject) {
-    let (catalog, shelf) = (subject.catalog(), Shelf::new(subject.dimensions()));
-    let products = shelf.fill(&*catalog, 60).await;
-    // Twenty that are equally near, put in no order of their ids.
-    let mut equals: Vec<Product> = (60..80).map(|i| shelf.product(i)).collect();
-    equals.sort_by_key(|product| stable_hash128(product.product_id.as_str().as_bytes()));
-    catalog.put(equals.clone()).await.unwrap();
-    for product in &equals {
-        shelf.embed(&*catalog, product, shelf.vector(999)).await;
-    }
-    for query in [shelf.vector(7), direction(4242, subject.dimensions()), shelf.vector(999)] {
-        let hits = catalog.nearest(&query, 30, &shelf.filter()).await.unwrap();
-        assert_order(&hits);
-        let cosine = |i: usize| query.cosine(&shelf.vector(if i < 60 { i as u64 } else { 999 }));
-        let mut expected: Vec<(f32, &ProductId)> =
-            products.iter().enumerate().map(|(i, p)| (cosine(i), &p.product_id)).collect();
-        expected.extend(equals.iter().map(|p| (cosine(60), &p.product_id)));
-        expected.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
-        assert_eq!(hits.len(), 30);
-        for (hit, (cosine, id)) in hits.iter().zip(expected) {
-            assert!((hit.score - cosine).abs() < 2e-3, "{} {cosine}", hit.score);
-            assert_eq!(hit.product.product_id, *id);
-        }
-    }
-}
-
-/// "The `k` products that match the words of `query` best, best first; equals in order of their ids."
-pub async fn words_find_by_relevance_and_equals_by_id(subject: &mut dyn CatalogSubject) {
-    let (catalog, shelf) = (subject.catalog(), Shelf::new(subject.dimensions()));
-    let (common, rare) = (word(), word());
-    let named = |i, name: String| Product { name, ..shelf.product(i) };
-    let mut products: Vec<Product> = (0..8).map(|i| named(i, format!("{common} thing"))).collect();
-    products.push(named(8, format!("{common} {rare}")));
-    products.reverse();
-    catalog.put(products).await.unwrap();
-    let hits = catalog.search_text(&format!("{rare} {common} "), 5, &shelf.filter()).await.unwrap();
-    assert_order(&hits);
-    let expected: Vec<ProductId> = [8, 0, 1, 2, 3].map(|i| shelf.id(i)).into();
-    assert_eq!(ids(&hits), expected);
-    assert!(hits[0].score > hits[1].score);
-    assert_eq!(text_ids(&*catalog, &rare, 5, &shelf.filter()).await, [shelf.id(8)]);
-}
-
-/// Name, category, brand, attributes and descriptions are searched, in English and Korean.
-pub async fn words_find_in_both_languages_and_any_case(subject: &mut dyn CatalogSubject) {
-    let (catalog, shelf) = (subject.catalog(), Shelf::new(subject.dimensions()));
-    let product = Product {
-        name: "Wireless Headphones".into(),
-        name_ko: Some("무선 헤드폰".into()),
-        brand: Some("Aurora".into()),
-        description: "Quiet rooms, anywhere.".into(),
-        description_ko: Some("조용한 방을 어디서나".into()),
-        attributes: [("colour".to_owned(), "Crimson".to_owned())].into(),
-        ..shelf.product(1)
-    };
-    catalog.put(vec![product.clone()]).await.unwrap();
-    for query in [
-        "wireless",
-        "WIRELESS headphones",
-        "headphone",
-        "무선",
-        "헤드폰",
-        "aurora",
-        "quiet",
-        "어디서나",
-        "crimson",
-        "sofa, crimson?",
-    ] {
-        let found = text_ids(&*catalog, query, 3, &shelf.filter()).await;
-        assert_eq!(found, from_ref(&product.product_id), "`{query}`");
-    }
-    assert_eq!(text_ids(&*catalog, &shelf.category, 3, &shelf.filter()).await, [product.product_id]);
-}
-
-/// What shares no word with the query is not found, and odd queries are no error.
-pub async fn words_that_nobody_uses_find_nothing(subject: &mut dyn CatalogSubject) {
-    let (catalog, shelf) = (subject.catalog(), Shelf::new(subject.dimensions()));
-    shelf.fill(&*catalog, 2).await;
-    for query in [word().as_str(), "", "   ", "\"", "AND OR (", "*:*", "\u{0}", "💥"] {
-        let found = text_ids(&*catalog, query, 3, &shelf.filter()).await;
-        assert!(found.is_empty(), "`{query}` found {found:?}");
-    }
-}
-
-/// "Filters are exact, and never shorten a result."
-pub async fn filters_are_exact_and_never_shorten_nearest(subject: &mut dyn CatalogSubject) {
-    let (catalog, shelf) = (subject.catalog(), Shelf::new(subject.dimensions()));
-    let products = shelf.fill(&*catalog, 120).await;
-    let query = direction(77, subject.dimensions());
-    for filter in shelf.filters(&products) {
-        for k in [1, 10, 200] {
-            let hits = catalog.nearest(&query, k, &filter).await.unwrap();
-            let mut expected: Vec<(f32, &ProductId)> = products
-                .iter()
-                .zip(0..)
-                .filter(|(product, _)| filter.admits(product))
-                .map(|(p, i)| (dot(query.as_slice(), shelf.vector(i).as_slice()), &p.product_id))
-                .collect();
-            expected.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
-            expected.truncate(k);
-            assert_eq!(
-                ids(&hits).iter().collect::<Vec<_>>(),
-                expected.iter().map(|e| e.1).collect::<Vec<_>>()
-            );
-            assert_order(&hits);
-        }
-    }
-}
-
-/// "`search_text` returns `k` hits while `k` eligible products exist that share a word with the query."
-pub async fn filters_are_exact_and_never_shorten_search_text(subject: &mut dyn CatalogSubject) {
-    let (catalog, shelf) = (subject.catalog(), Shelf::new(subject.dimensions()));
-    let products = shelf.fill(&*catalog, 120).await;
-    for filter in shelf.filters(&products) {
-        for k in [1, 10, 200] {
-            let hits = catalog.search_text(&shelf.word, k, &filter).await.unwrap();
-            let eligible = products.iter().filter(|product| filter.admits(product)).count();
-            assert_eq!(hits.len(), eligible.min(k));
-            assert!(hits.iter().all(|hit| filter.admits(&hit.product)));
-            assert_order(&hits);
-        }
-    }
-}
-
-/// Filters see a product as it stands now.
-pub async fn filters_follow_changes_at_once(subject: &mut dyn CatalogSubject) {
-    let (catalog, shelf) = (subject.catalog(), Shelf::new(subject.dimensions()));
-    let product = shelf.fill(&*catalog, 1).await.remove(0);
-    let cheap = ProductFilter { max_price_minor: Some(500), in_stock: true, ..shelf.filter() };
-    let states = [(1000, 5, false), (500, 5, true), (500, 0, false), (400, 1, true), (501, 1, false)];
-    for (minor, stock, passes) in states {
-        catalog.put(vec![Product { price: price(minor), stock, ..product.clone() }]).await.unwrap();
-        let found = usize::from(passes);
-        assert_eq!(nearest_ids(&*catalog, &shelf.vector(0), 3, &cheap).await.len(), found);
-        assert_eq!(text_ids(&*catalog, &shelf.word, 3, &cheap).await.len(), found);
-        assert_eq!(catalog.list(&cheap, None, 3).await.unwrap().items.len(), found);
-    }
-    let elsewhere = Product { category: unique("elsewhere"), price: price(1), stock: 1, ..product };
-    catalog.put(vec![elsewhere.clone()]).await.unwrap();
-    shelf.embed(&*catalog, &elsewhere, shelf.vector(0)).await;
-    assert!(nearest_ids(&*catalog, &shelf.vector(0), 3, &cheap).await.is_empty());
-    let there = ProductFilter { category: Some(elsewhere.category), ..cheap };
-    assert_eq!(nearest_ids(&*catalog, &shelf.vector(0), 3, &there).await.len(), 1);
-    assert_eq!(text_ids(&*catalog, &shelf.word, 3, &there).await.len(), 1);
 }
 
 /// No results asked for, more than there are, and a category that nobody uses.
