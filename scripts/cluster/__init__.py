@@ -2,7 +2,7 @@
 class in this list."""
 
 from cluster.elasticsearch import Elasticsearch
-from cluster.kafka import Kafka, SecuredKafka
+from cluster.kafka import Kafka, ProxiedKafka, SecuredKafka
 from cluster.redis import NODES, SENTINELS, Master, Redis, Replica
 from cluster.registry import Registry
 
@@ -16,5 +16,5 @@ GROUPS = {
 # In this order they get their ports from a --port-base: add new ones at the end.
 SERVERS = {
     server.name: server
-    for server in (Kafka, Elasticsearch, Registry, Redis, Master, Replica, *SENTINELS, *NODES, SecuredKafka)
+    for server in (Kafka, Elasticsearch, Registry, Redis, Master, Replica, *SENTINELS, *NODES, SecuredKafka, ProxiedKafka)
 }

@@ -1,6 +1,7 @@
 """Kafka: one node that is broker and controller; with TLS and passwords too."""
 
 import base64
+import os
 import socket
 import struct
 import subprocess
@@ -154,3 +155,21 @@ listener.name.clients.plain.sasl.jaas.config={jaas}.plain.PlainLoginModule requi
             "REP_TEST_KAFKA_SECURED": f"kafka://{login}@{LOOPBACK}:{run.port}?security=sasl_ssl&mechanism=scram-sha-512",
             "REP_TEST_KAFKA_CA": str(run.dir / "certificates/ca.pem"),
         }
+
+
+class ProxiedKafka(Kafka):
+    """Some clients come straight, others by a proxy: whoever comes to the port `far` is told that the broker is at
+    REP_SERVERS_KAFKA_FAR, `host:port` of the proxy."""
+
+    name, title = "kafka-proxied", "Kafka (behind a proxy)"
+    ports = {"clients": 9292, "controller": 9293, "far": 9294}
+
+    def listeners(self, run):
+        clients, far = f"PLAINTEXT://{LOOPBACK}:{run.port}", f"{LOOPBACK}:{run.ports['far']}"
+        advertised = os.environ.get("REP_SERVERS_KAFKA_FAR", far)
+        return f"""listeners={clients},FAR://{far},CONTROLLER://{LOOPBACK}:{run.ports["controller"]}
+advertised.listeners={clients},FAR://{advertised}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,FAR:PLAINTEXT,CONTROLLER:PLAINTEXT"""
+
+    def exports(self, run):
+        return {**super().exports(run), "REP_TEST_KAFKA_FAR": f"{LOOPBACK}:{run.ports['far']}"}

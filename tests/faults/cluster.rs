@@ -27,11 +27,18 @@ const DIMENSIONS: usize = 384;
 const USUALLY: [(&str, usize); 5] =
     [("embedder", 1), ("api", 1), ("behaviour", 2), ("inventory", 1), ("notify", 1)];
 
+/// Kafka, as `scripts/servers` calls the one that some clients reach through a proxy.
+pub(crate) const KAFKA: &str = "kafka-proxied";
+/// Roles whose way to Kafka is the proxy; the others go straight.
+const FAR_FROM_KAFKA: [&str; 2] = ["behaviour", "notify"];
+
 /// Kafka, Elasticsearch, Redis and a registry, each role on them, and proxies between.
 pub(crate) struct Cluster {
     /// Ended first: they would say how much they miss the servers.
     fleet: Mutex<Vec<Member>>,
     pub(crate) servers: Servers,
+    /// Between some of the roles and Kafka.
+    pub(crate) log: Proxy,
     /// Between the roles and Elasticsearch.
     pub(crate) search: Proxy,
     /// Between the roles and Redis.
@@ -54,7 +61,11 @@ impl Cluster {
     /// Starts the servers, makes what they need, and starts the usual roles. Takes about a minute.
     pub(crate) fn start() -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        let servers = Servers::start(&["kafka", "elasticsearch", "registry", "redis"]);
+        // Kafka tells its clients where it is, so it must know the proxy beforehand.
+        let log = runtime.block_on(Proxy::before())?;
+        let settings = vec![("REP_SERVERS_KAFKA_FAR", log.address().to_string())];
+        let servers = Servers::start_with(&[KAFKA, "elasticsearch", "registry", "redis"], settings);
+        log.lead_to(servers.address("REP_TEST_KAFKA_FAR"));
         let direct = Places {
             log: format!("kafka://{}", servers.address("REP_TEST_KAFKA")),
             registry: Some(servers.address("REP_TEST_REGISTRY")),
@@ -74,12 +85,12 @@ impl Cluster {
         ];
         let dir = TempDir::new_in(env!("CARGO_TARGET_TMPDIR"))?;
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let log = &args[0];
-        cli::run(root, &["topics", "apply", log, "--replication=1", "--min-in-sync=1"]).expect(0, &[]);
-        cli::run(root, &["schemas", "apply", log, &args[1]]).expect(0, &[]);
+        let straight = &args[0];
+        cli::run(root, &["topics", "apply", straight, "--replication=1", "--min-in-sync=1"]).expect(0, &[]);
+        cli::run(root, &["schemas", "apply", straight, &args[1]]).expect(0, &[]);
         cli::run(root, &["indices", "apply", &args[2]]).expect(0, &[]);
         let (args, fleet) = (args.to_vec(), Mutex::default());
-        let cluster = Self { fleet, servers, search, preferences, runtime, direct, args, dir };
+        let cluster = Self { fleet, servers, log, search, preferences, runtime, direct, args, dir };
         cluster.as_usual()?;
         Ok(cluster)
     }
@@ -137,9 +148,17 @@ impl Cluster {
         self.replace(role, slot)
     }
 
+    fn spawn(&self, role: &'static str, slot: usize) -> anyhow::Result<Process> {
+        let mut args = self.args.clone();
+        if FAR_FROM_KAFKA.contains(&role) {
+            args[0] = format!("--log=kafka://{}", self.log.address());
+        }
+        Process::spawn(role, slot, &args, self.dir.path())
+    }
+
     /// A new process in the place of one that has ended, with the same data directory.
     pub(crate) fn replace(&self, role: &'static str, slot: usize) -> anyhow::Result<()> {
-        let process = Process::spawn(role, slot, &self.args, self.dir.path())?;
+        let process = self.spawn(role, slot)?;
         self.with(role, slot, |old| {
             *old = process;
             Ok(())
@@ -152,7 +171,7 @@ impl Cluster {
         let mut slots: Vec<usize> = fleet.iter().filter(|m| m.role == role).map(|m| m.slot).collect();
         while slots.len() < count {
             let slot = slots.iter().max().map_or(0, |slot| slot + 1);
-            let process = Process::spawn(role, slot, &self.args, self.dir.path())?;
+            let process = self.spawn(role, slot)?;
             fleet.push(Member { role, slot, process });
             slots.push(slot);
         }
@@ -167,7 +186,7 @@ impl Cluster {
 
     /// As many of each role as there usually are, each ready and awake; fair weather.
     pub(crate) fn as_usual(&self) -> anyhow::Result<()> {
-        for proxy in [&self.search, &self.preferences] {
+        for proxy in [&self.log, &self.search, &self.preferences] {
             proxy.delay(Duration::ZERO);
             proxy.stall(false);
             proxy.cut(false);

@@ -54,6 +54,7 @@ pub(crate) struct Load {
 }
 
 /// What became of one call.
+#[derive(Debug)]
 pub(crate) enum Answer {
     /// 2xx.
     Taken(Value),

@@ -1,8 +1,8 @@
 //! A TCP proxy in front of a server: passes bytes on, late, not at all, or breaks connections off.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -23,7 +23,8 @@ pub(crate) struct Proxy {
 
 /// What it does to what passes.
 struct Weather {
-    upstream: String,
+    /// Not known at first for a server that must know the proxy before it starts.
+    upstream: OnceLock<String>,
     delay_ms: AtomicU64,
     is_cut: AtomicBool,
     is_stalled: AtomicBool,
@@ -34,10 +35,17 @@ struct Weather {
 impl Proxy {
     /// Begins to pass on to `upstream`, `host:port`.
     pub(crate) async fn start(upstream: String) -> std::io::Result<Self> {
+        let proxy = Self::before().await?;
+        proxy.lead_to(upstream);
+        Ok(proxy)
+    }
+
+    /// A proxy before what is not there yet: until [`Self::lead_to`] is called it takes nobody.
+    pub(crate) async fn before() -> std::io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let weather = Arc::new(Weather {
-            upstream,
+            upstream: OnceLock::new(),
             delay_ms: AtomicU64::new(0),
             is_cut: AtomicBool::new(false),
             is_stalled: AtomicBool::new(false),
@@ -50,6 +58,11 @@ impl Proxy {
             }
         });
         Ok(Self { address, weather })
+    }
+
+    /// From now on passes on to `upstream`, `host:port`; the first one stands.
+    pub(crate) fn lead_to(&self, upstream: String) {
+        let _ = self.weather.upstream.set(upstream);
     }
 
     /// Where it listens, `host:port`.
@@ -89,7 +102,8 @@ impl Weather {
             return;
         }
         let mut resets = self.resets.subscribe();
-        let Ok(mut server) = TcpStream::connect(&self.upstream).await else { return };
+        let Some(upstream) = self.upstream.get() else { return };
+        let Ok(mut server) = TcpStream::connect(upstream).await else { return };
         let _ = (client.set_nodelay(true), server.set_nodelay(true));
         // Halves that own their side would end it with FIN when they are dropped.
         let ((from_client, to_client), (from_server, to_server)) = (client.split(), server.split());

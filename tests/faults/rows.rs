@@ -44,6 +44,9 @@ pub(crate) const ROWS: &[Row] = rows! {
     "kafka-killed", servers::kafka_killed,
         "Kafka killed and started again, twice",
         "the same";
+    "kafka-cut", servers::kafka_cut,
+        "behaviour and notify cut off from Kafka, which others reach: nothing passes for 20 s, twice its session, then no connection for 20 s",
+        "events are taken all along";
     "rebalance", processes::rebalance,
         "2 → 4 → 1 → 3 → 2 behaviour processes, cleanly and by `kill -9`",
         "order by shopper is kept";

@@ -186,7 +186,7 @@ fn drained(cluster: &Cluster, stores: &Backends) -> anyhow::Result<()> {
 }
 
 /// A group that lags, and where. Asked in the order in which one works for the next.
-async fn lagging(stores: &Backends) -> Option<String> {
+pub(crate) async fn lagging(stores: &Backends) -> Option<String> {
     for (group, topic) in GROUPS {
         let offsets = match stores.log.offsets(topic, group).await {
             Ok(offsets) => offsets,

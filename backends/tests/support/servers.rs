@@ -23,6 +23,8 @@ pub(crate) async fn shared(variable: &str, servers: &'static [&'static str]) -> 
 /// Servers in a directory of their own, which end with this process.
 pub(crate) struct Servers {
     dir: TempDir,
+    /// Variables by which `scripts/servers` sets them up.
+    settings: Vec<(&'static str, String)>,
 }
 
 fn script() -> PathBuf {
@@ -35,7 +37,12 @@ fn script() -> PathBuf {
 impl Servers {
     /// Blocks until they answer; the first time ever they are fetched, which takes minutes.
     pub(crate) fn start(names: &[&str]) -> Self {
-        let servers = Self { dir: TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap() };
+        Self::start_with(names, Vec::new())
+    }
+
+    /// The same, with variables by which `scripts/servers` sets them up.
+    pub(crate) fn start_with(names: &[&str], settings: Vec<(&'static str, String)>) -> Self {
+        let servers = Self { dir: TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap(), settings };
         let pid = std::process::id().to_string();
         servers.run("start", &[&["--port-base", "0", "--until-pid", &pid], names].concat());
         servers
@@ -52,6 +59,7 @@ impl Servers {
     fn command(&self, verb: &str, rest: &[&str]) -> Command {
         let mut command = Command::new(script());
         command.arg(verb).arg("--dir").arg(self.dir.path()).args(rest);
+        command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         command
     }
 

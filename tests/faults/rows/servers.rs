@@ -6,10 +6,10 @@ use anyhow::{Context as _, bail, ensure};
 use rep_core::ActionType;
 
 use super::wait_ms;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, KAFKA};
 use crate::load::{Answer, action, call, event_of, patient};
 use crate::process::Process;
-use crate::run::Run;
+use crate::run::{Run, lagging};
 use crate::support::Random;
 
 /// What the API may grow by while Kafka is away: the 64 MiB that its producer may hold, and what requests in
@@ -18,20 +18,56 @@ const GROWTH_BYTES_MAX: u64 = 128 << 20;
 
 pub(super) fn kafka_paused(cluster: &Cluster, run: &Run, random: &mut Random) -> anyhow::Result<()> {
     wait_ms(random, 0, 1000);
-    cluster.servers.signal("kafka", "STOP");
+    cluster.servers.signal(KAFKA, "STOP");
     let refused = are_refused(cluster, run, "paused", Duration::from_secs(30));
-    cluster.servers.signal("kafka", "CONT");
+    cluster.servers.signal(KAFKA, "CONT");
     refused
 }
 
 pub(super) fn kafka_killed(cluster: &Cluster, run: &Run, random: &mut Random) -> anyhow::Result<()> {
     for round in 0..2 {
         wait_ms(random, 0, 2000);
-        cluster.servers.signal("kafka", "KILL");
+        cluster.servers.signal(KAFKA, "KILL");
         let refused = are_refused(cluster, run, &format!("killed{round}"), Duration::from_secs(8));
-        cluster.servers.restart("kafka");
+        cluster.servers.restart(KAFKA);
         refused?;
         wait_ms(random, 2000, 6000);
+    }
+    Ok(())
+}
+
+pub(super) fn kafka_cut(cluster: &Cluster, run: &Run, random: &mut Random) -> anyhow::Result<()> {
+    for (round, stalls) in [true, false].into_iter().enumerate() {
+        wait_ms(random, 0, 2000);
+        if stalls {
+            cluster.log.stall(true);
+        } else {
+            cluster.log.cut(true);
+        }
+        let taken = are_taken(cluster, run, &format!("cut{round}"), Duration::from_secs(20));
+        let behind = cluster.stores().map(|stores| cluster.wait(lagging(&stores)));
+        cluster.log.stall(false);
+        cluster.log.cut(false);
+        taken?;
+        ensure!(behind?.is_some(), "nobody was cut off");
+        wait_ms(random, 2000, 6000);
+    }
+    Ok(())
+}
+
+/// Whether the API, which is not cut off, goes on to take events for a while.
+fn are_taken(cluster: &Cluster, run: &Run, when: &str, longest: Duration) -> anyhow::Result<()> {
+    let (agent, began) = (patient(), Instant::now());
+    let url = format!("{}/events", cluster.urls("api").first().context("an API is ready")?);
+    for probe in 0.. {
+        if began.elapsed() >= longest {
+            break;
+        }
+        let user = format!("{}-prober", run.name);
+        let probe = action(&format!("{user}-{when}-{probe}"), &user, &run.products[0], ActionType::Click);
+        let answer = call(&agent, "POST", &url, &event_of(&probe));
+        ensure!(matches!(answer, Answer::Taken(_)), "not taken while only others are cut off: {answer:?}");
+        std::thread::sleep(Duration::from_millis(100));
     }
     Ok(())
 }
