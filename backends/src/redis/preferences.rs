@@ -26,7 +26,6 @@ use rep_core::ports::{StoreError, one_each};
 use rep_core::{Clock, ModelId, Preference, UnitVector, UserId};
 use tokio::sync::broadcast;
 
-use self::lost::Stands;
 use self::unsaved::{ToSave, Unsaved};
 use super::feed::Feed;
 use super::link::{RedisConfig, RedisLink};
@@ -131,24 +130,16 @@ impl RedisPreferences {
 
     /// Takes what stands of `part` to the backup, after what Redis lost of it is back there.
     async fn save_part(&self, part: &[ToSave]) -> Result<(), StoreError> {
-        let known: Vec<&State> = part.iter().filter_map(|one| one.state.as_ref()).collect();
-        let stands = self.stands(&known).await?;
-        let mut states = Vec::with_capacity(part.len());
-        let mut lost = Vec::new();
-        for (ours, stands) in known.into_iter().zip(stands) {
-            match stands {
-                Stands::AsThought => states.push(Arc::clone(ours)),
-                Stands::Otherwise { head } => lost.push((ours, head)),
-            }
-        }
         let mut unknown: Vec<UserId> =
             part.iter().filter(|one| one.state.is_none()).map(|one| one.user.clone()).collect();
-        // What cannot be put back was changed by others, or erased.
-        for (ours, is_back) in self.put_back(lost).await? {
-            if is_back {
-                states.push(Arc::clone(ours));
-            } else {
-                unknown.push(ours.0.user_id.clone());
+        let known: Vec<State> = part.iter().filter_map(|one| one.state.clone()).collect();
+        let stand = self.restored(&known).await?;
+        let mut states = Vec::with_capacity(part.len());
+        for (ours, stands) in known.into_iter().zip(stand) {
+            // What does not stand and cannot be put back was changed by others, or erased.
+            match stands {
+                true => states.push(ours),
+                false => unknown.push(ours.0.user_id.clone()),
             }
         }
         for users in unknown.chunks(PART) {

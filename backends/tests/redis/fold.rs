@@ -1,5 +1,7 @@
 //! Folding from memory: others change the same shoppers, and memory is never what counts.
 
+use std::sync::Arc;
+
 use rep_backends::redis::RedisPreferences;
 use rep_backends::saving::Saves;
 use rep_core::contract::support::{Subject, action, at, new_product, new_user, position};
@@ -43,11 +45,17 @@ fn told(preference: Preference) -> Option<(u64, Option<UnitVector>)> {
     Some((preference.action_count, preference.vector))
 }
 
-#[tokio::test]
-async fn what_another_process_folded_meanwhile_counts() {
+/// The store as one process has it, and as another that began later.
+async fn two_processes() -> (Arc<RedisPreferences>, OnRedis) {
     let mut subject = OnRedis::fresh().await;
     let first = subject.preferences.clone();
     subject.reopen().await;
+    (first, subject)
+}
+
+#[tokio::test]
+async fn what_another_process_folded_meanwhile_counts() {
+    let (first, subject) = two_processes().await;
     let (second, user) = (&subject.preferences, new_user());
     for offset in 1..=6 {
         let store = if offset % 3 == 0 { second } else { &first };
@@ -64,9 +72,7 @@ async fn what_another_process_folded_meanwhile_counts() {
 
 #[tokio::test]
 async fn an_erased_shopper_stays_away_whatever_a_process_remembers() {
-    let mut subject = OnRedis::fresh().await;
-    let first = subject.preferences.clone();
-    subject.reopen().await;
+    let (first, subject) = two_processes().await;
     let user = new_user();
     fold(&first, &user, 1).await;
     assert!(subject.preferences.erase(&user).await.unwrap());
@@ -102,9 +108,7 @@ async fn what_redis_lost_before_it_was_saved_is_put_back() {
 
 #[tokio::test]
 async fn an_erased_shopper_who_begins_anew_is_not_taken_for_a_loss() {
-    let mut subject = OnRedis::fresh().await;
-    let first = subject.preferences.clone();
-    subject.reopen().await;
+    let (first, subject) = two_processes().await;
     let user = new_user();
     for offset in 1..=3 {
         fold(&first, &user, offset).await;

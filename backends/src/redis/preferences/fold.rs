@@ -74,7 +74,10 @@ impl RedisPreferences {
         let mut open: Vec<usize> = (0..folds.len()).collect();
         for round in 0..ROUNDS_MAX {
             if round == 1 {
-                self.restore(open.iter().map(|fold| folds[*fold].user_id)).await?;
+                let ours = open.iter().filter_map(|fold| self.unsaved.state(folds[*fold].user_id));
+                for part in ours.collect::<Vec<State>>().chunks(PART) {
+                    self.restored(part).await?;
+                }
             }
             let mut still_open = Vec::new();
             for parts in open.chunks(PART * PARTS_AT_ONCE) {

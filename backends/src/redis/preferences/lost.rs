@@ -5,82 +5,48 @@ use rep_core::ports::{StoreError, one_each};
 use rep_core::{UserId, stable_hash128};
 
 use super::fold::NOTHING;
-use super::{PART, RedisPreferences, State};
+use super::{RedisPreferences, State};
 use crate::redis::link::parsed;
 use crate::redis::stored;
 
-/// What stands of a shopper, beside what this process stored last.
-pub(super) enum Stands {
-    /// That.
-    AsThought,
-    /// Something else, by how it begins; nothing, if that is empty.
-    Otherwise {
-        /// The beginning.
-        head: String,
-    },
-}
-
 impl RedisPreferences {
-    /// What stands of the shoppers of `states`, in their order.
-    pub(super) async fn stands(&self, states: &[&State]) -> Result<Vec<Stands>, StoreError> {
-        let get = |state: &&State| {
+    /// Puts back those of `states` that Redis had and lost: what stands is an earlier state of the shopper or none, and
+    /// nobody erased them. Gives for each, in their order, whether it stands now.
+    pub(super) async fn restored(&self, states: &[State]) -> Result<Vec<bool>, StoreError> {
+        let heads = self.heads(states).await?;
+        let ours = |at: usize| stored::head(&states[at].0, states[at].1);
+        let mut stand: Vec<bool> = (0..states.len()).map(|at| heads[at] == ours(at)).collect();
+        let mut lost: Vec<usize> =
+            (0..states.len()).filter(|at| !stand[*at] && is_behind(&heads[*at], &states[*at])).collect();
+        let users: Vec<&UserId> = lost.iter().map(|at| &states[*at].0.user_id).collect();
+        let mut erased = self.erased(&users).await?.into_iter();
+        lost.retain(|_| erased.next() == Some(false));
+        let swap = |at: &usize| {
+            let is_absent = heads[*at].is_empty();
+            self.swap(if is_absent { NOTHING } else { &heads[*at] }, is_absent, &states[*at], &[])
+        };
+        let swaps = lost.iter().map(swap).collect::<Result<_, _>>()?;
+        let answers = one_each(lost.len(), self.link.run_all(swaps).await?)?;
+        let mut back = 0_u64;
+        for (at, answer) in lost.into_iter().zip(answers) {
+            stand[at] = parsed::<i64>(answer?)? == 1;
+            back += u64::from(stand[at]);
+        }
+        if back > 0 {
+            tracing::warn!(back, "Redis lost preferences that were stored a moment ago; they are put back");
+            metrics::counter!("rep_preferences_put_back_total").increment(back);
+        }
+        Ok(stand)
+    }
+
+    /// How what stands of the shoppers of `states` begins, in their order; empty where there is nothing.
+    async fn heads(&self, states: &[State]) -> Result<Vec<String>, StoreError> {
+        let get = |state: &State| {
             let (key, last) = (self.key(&state.0.user_id), stored::HEAD_BYTES - 1);
             redis::cmd("GETRANGE").arg(key).arg(0).arg(last).to_owned()
         };
-        let heads = self.link.run_all(states.iter().map(get).collect()).await?;
-        let heads = one_each(states.len(), heads)?;
-        let stands = |(state, head): (&&State, Result<redis::Value, StoreError>)| {
-            let head: String = parsed(head?)?;
-            let is_ours = head == stored::head(&state.0, state.1);
-            Ok(if is_ours { Stands::AsThought } else { Stands::Otherwise { head } })
-        };
-        states.iter().zip(heads).map(stands).collect()
-    }
-
-    /// Puts back those of `states` that Redis had and lost: what stands, by how it begins, is an earlier state of the
-    /// shopper or none, and nobody erased them. Gives whether each stands now.
-    pub(super) async fn put_back<'a>(
-        &self,
-        states: Vec<(&'a State, String)>,
-    ) -> Result<Vec<(&'a State, bool)>, StoreError> {
-        let users: Vec<&UserId> = states.iter().map(|(state, _)| &state.0.user_id).collect();
-        let erased = self.erased(&users).await?;
-        let (mut found, mut lost, mut swaps) = (Vec::new(), Vec::new(), Vec::new());
-        for ((state, head), is_erased) in states.into_iter().zip(erased) {
-            if is_erased || !is_behind(&head, state) {
-                found.push((state, false));
-                continue;
-            }
-            let is_absent = head.is_empty();
-            swaps.push(self.swap(if is_absent { NOTHING } else { &head }, is_absent, state, &[])?);
-            lost.push(state);
-        }
-        let answers = one_each(lost.len(), self.link.run_all(swaps).await?)?;
-        for (state, answer) in lost.into_iter().zip(answers) {
-            let is_back = parsed::<i64>(answer?)? == 1;
-            found.push((state, is_back));
-        }
-        let back = found.iter().filter(|(_, is_back)| *is_back).count();
-        if back > 0 {
-            tracing::warn!(back, "Redis lost preferences that were stored a moment ago; they are put back");
-            metrics::counter!("rep_preferences_put_back_total").increment(back as u64);
-        }
-        Ok(found)
-    }
-
-    /// Puts back what Redis lost of `users`, as far as it is not in the backup.
-    pub(super) async fn restore(&self, users: impl Iterator<Item = &UserId>) -> Result<(), StoreError> {
-        let ours: Vec<State> = users.filter_map(|user| self.unsaved.state(user)).collect();
-        for part in ours.chunks(PART) {
-            let part: Vec<&State> = part.iter().collect();
-            let stands = self.stands(&part).await?;
-            let otherwise = part.into_iter().zip(stands).filter_map(|(state, stands)| match stands {
-                Stands::AsThought => None,
-                Stands::Otherwise { head } => Some((state, head)),
-            });
-            self.put_back(otherwise.collect()).await?;
-        }
-        Ok(())
+        let heads = one_each(states.len(), self.link.run_all(states.iter().map(get).collect()).await?)?;
+        heads.into_iter().map(|head| parsed(head?)).collect()
     }
 
     /// Which of `users` were erased lately, in their order.
