@@ -36,6 +36,7 @@ mod state;
 mod status;
 mod stream;
 mod tail;
+mod taste;
 mod trace;
 
 use axum::Router;

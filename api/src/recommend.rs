@@ -12,6 +12,7 @@ use crate::dto::recommendation::{KnownPreference, RecommendedItem, Strategy};
 use crate::popular::POPULAR_MAX;
 use crate::stages::Stages;
 use crate::state::ApiState;
+use crate::taste::taste_of;
 
 /// Traces that reasons look at, the newest: more would cost more than they tell.
 const TRACES_MAX: usize = 16;
@@ -39,7 +40,10 @@ pub(crate) async fn recommend(
     stages: &mut Stages,
 ) -> Result<Served, StoreError> {
     let preference = state.preferences.load(std::slice::from_ref(&ask.user)).await?.pop().flatten();
-    let taste = preference.as_ref().and_then(|preference| usable(state, preference)).cloned();
+    let taste = match &preference {
+        Some(preference) => taste_of(state, preference, now).await?,
+        None => None,
+    };
     let eligibility = Eligibility::new(ask.filter, preference.as_ref(), state.config.just_seen, now);
     stages.done("hydrate");
 
@@ -69,16 +73,6 @@ pub(crate) async fn recommend(
     let preference =
         preference.map(|p| KnownPreference { action_count: p.action_count, updated_at: p.updated_at });
     Ok(Served { strategy, items, preference })
-}
-
-/// The vector of `preference`, if it is of the model in use; vectors of two models do not compare.
-pub(crate) fn usable<'a>(state: &ApiState, preference: &'a Preference) -> Option<&'a UnitVector> {
-    let vector = preference.vector.as_ref()?;
-    if preference.model == state.model && vector.dimensions() == state.dimensions {
-        return Some(vector);
-    }
-    metrics::counter!("rep_recommend_other_model_total").increment(1);
-    None
 }
 
 async fn sources(

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use crate::dto::recommendation::{RecommendedItem, Strategy};
 use crate::stages::Stages;
 use crate::state::ApiState;
+use crate::taste::taste_of;
 
 /// What nearness in meaning says against shared words. There is always a nearest product, however far: so
 /// the best few matches by words stand before what is near in meaning alone.
@@ -86,13 +87,13 @@ fn matched(words: &[Hit], meaning: &[Hit]) -> Candidates {
 /// Adds the nearness to the shopper's taste, if there is one.
 async fn personalise(state: &ApiState, user: &UserId, candidates: &mut Candidates) -> Result<(), StoreError> {
     let preference = state.preferences.load(std::slice::from_ref(user)).await?.pop().flatten();
-    let taste = preference.as_ref().and_then(|preference| crate::recommend::usable(state, preference));
-    let Some(taste) = taste else { return Ok(()) };
+    let Some(preference) = preference else { return Ok(()) };
+    let Some(taste) = taste_of(state, &preference, state.clock.now()).await? else { return Ok(()) };
     let vectors = state.catalog.vectors(&candidates.ids()).await?;
     for (candidate, vector) in candidates.items_mut().iter_mut().zip(vectors) {
         candidate.vector = vector;
     }
-    candidates.hydrate_similarity(taste);
+    candidates.hydrate_similarity(&taste);
     Ok(())
 }
 

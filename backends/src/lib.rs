@@ -16,6 +16,7 @@ mod in_memory;
 mod inbox;
 pub mod index;
 pub mod kafka;
+mod numbers;
 pub mod places;
 pub mod redis;
 pub mod registry;

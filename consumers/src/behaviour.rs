@@ -2,7 +2,8 @@
 //!
 //! One micro-batch goes through [`triage`] (decode, bounds of time, repeats), [`hydrate`] (embeddings),
 //! [`vectors`] (fold, fenced by position) and popularity, and its documents into [`bulk`]. Shoppers who search wait
-//! for the model apart from all others ([`held`]). A record is done when its vector is stored and its document is
+//! for the model apart from all others ([`held`]). Actions on products that have no vector yet wait in the shopper's
+//! state until the [`settler`] finds the vector. A record is done when its vector is stored and its document is
 //! indexed or parked.
 
 mod bulk;
@@ -11,6 +12,7 @@ mod handler;
 mod held;
 mod hydrate;
 mod products;
+mod settler;
 mod triage;
 mod vectors;
 
@@ -29,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::bulk::LANES;
 pub use self::config::BehaviourConfig;
 use self::handler::BehaviourHandler;
+use self::settler::Settler;
 use crate::{ConsumeLoop, LiveStats, RoleContext, RoleError, RoleStats, Source};
 
 /// The group that reads `user.action.v1`.
@@ -84,7 +87,21 @@ impl BehaviourRole {
             topic: Topic::UserAction,
             group: GROUP,
         };
+        let settler = Settler {
+            context: context.clone(),
+            preferences: Arc::clone(&deps.preferences),
+            catalog: Arc::clone(&deps.catalog),
+            model: deps.embedder.model().clone(),
+            rules: config.taste,
+        };
         let handler = BehaviourHandler::new(context.clone(), deps, &config);
-        ConsumeLoop::new(context, source, config.consume, handler).run(shutdown).await
+        let consume = ConsumeLoop::new(context, source, config.consume, handler).run(shutdown);
+        // The settler ends with the loop, whatever ends that.
+        let over = CancellationToken::new();
+        let consume = async {
+            let _over = over.clone().drop_guard();
+            consume.await
+        };
+        tokio::join!(consume, settler.run(over.clone())).0
     }
 }

@@ -1,43 +1,27 @@
-//! What a shopper likes: an exponential moving average over what they acted on.
+//! What a shopper likes: an average of what they acted on, by the time at which they did.
+
+mod pending;
+mod recent;
+mod sums;
 
 use std::collections::VecDeque;
 
-use serde::{Deserialize, Serialize};
-
-use crate::{ActionType, ModelId, Position, ProductId, Timestamp, UnitVector, UserAction, UserId};
+use self::pending::defer;
+pub use self::pending::{PENDING_MAX, PendingAction, Settlement};
+use self::recent::{purchase, remember};
+pub use self::recent::{Purchase, RecentAction, event_hash};
+pub use self::sums::{MASS_BEFORE_SUMS, Split, Sums, TasteRules};
+use crate::{ActionType, ModelId, Position, ProductId, Timestamp, TraceId, UnitVector, UserAction, UserId};
 
 /// Most recent actions kept beside a vector.
 pub const RECENT_MAX: usize = 64;
 /// Most purchases kept beside a vector.
 pub const PURCHASED_MAX: usize = 256;
 
-/// How fast taste moves.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct EmaRules {
-    /// Share of a purchase (weight 1) in the new vector, in (0, 1).
-    pub base_rate: f32,
-}
-
-impl Default for EmaRules {
-    /// 0.3: four purchases of one kind make up three quarters of the vector.
-    fn default() -> Self {
-        Self { base_rate: 0.3 }
-    }
-}
-
-/// One of a shopper's last actions.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RecentAction {
-    /// The product acted on.
-    pub product_id: ProductId,
-    /// What was done.
-    pub action_type: ActionType,
-    /// When.
-    pub at: Timestamp,
-}
-
 /// What is known of a shopper's taste.
+///
+/// A function of the set of actions that were folded in: the order in which they arrive changes the vector by no more
+/// than rounding does, as long as no bound of this state was reached.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Preference {
     /// Whose.
@@ -46,16 +30,37 @@ pub struct Preference {
     pub model: ModelId,
     /// The direction of taste; `None` until something was liked.
     pub vector: Option<UnitVector>,
+    /// What the vector is the direction of.
+    pub sums: Sums,
     /// Actions folded in.
     pub action_count: u64,
     /// Time of the latest action folded in.
     pub updated_at: Timestamp,
     /// The last record folded in: fences replays.
     pub position: Option<Position>,
-    /// The last actions on products, newest first, at most [`RECENT_MAX`].
+    /// The latest actions on products, latest first, at most [`RECENT_MAX`].
     pub recent: VecDeque<RecentAction>,
-    /// What was bought, newest first, at most [`PURCHASED_MAX`].
-    pub purchased: VecDeque<ProductId>,
+    /// What was bought, latest first, at most [`PURCHASED_MAX`].
+    pub purchased: VecDeque<Purchase>,
+    /// Actions that count and have no share in the vector yet, latest first, at most [`PENDING_MAX`].
+    pub pending: Vec<PendingAction>,
+}
+
+/// What an action is about, as a vector.
+#[derive(Clone, Copy, Debug)]
+pub enum Embedding<'a> {
+    /// The vector of the product, or of the query of a search.
+    Known(&'a UnitVector),
+    /// The product has none yet: the action waits for it. Was logged then.
+    Awaited(Timestamp),
+    /// None, and none is waited for: the action counts, but moves nothing.
+    None,
+}
+
+impl<'a> From<Option<&'a UnitVector>> for Embedding<'a> {
+    fn from(vector: Option<&'a UnitVector>) -> Self {
+        vector.map_or(Self::None, Self::Known)
+    }
 }
 
 /// What became of one event.
@@ -63,6 +68,11 @@ pub struct Preference {
 pub enum FoldOutcome {
     /// It changed the state.
     Applied,
+    /// It counts, and waits for the vector of its product.
+    Deferred {
+        /// Actions that waited and were given up for it: more than [`PENDING_MAX`] do not fit.
+        dropped: usize,
+    },
     /// It was already part of it; nothing changed.
     Replayed,
 }
@@ -74,26 +84,26 @@ impl Preference {
             user_id,
             model,
             vector: None,
+            sums: Sums::default(),
             action_count: 0,
             updated_at: Timestamp::default(),
             position: None,
             recent: VecDeque::new(),
             purchased: VecDeque::new(),
+            pending: Vec::new(),
         }
     }
 
-    /// Folds `action`, read at `position`, into the state. Idempotent: a position at or before the last
-    /// one changes nothing.
+    /// Folds `action`, read at `position`, into the state. Idempotent: a position at or before the last one changes
+    /// nothing.
     ///
-    /// `embedding` is that of the product, or of the query of a search; without one (unknown product, model
-    /// away) the action counts but moves nothing. Source of the average:
-    /// `v' = unit((1 - a) v + a e)`, `a = base_rate · |weight|`, and `v - a e` for what was refused.
+    /// The action's own time decides how much it weighs, not when it arrives; see [`Sums`].
     pub fn fold(
         &mut self,
         action: &UserAction,
         position: Position,
-        embedding: Option<&UnitVector>,
-        rules: EmaRules,
+        embedding: Embedding<'_>,
+        rules: TasteRules,
     ) -> FoldOutcome {
         if self.position.is_some_and(|fence| position.is_covered_by(fence)) {
             return FoldOutcome::Replayed;
@@ -101,136 +111,99 @@ impl Preference {
         self.position = Some(position);
         self.action_count += 1;
         self.updated_at = self.updated_at.max(action.timestamp);
-        if let Some(embedding) = embedding {
-            self.vector = moved(self.vector.take(), embedding, action.action_type.taste_weight(), rules);
-        }
+        let (action_type, at) = (action.action_type, action.timestamp);
         if let Some(product_id) = &action.product_id {
-            self.remember(product_id, action.action_type, action.timestamp);
+            let event = event_hash(&action.trace_id);
+            remember(&mut self.recent, RecentAction { product_id: product_id.clone(), action_type, at, event });
+            if action_type == ActionType::Purchase {
+                purchase(&mut self.purchased, product_id, at);
+            }
         }
-        FoldOutcome::Applied
+        match (embedding, awaited_product(action)) {
+            (Embedding::Known(vector), _) => {
+                self.sums.add(&mut self.vector, vector, action_type.taste_weight(), at, rules);
+                FoldOutcome::Applied
+            }
+            (Embedding::Awaited(logged_at), Some(product_id)) => {
+                let (trace_id, product_id) = (action.trace_id.clone(), product_id.clone());
+                let waits = PendingAction { trace_id, product_id, action_type, at, logged_at };
+                FoldOutcome::Deferred { dropped: defer(&mut self.pending, waits) }
+            }
+            (Embedding::Awaited(_) | Embedding::None, _) => FoldOutcome::Applied,
+        }
     }
 
-    fn remember(&mut self, product_id: &ProductId, action_type: ActionType, at: Timestamp) {
-        self.recent.push_front(RecentAction { product_id: product_id.clone(), action_type, at });
-        self.recent.truncate(RECENT_MAX);
-        if action_type == ActionType::Purchase && !self.purchased.contains(product_id) {
-            self.purchased.push_front(product_id.clone());
-            self.purchased.truncate(PURCHASED_MAX);
+    /// Settles what waits for `product_id`: each pending action on it goes, and adds its share where there is a
+    /// vector now. Returns those that went; where there are none the state is as it was.
+    pub fn settle(
+        &mut self,
+        product_id: &ProductId,
+        settlement: Settlement<'_>,
+        rules: TasteRules,
+    ) -> Vec<PendingAction> {
+        let is_settled = |waits: &PendingAction| {
+            waits.product_id == *product_id
+                && match settlement {
+                    Settlement::Vector(_) => true,
+                    Settlement::Unknown { logged_before } => waits.logged_at < logged_before,
+                }
+        };
+        let settled: Vec<PendingAction> = self.pending.extract_if(.., |waits| is_settled(waits)).collect();
+        if let Settlement::Vector(vector) = settlement {
+            for waited in &settled {
+                let weight = waited.action_type.taste_weight();
+                self.sums.add(&mut self.vector, vector, weight, waited.at, rules);
+            }
         }
+        settled
+    }
+
+    /// Completes a state that was kept by a release before [`Sums`]: its vector weighs [`MASS_BEFORE_SUMS`], its latest
+    /// actions are ordered by time, and its purchases, latest first, count as made at the latest action.
+    pub fn complete(mut self, purchased: impl IntoIterator<Item = ProductId>) -> Self {
+        let mass = if self.vector.is_some() { MASS_BEFORE_SUMS } else { 0.0 };
+        self.sums = Sums { mass, at: self.updated_at, split: None };
+        self.recent.make_contiguous().sort_by_key(|action| std::cmp::Reverse((action.at, action.event)));
+        let dated = |(place, product_id)| {
+            let at = self.updated_at.minus(std::time::Duration::from_millis(place));
+            Purchase { product_id, at }
+        };
+        self.purchased = (0..).zip(purchased).map(dated).collect();
+        self
+    }
+
+    /// Takes `model` in the place of another one: its vectors say nothing here. What remains known of the latest
+    /// actions waits for the vectors of the new model, so that taste is not lost; returns whether a vector was dropped.
+    pub fn change_model(&mut self, model: &ModelId) -> bool {
+        let had_vector = self.vector.take().is_some();
+        self.model = model.clone();
+        self.sums = Sums::default();
+        for action in &self.recent {
+            if self.pending.len() >= PENDING_MAX {
+                break;
+            }
+            // Of the event only this is kept.
+            let Ok(trace_id) = TraceId::new(format!("recent-{:016x}", action.event)) else { continue };
+            let waits = |waits: &PendingAction| {
+                (waits.at, &waits.product_id) == (action.at, &action.product_id)
+                    && (waits.trace_id == trace_id || event_hash(&waits.trace_id) == action.event)
+            };
+            if action.action_type.taste_weight() == 0.0 || self.pending.iter().any(waits) {
+                continue;
+            }
+            let (product_id, action_type, at) = (action.product_id.clone(), action.action_type, action.at);
+            self.pending.push(PendingAction { trace_id, product_id, action_type, at, logged_at: at });
+        }
+        self.pending.sort_by_key(|waits| std::cmp::Reverse((waits.at, event_hash(&waits.trace_id))));
+        had_vector
     }
 }
 
-fn moved(
-    vector: Option<UnitVector>,
-    embedding: &UnitVector,
-    weight: f32,
-    rules: EmaRules,
-) -> Option<UnitVector> {
-    let Some(mut vector) = vector else {
-        return (weight > 0.0).then(|| embedding.clone());
-    };
-    let rate = rules.base_rate * weight.abs();
-    if rate > 0.0 {
-        let (keep, add) = if weight > 0.0 { (1.0 - rate, rate) } else { (1.0, -rate) };
-        vector.blend(keep, embedding, add);
-    }
-    Some(vector)
+/// The product whose vector counts for `action`.
+pub fn awaited_product(action: &UserAction) -> Option<&ProductId> {
+    let moves = action.action_type.taste_weight() != 0.0 && action.action_type != ActionType::Search;
+    action.product_id.as_ref().filter(|_| moves)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{SessionId, TraceId};
-
-    fn at(offset: u64) -> Position {
-        Position { epoch: 1, partition: 3, offset }
-    }
-
-    fn act(kind: ActionType) -> UserAction {
-        UserAction {
-            trace_id: TraceId::new("t").unwrap(),
-            user_id: UserId::new("u").unwrap(),
-            action_type: kind,
-            product_id: Some(ProductId::new("p").unwrap()),
-            search_query: None,
-            session_id: None::<SessionId>,
-            timestamp: Timestamp::from_ms(5),
-            metadata: Default::default(),
-        }
-    }
-
-    fn unit(numbers: [f32; 3]) -> UnitVector {
-        UnitVector::normalised(numbers.to_vec()).unwrap()
-    }
-
-    fn fresh() -> Preference {
-        Preference::new(UserId::new("u").unwrap(), ModelId::new("m").unwrap())
-    }
-
-    #[test]
-    fn an_event_applied_twice_moves_the_vector_once() {
-        let (x, y) = (unit([1.0, 0.0, 0.0]), unit([0.0, 1.0, 0.0]));
-        let mut p = fresh();
-        assert_eq!(
-            p.fold(&act(ActionType::Click), at(7), Some(&x), EmaRules::default()),
-            FoldOutcome::Applied
-        );
-        p.fold(&act(ActionType::Purchase), at(9), Some(&y), EmaRules::default());
-        let once = p.clone();
-        for offset in [9, 7, 0] {
-            let outcome = p.fold(&act(ActionType::Purchase), at(offset), Some(&y), EmaRules::default());
-            assert_eq!(outcome, FoldOutcome::Replayed);
-        }
-        assert_eq!(p, once);
-        let next_life = Position { epoch: 2, ..at(0) };
-        assert_eq!(
-            p.fold(&act(ActionType::Click), next_life, Some(&y), EmaRules::default()),
-            FoldOutcome::Applied
-        );
-        let zombie = Position { epoch: 1, ..at(1000) };
-        assert_eq!(
-            p.fold(&act(ActionType::Click), zombie, Some(&y), EmaRules::default()),
-            FoldOutcome::Replayed
-        );
-    }
-
-    #[test]
-    fn stronger_actions_move_further_and_dislikes_away() {
-        let (x, y) = (unit([1.0, 0.0, 0.0]), unit([0.0, 1.0, 0.0]));
-        let towards = |kind| {
-            let mut p = fresh();
-            p.fold(&act(ActionType::Click), at(1), Some(&x), EmaRules::default());
-            p.fold(&act(kind), at(2), Some(&y), EmaRules::default());
-            p.vector.unwrap().cosine(&y)
-        };
-        assert!(towards(ActionType::Purchase) > towards(ActionType::AddToCart));
-        assert!(towards(ActionType::AddToCart) > towards(ActionType::Click));
-        assert!(towards(ActionType::Click) > towards(ActionType::View));
-        assert!(towards(ActionType::Dislike) < 0.0);
-    }
-
-    #[test]
-    fn dislikes_alone_give_no_direction_and_opposites_never_give_nan() {
-        let x = unit([1.0, 0.0, 0.0]);
-        let mut p = fresh();
-        p.fold(&act(ActionType::Dislike), at(1), Some(&x), EmaRules::default());
-        assert_eq!(p.vector, None);
-        p.fold(&act(ActionType::Click), at(2), Some(&x), EmaRules::default());
-        p.fold(&act(ActionType::Purchase), at(3), Some(&unit([-1.0, 0.0, 0.0])), EmaRules { base_rate: 0.5 });
-        assert_eq!(p.vector.unwrap(), x);
-    }
-
-    #[test]
-    fn memory_of_a_shopper_is_bounded() {
-        let mut p = fresh();
-        for i in 0..1000 {
-            let action = UserAction {
-                product_id: Some(ProductId::new(format!("p{i}")).unwrap()),
-                ..act(ActionType::Purchase)
-            };
-            p.fold(&action, at(i), None, EmaRules::default());
-        }
-        assert_eq!((p.recent.len(), p.purchased.len(), p.action_count), (RECENT_MAX, PURCHASED_MAX, 1000));
-        assert_eq!(p.purchased[0].as_str(), "p999");
-    }
-}
+mod tests;

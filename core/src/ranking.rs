@@ -9,6 +9,7 @@ mod eligibility;
 mod fusion;
 mod reason;
 mod select;
+mod session;
 mod source;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ pub use eligibility::{Eligibility, JustSeen};
 pub use fusion::{Fused, RRF_K, Ranking, fuse};
 pub use reason::{Asked, Reason, ReasonKind, Trace, reasons};
 pub use select::{Explain, Ranked, SUNK_SCORE, select};
+pub use session::{SessionRules, present_taste, visited};
 pub use source::Candidates;
 
 use crate::{Product, UnitVector};

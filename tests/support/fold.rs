@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use rep_core::{EmaRules, ModelId, Position, Preference, ProductId, UnitVector, UserAction, UserId};
+use rep_core::{ModelId, Position, Preference, ProductId, TasteRules, UnitVector, UserAction, UserId};
 
 /// Preferences after each action of `log`, in its order, took effect once; repeats must have been left out. `vectors` are
 /// those of the products, of `model`; searches move nothing.
@@ -16,7 +16,7 @@ pub(crate) fn offline<'a>(
         let vector = action.product_id.as_ref().and_then(|id| vectors.get(id)?.as_ref());
         let user = action.user_id.clone();
         let preference = folded.entry(user.clone()).or_insert_with(|| Preference::new(user, model.clone()));
-        preference.fold(action, position, vector, EmaRules::default());
+        preference.fold(action, position, vector.into(), TasteRules::default());
     }
     folded
 }

@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use rep_core::ports::StoreError;
-use rep_core::{Clock, Preference, UserId};
+use rep_core::{Clock, Preference, ProductId, UserId};
+use serde::Deserialize;
+use serde_json::json;
 
 use self::document::{NewPreference, StoredPreference};
 use super::behaviour::alias;
@@ -18,8 +20,8 @@ use super::bulk::{Guard, Operation, Outcome};
 use super::client::Client;
 use super::error::invalid;
 use super::indices::IndexKind;
-use super::search::Part;
-use crate::redis::{PreferenceBackup, State};
+use super::search::{Found, Part, WINDOW_MAX};
+use crate::redis::{PreferenceBackup, SavedWaits, State};
 
 /// States of one bulk.
 const BATCH_MAX: usize = 500;
@@ -46,7 +48,7 @@ impl ElasticsearchPreferences {
     pub async fn load(&self, users: &[UserId]) -> Result<Vec<Option<(Preference, u64)>>, StoreError> {
         let ids: Vec<&str> = users.iter().map(UserId::as_str).collect();
         let found =
-            self.client.documents::<StoredPreference>(&self.index, &ids, Part::Without("savedAt")).await?;
+            self.client.documents::<StoredPreference>(&self.index, &ids, Part::Without("savedAt,awaits")).await?;
         Ok(found.into_iter().map(|found| readable(found?.document)).collect())
     }
 
@@ -96,6 +98,30 @@ impl PreferenceBackup for ElasticsearchPreferences {
     async fn erase(&self, user: &UserId) -> Result<bool, StoreError> {
         Self::erase(self, user).await
     }
+
+    async fn waiting(&self, after: Option<&UserId>, limit: usize) -> Result<Vec<SavedWaits>, StoreError> {
+        let mut body = json!({
+            "size": limit.min(WINDOW_MAX),
+            "track_total_hits": false,
+            "_source": ["userId", "version", "awaits"],
+            "query": { "exists": { "field": "awaits" } },
+            "sort": [{ "userId": "asc" }],
+        });
+        if let Some(after) = after {
+            body["search_after"] = json!([after]);
+        }
+        let found: Found<SavedAwaits> = self.client.search(&self.index, body).await?;
+        let saved = |SavedAwaits { user_id, version, awaits }| SavedWaits { user_id, version, products: awaits };
+        Ok(found.hits.hits.into_iter().map(|hit| saved(hit.document)).collect())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SavedAwaits {
+    user_id: UserId,
+    version: u64,
+    awaits: Vec<ProductId>,
 }
 
 fn readable(stored: StoredPreference) -> Option<(Preference, u64)> {

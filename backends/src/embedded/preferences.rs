@@ -1,7 +1,10 @@
 //! Preference vectors: in memory, written behind with the offsets they follow from.
 
+mod stored;
+mod waits;
+
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,21 +13,19 @@ use fjall::{Keyspace, OwnedWriteBatch as WriteBatch};
 use parking_lot::RwLock;
 use rep_core::ports::StoreError;
 use rep_core::ports::preferences::{
-    Fold, FoldRules, FoldStep, Folded, PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome,
+    Counted, Fold, FoldRules, Folded, PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome,
+    WaitingPage,
 };
 use rep_core::vector::dot;
-use rep_core::{
-    Clock, ModelId, Position, Preference, ProductId, RecentAction, Timestamp, UnitVector, UserId,
-};
-use serde::{Deserialize, Serialize};
+use rep_core::{Clock, ModelId, Preference, Timestamp, UnitVector, UserId};
 use tokio::sync::broadcast;
 
-use super::codec::{decode, encode};
+use self::stored::{from_stored, to_stored};
+use self::waits::Waits;
 use super::db::{Db, Held};
-use super::error::{corrupt, interrupted, store_error};
+use super::error::{interrupted, store_error};
 use crate::hub::Hub;
 
-const VERSION: u8 = 1;
 /// Parts of the map, so that readers and the writer seldom meet.
 const SHARDS: usize = 64;
 /// Shoppers folded between two chances for other tasks to run.
@@ -61,6 +62,8 @@ struct Shared {
     config: PreferenceConfig,
     shards: Vec<RwLock<Shard>>,
     hasher: ahash::RandomState,
+    /// Derived from the states, also of those that are not in memory.
+    waits: Waits,
 }
 
 #[derive(Default)]
@@ -79,34 +82,6 @@ struct Cached {
     writing: bool,
 }
 
-/// A preference as it is stored; the vector as it is in memory.
-#[derive(Deserialize)]
-struct Stored {
-    user_id: UserId,
-    model: ModelId,
-    vector: Option<Vec<f32>>,
-    action_count: u64,
-    updated_at: Timestamp,
-    position: Option<Position>,
-    recent: VecDeque<RecentAction>,
-    purchased: VecDeque<ProductId>,
-    stored_at: Timestamp,
-}
-
-/// [`Stored`] to be written, without copies.
-#[derive(Serialize)]
-struct StoredRef<'a> {
-    user_id: &'a UserId,
-    model: &'a ModelId,
-    vector: Option<&'a [f32]>,
-    action_count: u64,
-    updated_at: Timestamp,
-    position: Option<Position>,
-    recent: &'a VecDeque<RecentAction>,
-    purchased: &'a VecDeque<ProductId>,
-    stored_at: Timestamp,
-}
-
 impl EmbeddedPreferences {
     pub(crate) fn open(db: &Db, model: ModelId, config: PreferenceConfig) -> Result<Self, StoreError> {
         let shared = Arc::new(Shared {
@@ -116,6 +91,7 @@ impl EmbeddedPreferences {
             config,
             shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
             hasher: ahash::RandomState::new(),
+            waits: Waits::default(),
         });
         shared.warm()?;
         db.hold(Arc::clone(&shared) as Arc<dyn Held>);
@@ -186,12 +162,13 @@ impl Shared {
         self.config.cached_max.div_ceil(SHARDS)
     }
 
-    /// Loads what changed within the time to live.
+    /// Loads what changed within the time to live, and what waits of all.
     fn warm(&self) -> Result<(), StoreError> {
         let oldest = self.clock.now().minus(self.config.ttl);
         for entry in self.keyspace.iter() {
             let (_, value) = entry.into_inner().map_err(store_error)?;
             let (preference, stored_at) = from_stored(&value)?;
+            self.waits.add(&preference.user_id, preference.pending.iter().map(|waits| &waits.product_id));
             if stored_at >= oldest {
                 self.keep(&mut self.shard(&preference.user_id).write(), Arc::new(preference), stored_at);
             }
@@ -239,38 +216,47 @@ impl Shared {
         {
             return Ok(StoreOutcome::Stale);
         }
+        self.waits.add(&user, preference.pending.iter().map(|waits| &waits.product_id));
         shard.store(user, preference, now);
         Ok(StoreOutcome::Stored)
     }
 
-    /// Folds in place; `changed` is told of each action that counts.
+    /// Settles and folds in place; each action that counts is reported to `changed`.
     fn fold(
         &self,
         fold: &Fold<'_>,
         rules: &FoldRules<'_>,
-        changed: impl FnMut(&FoldStep<'_>, u64),
+        changed: impl FnMut(Counted<'_>, u64),
     ) -> Result<Folded, StoreError> {
         let user = fold.user_id;
         let mut shard = self.shard(user).write();
         let Shard { entries, dirty, .. } = &mut *shard;
+        let mut is_new = false;
         let cached = match entries.entry(user.clone()) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
                 let stored = self.on_disk(user)?;
+                is_new = stored.is_none();
                 let preference = stored.unwrap_or_else(|| Preference::new(user.clone(), rules.model.clone()));
                 let (preference, stored_at) = (Arc::new(preference), rules.applied_at);
                 entry.insert(Cached { preference, stored_at, dirty: false, writing: false })
             }
         };
-        // Whoever reads the state at this moment keeps the old one.
-        let (any, restarted) = fold.apply(Arc::make_mut(&mut cached.preference), rules, changed);
-        if any {
+        // A reader of the state at this moment keeps the old one.
+        let preference = Arc::make_mut(&mut cached.preference);
+        let applied = fold.apply(preference, rules, self.waits.has_room(), changed);
+        if applied.changed {
             cached.stored_at = rules.applied_at;
             if !std::mem::replace(&mut cached.dirty, true) {
                 dirty.push(user.clone());
             }
+        } else if is_new {
+            entries.remove(user);
         }
-        Ok(if restarted { Folded::Restarted } else { Folded::Stands })
+        self.waits.add(user, applied.awaits.iter());
+        let gone = fold.settled.iter().map(|(product, _)| *product).filter(|product| !applied.awaits_still(product));
+        self.waits.remove(user, gone);
+        Ok(applied.folded)
     }
 
     fn each(&self, mut visit: impl FnMut(&Arc<Preference>)) {
@@ -345,8 +331,8 @@ impl PreferenceStore for EmbeddedPreferences {
     async fn fold(&self, folds: &[Fold<'_>], rules: &FoldRules<'_>) -> Result<Vec<Folded>, StoreError> {
         let mut outcomes = Vec::with_capacity(folds.len());
         for fold in folds {
-            let changed = |step: &FoldStep<'_>, count: u64| {
-                self.hub.publish_with(fold.user_id, || step.change(rules.applied_at, count));
+            let changed = |counted: Counted<'_>, count: u64| {
+                self.hub.publish_with(fold.user_id, || counted.change(fold.user_id, rules.applied_at, count));
             };
             outcomes.push(self.shared.fold(fold, rules, changed)?);
             if outcomes.len() % FOLDS_AT_ONCE == 0 {
@@ -354,6 +340,10 @@ impl PreferenceStore for EmbeddedPreferences {
             }
         }
         Ok(outcomes)
+    }
+
+    async fn waiting(&self, cursor: Option<&str>, limit: usize) -> Result<WaitingPage, StoreError> {
+        self.shared.waits.page(cursor, limit)
     }
 
     async fn nearest(
@@ -404,6 +394,7 @@ impl PreferenceStore for EmbeddedPreferences {
                 batch.remove(&shared.keyspace, user.as_str());
                 db.write_removals(batch)?;
                 shard.entries.remove(&user);
+                shared.waits.forget(&user);
                 Ok(there)
             })
         };
@@ -413,36 +404,4 @@ impl PreferenceStore for EmbeddedPreferences {
     fn changes(&self, user: &UserId) -> broadcast::Receiver<PreferenceChange> {
         self.hub.subscribe(user)
     }
-}
-
-fn to_stored(cached: &Cached) -> Result<Vec<u8>, StoreError> {
-    let state = &*cached.preference;
-    let stored = StoredRef {
-        user_id: &state.user_id,
-        model: &state.model,
-        vector: state.vector.as_ref().map(UnitVector::as_slice),
-        action_count: state.action_count,
-        updated_at: state.updated_at,
-        position: state.position,
-        recent: &state.recent,
-        purchased: &state.purchased,
-        stored_at: cached.stored_at,
-    };
-    encode(VERSION, &stored)
-}
-
-fn from_stored(bytes: &[u8]) -> Result<(Preference, Timestamp), StoreError> {
-    let stored: Stored = decode(VERSION, bytes, "a stored preference")?;
-    let vector = stored.vector.map(UnitVector::checked).transpose();
-    let preference = Preference {
-        user_id: stored.user_id,
-        model: stored.model,
-        vector: vector.map_err(|error| corrupt(format!("a stored preference: {error}")))?,
-        action_count: stored.action_count,
-        updated_at: stored.updated_at,
-        position: stored.position,
-        recent: stored.recent,
-        purchased: stored.purchased,
-    };
-    Ok((preference, stored.stored_at))
 }

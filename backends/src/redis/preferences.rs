@@ -7,6 +7,7 @@
 mod fold;
 mod lost;
 mod unsaved;
+mod waits;
 
 use std::collections::HashSet;
 use std::num::NonZeroUsize;
@@ -20,13 +21,14 @@ use lru::LruCache;
 use parking_lot::Mutex;
 use redis::Value;
 use rep_core::ports::preferences::{
-    Fold, FoldRules, Folded, PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome,
+    Fold, FoldRules, Folded, PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome, WaitingPage,
 };
 use rep_core::ports::{StoreError, one_each};
-use rep_core::{Clock, ModelId, Preference, UnitVector, UserId};
+use rep_core::{Clock, ModelId, Preference, ProductId, UnitVector, UserId};
 use tokio::sync::broadcast;
 
 use self::unsaved::{ToSave, Unsaved};
+use self::waits::Waits;
 use super::feed::Feed;
 use super::link::{RedisConfig, RedisLink};
 use super::near::{self, Near};
@@ -83,6 +85,21 @@ pub trait PreferenceBackup: Send + Sync {
 
     /// Forgets a shopper; whether there was something.
     async fn erase(&self, user: &UserId) -> Result<bool, StoreError>;
+
+    /// Up to `limit` shoppers after `after`, in order of their ids, whose saved state has actions that wait. What was
+    /// saved a moment ago may be missing.
+    async fn waiting(&self, after: Option<&UserId>, limit: usize) -> Result<Vec<SavedWaits>, StoreError>;
+}
+
+/// What a saved state waits for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SavedWaits {
+    /// The shopper.
+    pub user_id: UserId,
+    /// Of the state.
+    pub version: u64,
+    /// Products without a vector.
+    pub products: Vec<ProductId>,
 }
 
 /// The preference store of a cluster.
@@ -97,6 +114,7 @@ pub struct RedisPreferences {
     unsaved: Unsaved,
     /// What was folded here lately.
     known: Mutex<LruCache<UserId, State, ahash::RandomState>>,
+    waits: Waits,
     saving: tokio::sync::Mutex<()>,
     /// Changes noted so far.
     noted: AtomicU64,
@@ -123,6 +141,7 @@ impl RedisPreferences {
             near,
             unsaved: Unsaved::default(),
             known: Mutex::new(LruCache::with_hasher(KNOWN_MAX, ahash::RandomState::new())),
+            waits: Waits::default(),
             saving: tokio::sync::Mutex::default(),
             noted: AtomicU64::new(0),
         })
@@ -310,6 +329,10 @@ impl PreferenceStore for RedisPreferences {
         self.fold_all(folds, rules).await
     }
 
+    async fn waiting(&self, cursor: Option<&str>, limit: usize) -> Result<WaitingPage, StoreError> {
+        self.waiting_page(cursor, limit).await
+    }
+
     async fn store(&self, writes: Vec<PreferenceWrite>) -> Result<Vec<StoreOutcome>, StoreError> {
         // Before anything is stored: whatever fails in between, what is there will be saved.
         self.unsaved.expect(writes.iter().map(|write| &write.preference.user_id));
@@ -368,6 +391,9 @@ impl PreferenceStore for RedisPreferences {
         let mut erased = redis::cmd("SET");
         erased.arg(self.erased_key(user)).arg("1").arg("EX").arg(TTL.as_secs());
         let _: () = self.link.run(erased).await?;
+        let state = self.load(std::slice::from_ref(user)).await?.pop().flatten();
+        let products = state.iter().flat_map(|state| state.pending.iter().map(|waits| &waits.product_id));
+        self.run_for_effect(self.forget_waits(user, fold::VERSION_MAX, products).into_iter().collect()).await?;
         let in_backup = self.backup.erase(user).await?;
         let mut delete = redis::cmd("DEL");
         delete.arg(self.key(user));

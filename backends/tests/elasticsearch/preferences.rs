@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use rep_backends::SystemClock;
 use rep_backends::elasticsearch::{ElasticsearchPreferences, IndexKind};
-use rep_core::contract::support::{at, new_product, new_user, position};
+use rep_core::contract::support::{at, new_product, new_trace, new_user, position};
 use rep_core::ports::StoreErrorKind;
-use rep_core::{ActionType, ModelId, Preference, RecentAction, UnitVector, UserId};
+use rep_core::{
+    ActionType, ModelId, PendingAction, Preference, Purchase, RecentAction, Split, Sums, UnitVector, UserId,
+};
 
 use crate::server::Space;
 
@@ -18,13 +20,18 @@ fn state(user: &UserId, count: u64) -> Preference {
     let at = at(i64::try_from(count).unwrap());
     let numbers: Vec<f32> = (1_u8..=24).map(|i| 1.0 / f32::from(i) + count as f32 / 7.0).collect();
     let product = new_product();
+    let split = Split { liked: vec![0.1; 24], refused: vec![f32::MIN_POSITIVE; 24] };
+    let action_type = ActionType::Wishlist;
+    let waits = PendingAction { trace_id: new_trace(), product_id: new_product(), action_type, at, logged_at: at };
     Preference {
         vector: Some(UnitVector::normalised(numbers).unwrap()),
         action_count: count,
         updated_at: at,
         position: Some(position(2, count)),
-        recent: [RecentAction { product_id: product.clone(), action_type: ActionType::Click, at }].into(),
-        purchased: [product].into(),
+        recent: [RecentAction { product_id: product.clone(), action_type: ActionType::Click, at, event: 9 }].into(),
+        purchased: [Purchase { product_id: product.clone(), at }].into(),
+        sums: Sums { mass: 0.1_f32 + 0.2, at, split: Some(Box::new(split)) },
+        pending: vec![waits],
         ..Preference::new(user.clone(), ModelId::new("m").unwrap())
     }
 }

@@ -61,7 +61,7 @@ pub(crate) async fn fold(ports: &Ports, records: &[Record]) -> Vec<IndexOutcome>
         let state = states.entry(action.user_id.clone()).or_insert_with(|| {
             loaded.unwrap_or_else(|| Preference::new(action.user_id.clone(), ModelId::new("m").unwrap()))
         });
-        state.fold(action, record.position, None, rep_core::EmaRules::default());
+        state.fold(action, record.position, rep_core::Embedding::None, rep_core::TasteRules::default());
     }
     let writes = states.into_values().map(|preference| PreferenceWrite { preference, changes: Vec::new() });
     ports.preferences.store(writes.collect()).await.unwrap();

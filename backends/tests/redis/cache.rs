@@ -9,7 +9,7 @@ use rep_core::ports::StoreErrorKind;
 use rep_core::ports::preferences::{
     Fold, FoldRules, FoldStep, Folded, PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome,
 };
-use rep_core::{ActionType, EmaRules, ModelId, Preference, UnitVector, UserId};
+use rep_core::{ActionType, ModelId, Preference, TasteRules, UnitVector, UserId};
 use tokio::sync::broadcast::error::TryRecvError;
 
 use crate::failover::heard;
@@ -106,12 +106,12 @@ async fn what_was_stored_before_a_crash_is_saved_after_it() {
     let action = action(&user, ActionType::Click, &new_product(), at(0));
     let embedding = state(&user, 0).preference.vector.unwrap();
     let model = ModelId::new("contract-model").unwrap();
-    let rules = FoldRules { model: &model, ema: EmaRules::default(), applied_at: at(0) };
+    let rules = FoldRules { model: &model, taste: TasteRules::default(), applied_at: at(0) };
     let step =
         FoldStep { action: &action, position: position(3, 1), logged_at: at(0), embedding: Some(&embedding) };
-    let fold = [Fold { user_id: &user, steps: vec![step] }];
+    let fold = [Fold::of(&user, vec![step])];
     for _ in 0..2 {
-        assert_eq!(subject.preferences.fold(&fold, &rules).await.unwrap(), [Folded::Stands]);
+        assert_eq!(subject.preferences.fold(&fold, &rules).await.unwrap(), [Folded::default()]);
         assert!(subject.kept.states.lock().is_empty());
         subject.reopen().await;
     }

@@ -6,7 +6,7 @@ use rep_backends::redis::RedisPreferences;
 use rep_backends::saving::Saves;
 use rep_core::contract::support::{Subject, action, at, new_product, new_user, position};
 use rep_core::ports::preferences::{Fold, FoldRules, FoldStep, Folded, PreferenceStore};
-use rep_core::{ActionType, EmaRules, ModelId, Preference, UnitVector, UserId};
+use rep_core::{ActionType, Embedding, ModelId, Preference, TasteRules, UnitVector, UserId};
 
 use crate::cache::{command, forget};
 use crate::subject::OnRedis;
@@ -20,7 +20,7 @@ fn offline(user: &UserId, offsets: &[u64]) -> Preference {
     let mut preference = Preference::new(user.clone(), ModelId::new("contract-model").unwrap());
     for offset in offsets {
         let click = action(user, ActionType::Click, &new_product(), at(0));
-        preference.fold(&click, position(3, *offset), Some(&embedding(*offset)), EmaRules::default());
+        preference.fold(&click, position(3, *offset), Embedding::Known(&embedding(*offset)), TasteRules::default());
     }
     preference
 }
@@ -29,10 +29,10 @@ async fn fold(store: &RedisPreferences, user: &UserId, offset: u64) -> Folded {
     let click = action(user, ActionType::Click, &new_product(), at(0));
     let embedding = embedding(offset);
     let model = ModelId::new("contract-model").unwrap();
-    let rules = FoldRules { model: &model, ema: EmaRules::default(), applied_at: at(0) };
+    let rules = FoldRules { model: &model, taste: TasteRules::default(), applied_at: at(0) };
     let (position, embedding) = (position(3, offset), Some(&embedding));
     let step = FoldStep { action: &click, position, logged_at: at(0), embedding };
-    let folds = [Fold { user_id: user, steps: vec![step] }];
+    let folds = [Fold::of(user, vec![step])];
     store.fold(&folds, &rules).await.unwrap()[0]
 }
 
@@ -59,14 +59,14 @@ async fn what_another_process_folded_meanwhile_counts() {
     let (second, user) = (&subject.preferences, new_user());
     for offset in 1..=6 {
         let store = if offset % 3 == 0 { second } else { &first };
-        assert_eq!(fold(store, &user, offset).await, Folded::Stands);
+        assert_eq!(fold(store, &user, offset).await, Folded::default());
     }
     assert_eq!(stands(&first, &user).await, told(offline(&user, &[1, 2, 3, 4, 5, 6])));
     // Who kept an older state takes the newer one to the backup.
     first.save().await.unwrap();
     assert_eq!(subject.kept.states.lock()[&user].1, 6);
     // And who was away for long changes nothing any more.
-    assert_eq!(fold(&first, &user, 2).await, Folded::Stands);
+    assert_eq!(fold(&first, &user, 2).await, Folded::default());
     assert_eq!(stands(second, &user).await.unwrap().0, 6);
 }
 
@@ -78,7 +78,7 @@ async fn an_erased_shopper_stays_away_whatever_a_process_remembers() {
     assert!(subject.preferences.erase(&user).await.unwrap());
     first.save().await.unwrap();
     assert!(subject.kept.states.lock().is_empty());
-    assert_eq!(fold(&first, &user, 2).await, Folded::Stands);
+    assert_eq!(fold(&first, &user, 2).await, Folded::default());
     assert_eq!(stands(&first, &user).await, told(offline(&user, &[2])));
 }
 
@@ -93,11 +93,11 @@ async fn what_redis_lost_before_it_was_saved_is_put_back() {
     fold(store, &user, 2).await;
     // As after a failover to a replica that had less, or nothing.
     let _: () = command(&subject, &["SET", &key, &first]).await;
-    assert_eq!(fold(store, &user, 3).await, Folded::Stands);
+    assert_eq!(fold(store, &user, 3).await, Folded::default());
     assert_eq!(stands(store, &user).await, told(offline(&user, &[1, 2, 3])));
     forget(&subject, &user).await;
-    assert_eq!(fold(store, &user, 3).await, Folded::Stands, "once more, and it counts once");
-    assert_eq!(fold(store, &user, 4).await, Folded::Stands);
+    assert_eq!(fold(store, &user, 3).await, Folded::default(), "once more, and it counts once");
+    assert_eq!(fold(store, &user, 4).await, Folded::default());
     assert_eq!(stands(store, &user).await, told(offline(&user, &[1, 2, 3, 4])));
     // Saving finds it, too.
     let _: () = command(&subject, &["SET", &key, &first]).await;

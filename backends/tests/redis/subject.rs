@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use rep_backends::redis::{
-    NotificationHistory, PreferenceBackup, RedisConfig, RedisNotifications, RedisPopularity,
+    NotificationHistory, PreferenceBackup, RedisConfig, RedisNotifications, RedisPopularity, SavedWaits,
     RedisPreferences, RedisTickets, State,
 };
 use rep_backends::{Backends, ConnectConfig, SystemClock, open_data_dir};
@@ -45,6 +45,19 @@ impl PreferenceBackup for Kept {
 
     async fn erase(&self, user: &UserId) -> Result<bool, StoreError> {
         Ok(self.states.lock().remove(user).is_some())
+    }
+
+    async fn waiting(&self, after: Option<&UserId>, limit: usize) -> Result<Vec<SavedWaits>, StoreError> {
+        let states = self.states.lock();
+        let mut users: Vec<&UserId> = states.keys().filter(|user| after.is_none_or(|after| *user > after)).collect();
+        users.sort_unstable();
+        let waits = users.into_iter().filter(|user| !states[*user].0.pending.is_empty()).take(limit);
+        let saved = |user: &UserId| SavedWaits {
+            user_id: user.clone(),
+            version: states[user].1,
+            products: states[user].0.pending.iter().map(|waits| waits.product_id.clone()).collect(),
+        };
+        Ok(waits.map(saved).collect())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rep_core::{EmaRules, EventTimeLimits};
+use rep_core::{EventTimeLimits, TasteRules};
 
 use crate::{ConfigError, ConsumeConfig};
 
@@ -13,8 +13,8 @@ pub struct BehaviourConfig {
     pub consume: ConsumeConfig,
     /// How far an action's time may be from now. Default one year back, five minutes ahead.
     pub time_limits: EventTimeLimits,
-    /// How fast taste moves.
-    pub ema: EmaRules,
+    /// How taste is summed.
+    pub taste: TasteRules,
     /// Documents of one bulk. 1 to 10,000, default 500 (source: the specification).
     pub bulk_documents: usize,
     /// Longest wait of a document for its bulk. 10 ms to 60 s, default 1 s (source: the specification).
@@ -36,7 +36,7 @@ impl Default for BehaviourConfig {
         Self {
             consume: ConsumeConfig::default(),
             time_limits: EventTimeLimits::default(),
-            ema: EmaRules::default(),
+            taste: TasteRules::default(),
             bulk_documents: 500,
             bulk_interval: Duration::from_secs(1),
             bulks_in_flight: 16,
@@ -57,7 +57,9 @@ impl BehaviourConfig {
         ConfigError::unless_in("search_wait", self.search_wait, ms(1), ms(5_000))?;
         ConfigError::unless_in("search_cooldown", self.search_cooldown, Duration::ZERO, ms(60_000))?;
         ConfigError::unless_in("vectors_kept", self.vectors_kept, Duration::ZERO, ms(600_000))?;
-        ConfigError::unless_in("ema.base_rate", self.ema.base_rate, 1e-4, 0.9999)?;
+        let (minute, ages) = (ms(60_000), Duration::from_secs(3_660 * 24 * 3600));
+        ConfigError::unless_in("taste.half_life", self.taste.half_life, minute, ages)?;
+        ConfigError::unless_in("taste.refused_share", self.taste.refused_share, 0.0, 1.0)?;
         self.consume.validate()
     }
 }

@@ -46,7 +46,7 @@ impl BehaviourHandler {
                 limits: config.time_limits,
             },
             hydrator: Hydrator::new(context.clone(), deps.catalog, deps.embedder, config),
-            vectors: Vectors::new(context.clone(), deps.preferences, model, config.ema),
+            vectors: Vectors::new(context.clone(), deps.preferences, model, config.taste),
             popularity: deps.popularity,
             held: Held::default(),
             bulk: Bulk::new(context.clone(), deps.behaviour, deps.codec, config),

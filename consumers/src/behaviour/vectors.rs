@@ -6,7 +6,7 @@ use ahash::AHashMap;
 use metrics::Histogram;
 use rep_core::ports::preferences::{Fold, FoldRules, FoldStep, Folded, PreferenceStore};
 use rep_core::ports::{StoreError, one_each};
-use rep_core::{EmaRules, ModelId, Timestamp, UnitVector, UserId};
+use rep_core::{ModelId, TasteRules, Timestamp, UnitVector, UserId};
 
 use super::triage::Admitted;
 use crate::RoleContext;
@@ -15,7 +15,7 @@ pub(super) struct Vectors {
     context: RoleContext,
     preferences: Arc<dyn PreferenceStore>,
     model: ModelId,
-    rules: EmaRules,
+    rules: TasteRules,
     since_logged: Histogram,
     since_acted: Histogram,
 }
@@ -25,7 +25,7 @@ impl Vectors {
         context: RoleContext,
         preferences: Arc<dyn PreferenceStore>,
         model: ModelId,
-        rules: EmaRules,
+        rules: TasteRules,
     ) -> Self {
         let since_logged =
             metrics::histogram!("rep_freshness_seconds", "stage" => "vector", "since" => "log");
@@ -46,21 +46,30 @@ impl Vectors {
             return Ok(());
         }
         let folds = by_shopper(admitted, embeddings);
-        let rules = FoldRules { model: &self.model, ema: self.rules, applied_at: self.context.now() };
+        let rules = FoldRules { model: &self.model, taste: self.rules, applied_at: self.context.now() };
         let folded = self.context.bounded(self.preferences.fold(&folds, &rules)).await?;
         let folded = one_each(folds.len(), folded)?;
-        let count = |outcome| folded.iter().filter(|folded| **folded == outcome).count() as u64;
-        let (restarted, dropped) = (count(Folded::Restarted), count(Folded::Stale));
-        if restarted > 0 {
-            metrics::counter!("rep_behaviour_vectors_restarted_total").increment(restarted);
-        }
-        if dropped > 0 {
-            // Somebody else went further: a zombie's view or a race with a replay.
-            metrics::counter!("rep_behaviour_vectors_dropped_total").increment(dropped);
-            tracing::warn!(role = self.context.role(), dropped, "stale vectors are dropped");
-        }
+        self.count(&folded);
         self.observe_freshness(admitted);
         Ok(())
+    }
+
+    fn count(&self, folded: &[Folded]) {
+        let sum = |part: fn(&Folded) -> usize| folded.iter().map(part).sum::<usize>() as u64;
+        let stale = sum(|folded| usize::from(folded.stale));
+        let counts = [
+            ("rep_behaviour_vectors_restarted_total", sum(|folded| usize::from(folded.restarted))),
+            ("rep_behaviour_vectors_dropped_total", stale),
+            ("rep_behaviour_deferred_total", sum(|folded| folded.deferred)),
+            ("rep_behaviour_deferred_dropped_total", sum(|folded| folded.dropped)),
+        ];
+        for (name, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
+            metrics::counter!(name).increment(count);
+        }
+        if stale > 0 {
+            // Another process went further: a zombie's view or a race with a replay.
+            tracing::warn!(role = self.context.role(), dropped = stale, "stale vectors are dropped");
+        }
     }
 
     /// One sample an action; equal neighbours are recorded together.
@@ -82,7 +91,7 @@ fn by_shopper<'a>(admitted: &'a [Admitted<'_>], embeddings: &'a [Option<UnitVect
     for (admitted, embedding) in admitted.iter().zip(embeddings) {
         let Admitted { record, action } = admitted;
         let slot = *slots.entry(&action.user_id).or_insert_with(|| {
-            folds.push(Fold { user_id: &action.user_id, steps: Vec::with_capacity(1) });
+            folds.push(Fold::of(&action.user_id, Vec::with_capacity(1)));
             folds.len() - 1
         });
         folds[slot].steps.push(FoldStep {

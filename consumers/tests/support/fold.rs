@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use rep_core::avro::Codec;
 use rep_core::ports::log::Record;
-use rep_core::{ActionType, EmaRules, ModelId, Preference, UserAction, UserId};
+use rep_core::{ActionType, TasteRules, ModelId, Preference, UserAction, UserId};
 
 use super::embedder::vector_of;
 use super::events::product;
@@ -28,7 +28,7 @@ pub fn offline(codec: &Codec, records: &[Record]) -> HashMap<UserId, Preference>
         states
             .entry(action.user_id.clone())
             .or_insert_with(|| Preference::new(action.user_id.clone(), model.clone()))
-            .fold(&action, record.position, embedding.as_ref(), EmaRules::default());
+            .fold(&action, record.position, embedding.as_ref().into(), TasteRules::default());
     }
     states
 }

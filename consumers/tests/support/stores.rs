@@ -9,7 +9,9 @@ use rep_core::ports::StoreError;
 use rep_core::ports::behaviour::{BehaviourDocument, BehaviourStore, HistoryPage, IndexOutcome, Interest};
 use rep_core::ports::notifications::InboxItem;
 use rep_core::ports::popularity::{Popularity, PopularityEvent};
-use rep_core::ports::preferences::{PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome};
+use rep_core::ports::preferences::{
+    Fold, FoldRules, Folded, PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome, Waiting, WaitingPage,
+};
 use rep_core::{
     ActionType, InterestReason, NotificationSettings, Position, Preference, Product, ProductId, Timestamp,
     TraceId, UnitVector, UserId,
@@ -163,6 +165,30 @@ impl PreferenceStore for MemoryStores {
         Ok(outcomes)
     }
 
+    async fn fold(&self, folds: &[Fold<'_>], rules: &FoldRules<'_>) -> Result<Vec<Folded>, StoreError> {
+        self.faults.enter("load").await?;
+        self.faults.enter("store").await?;
+        let outcomes = {
+            let mut state = self.state.lock();
+            folds.iter().map(|fold| state.fold(fold, rules)).collect()
+        };
+        self.faults.leave().await;
+        Ok(outcomes)
+    }
+
+    async fn waiting(&self, _: Option<&str>, _: usize) -> Result<WaitingPage, StoreError> {
+        let state = self.state.lock();
+        let mut items = Vec::new();
+        for preference in state.derived.preferences.values() {
+            for waits in &preference.pending {
+                let (product_id, user_id) = (waits.product_id.clone(), preference.user_id.clone());
+                items.push(Waiting { product_id, user_id });
+            }
+        }
+        let total = items.len();
+        Ok(WaitingPage { items, next: None, total })
+    }
+
     async fn nearest(
         &self,
         vector: &UnitVector,
@@ -199,6 +225,31 @@ impl PreferenceStore for MemoryStores {
 }
 
 impl State {
+    fn fold(&mut self, fold: &Fold<'_>, rules: &FoldRules<'_>) -> Folded {
+        // Two attempts, as by load and store.
+        for _ in 0..2 {
+            if self.stale == 0 {
+                break;
+            }
+            self.stale -= 1;
+            if self.stale == 0 {
+                return Folded { stale: true, ..Folded::default() };
+            }
+        }
+        let known = self.derived.preferences.get(fold.user_id).cloned();
+        let mut preference =
+            known.unwrap_or_else(|| Preference::new(fold.user_id.clone(), rules.model.clone()));
+        let mut changes = Vec::new();
+        let applied = fold.apply(&mut preference, rules, true, |counted, count| {
+            changes.push(counted.change(fold.user_id, rules.applied_at, count));
+        });
+        if applied.changed {
+            self.changes.extend(changes);
+            self.derived.preferences.insert(fold.user_id.clone(), preference);
+        }
+        applied.folded
+    }
+
     fn store(&mut self, write: PreferenceWrite) -> StoreOutcome {
         if self.stale > 0 {
             self.stale -= 1;

@@ -1,6 +1,8 @@
 //! The suite of [`PreferenceStore`].
 #![expect(clippy::unwrap_used, reason = "a suite is test code: what fails here fails the test")]
 
+mod waiting;
+
 use std::collections::VecDeque;
 
 use tokio::sync::broadcast::Receiver;
@@ -10,7 +12,14 @@ use super::support::{
     Subject, at, commit_something, epoch, eventually, new_product, new_trace, new_user, position,
 };
 use crate::ports::preferences::{PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome};
-use crate::{ActionType, ModelId, Position, Preference, RecentAction, UnitVector, UserId};
+use crate::{
+    ActionType, ModelId, PendingAction, Position, Preference, Purchase, RecentAction, Split, Sums, UnitVector, UserId,
+};
+
+pub use self::waiting::{
+    erasure_forgets_what_waits, settling_and_folding_side_by_side_lose_nothing, what_waits_is_listed_and_settled_once,
+    what_waits_is_there_after_reopening,
+};
 
 /// Makes every sentence of the suite a test; `$make` gives a [`Subject`].
 #[macro_export]
@@ -31,6 +40,10 @@ macro_rules! preferences_contract {
                 erasure_forgets_the_state_and_its_fence,
                 a_taken_state_is_there_after_the_next_commit,
                 an_erased_state_stays_away_after_reopening,
+                what_waits_is_listed_and_settled_once,
+                settling_and_folding_side_by_side_lose_nothing,
+                what_waits_is_there_after_reopening,
+                erasure_forgets_what_waits,
             ]
         );
     };
@@ -61,6 +74,7 @@ fn state(user: &UserId, position: Position) -> Preference {
     let model = ModelId::new("contract-model").unwrap();
     Preference {
         vector: Some(direction(user, 0.0)),
+        sums: Sums { mass: 1.0, at: at(1), split: None },
         action_count: position.offset + 1,
         updated_at: at(i64::try_from(position.offset).unwrap()),
         position: Some(position),
@@ -99,13 +113,24 @@ pub async fn a_state_comes_back_as_it_was_and_absence_is_none(subject: &mut impl
     let store = &subject.ports().preferences;
     let (full, bare, unknown) = (new_user(), new_user(), new_user());
     let recent =
-        |ms| RecentAction { product_id: new_product(), action_type: ActionType::Wishlist, at: at(ms) };
+        |ms| RecentAction { product_id: new_product(), action_type: ActionType::Wishlist, at: at(ms), event: u64::MAX };
+    let purchase = |ms| Purchase { product_id: new_product(), at: at(ms) };
+    let waits = |ms| PendingAction {
+        trace_id: new_trace(),
+        product_id: new_product(),
+        action_type: ActionType::Purchase,
+        at: at(ms),
+        logged_at: at(ms + 1),
+    };
+    let split = Split { liked: vec![0.1; WIDTH], refused: vec![f32::MIN_POSITIVE; WIDTH] };
     let full_state = Preference {
         recent: VecDeque::from([recent(9), recent(3)]),
-        purchased: VecDeque::from([new_product(), new_product()]),
+        purchased: VecDeque::from([purchase(8), purchase(-7)]),
+        pending: vec![waits(9), waits(3)],
+        sums: Sums { mass: 0.1_f32 + 0.2, at: at(9), split: Some(Box::new(split)) },
         ..state(&full, position(4, 17))
     };
-    let bare_state = Preference { vector: None, ..state(&bare, position(4, 18)) };
+    let bare_state = Preference { vector: None, sums: Sums::default(), ..state(&bare, position(4, 18)) };
     let writes = vec![write(full_state.clone()), write(bare_state.clone())];
     assert_eq!(store.store(writes).await.unwrap(), [StoreOutcome::Stored; 2]);
     let asked = [unknown, bare, full.clone(), full];

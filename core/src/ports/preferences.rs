@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
-pub use self::fold::{Fold, FoldRules, FoldStep, Folded};
+pub use self::fold::{Applied, Counted, Fold, FoldRules, FoldStep, Folded};
 use super::StoreError;
 use crate::{ActionType, Preference, ProductId, Timestamp, TraceId, UnitVector, UserId};
 
@@ -51,6 +51,29 @@ pub struct PreferenceWrite {
     pub changes: Vec<PreferenceChange>,
 }
 
+/// Most pairs of a product without a vector and a shopper whose actions wait for it.
+pub const WAITING_MAX: usize = 200_000;
+
+/// A product that actions of a shopper wait for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Waiting {
+    /// The product without a vector.
+    pub product_id: ProductId,
+    /// Whose actions.
+    pub user_id: UserId,
+}
+
+/// A page of what waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitingPage {
+    /// The pairs.
+    pub items: Vec<Waiting>,
+    /// Where the next page begins; opaque; `None` at the end.
+    pub next: Option<String>,
+    /// How many there are in all.
+    pub total: usize,
+}
+
 /// Preference vectors.
 ///
 /// - `store` is a compare-and-set by position: a state is taken only if its position is not covered by
@@ -67,13 +90,19 @@ pub trait PreferenceStore: Send + Sync {
     /// Stores states and announces their changes; gives an outcome for each, in their order.
     async fn store(&self, writes: Vec<PreferenceWrite>) -> Result<Vec<StoreOutcome>, StoreError>;
 
-    /// Folds the actions of shoppers into their states, each shopper once, stores the states and announces their
-    /// changes; gives an outcome for each, in their order.
+    /// Settles what waited and folds actions into the states of shoppers, each shopper once, stores the states and
+    /// announces their changes; returns an outcome for each, in their order.
     ///
-    /// Idempotent: what a state covers already is not folded again. After an error some may be folded.
-    async fn fold(&self, folds: &[Fold<'_>], rules: &FoldRules<'_>) -> Result<Vec<Folded>, StoreError> {
-        fold::by_load_and_store(self, folds, rules).await
-    }
+    /// Idempotent: what a state covers already is not folded again, and what was settled does not wait any longer.
+    /// Settling changes no position. After an error some may be folded.
+    async fn fold(&self, folds: &[Fold<'_>], rules: &FoldRules<'_>) -> Result<Vec<Folded>, StoreError>;
+
+    /// About `limit` products that actions of a shopper wait for, each with the shopper, from `cursor` on.
+    ///
+    /// Everything that waits throughout a walk is on one of its pages, also after a restart or the loss of a cache; what
+    /// waits no longer may be there, too. At most [`WAITING_MAX`] pairs are kept, or a few more where several processes
+    /// fold: beyond, actions do not wait.
+    async fn waiting(&self, cursor: Option<&str>, limit: usize) -> Result<WaitingPage, StoreError>;
 
     /// Up to `k` shoppers whose vector is of the connected model and at least `cosine_min` near to `vector`, and
     /// who acted at or after `since`, nearest first.

@@ -39,7 +39,7 @@ impl Eligibility {
         now: Timestamp,
     ) -> Self {
         if let Some(preference) = preference {
-            filter.exclude.extend(preference.purchased.iter().cloned());
+            filter.exclude.extend(preference.purchased.iter().map(|bought| bought.product_id.clone()));
             filter.exclude.extend(disliked(preference));
             filter.exclude.extend(seen(preference, just_seen, now));
         }
@@ -85,7 +85,7 @@ fn seen(preference: &Preference, rules: JustSeen, now: Timestamp) -> HashSet<Pro
 mod tests {
     use super::*;
     use crate::ranking::testing::product;
-    use crate::{ModelId, RecentAction, UserId};
+    use crate::{ModelId, Purchase, RecentAction, UserId};
 
     fn preference(actions: &[(&str, ActionType, i64)]) -> Preference {
         let mut preference = Preference::new(UserId::new("u").unwrap(), ModelId::new("m").unwrap());
@@ -95,6 +95,7 @@ mod tests {
                 product_id,
                 action_type: *action_type,
                 at: Timestamp::from_ms(*at),
+                event: 0,
             });
         }
         preference
@@ -110,7 +111,7 @@ mod tests {
             ("forgiven", ActionType::Click, 900),
             ("forgiven", ActionType::Dislike, 800),
         ]);
-        known.purchased.push_front(ProductId::new("bought").unwrap());
+        known.purchased.push_front(Purchase { product_id: ProductId::new("bought").unwrap(), at: now });
         let eligibility = Eligibility::new(ProductFilter::default(), Some(&known), JustSeen::default(), now);
         let admitted: Vec<_> = ["bought", "seen", "disliked", "long-ago", "forgiven", "other"]
             .into_iter()

@@ -26,7 +26,7 @@ use rep_core::ports::embedder::{Embedder, TextKind};
 use rep_core::ports::preferences::{PreferenceChange, PreferenceStore, PreferenceWrite};
 use rep_core::ports::{StoreError, StoreErrorKind};
 use rep_core::{
-    ActionType, Clock, Currency, EmaRules, Money, Preference, Product, ProductId, Timestamp, Topic,
+    ActionType, Clock, Currency, Money, Preference, Product, ProductId, TasteRules, Timestamp, Topic,
     UnitVector, UserAction, stable_hash128,
 };
 use serde_json::Value;
@@ -168,7 +168,7 @@ impl World {
                 Some(id) => self.catalog.vectors(std::slice::from_ref(id)).await.unwrap().remove(0),
                 None => None,
             };
-            preference.fold(&action, record.position, vector.as_ref(), EmaRules::default());
+            preference.fold(&action, record.position, vector.as_ref().into(), TasteRules::default());
             if let Some(id) = &action.product_id {
                 self.popularity.add(id, f64::from(action.action_type.popularity_weight()));
             }

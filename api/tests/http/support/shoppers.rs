@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use rep_core::ports::behaviour::{BehaviourDocument, BehaviourStore, HistoryPage, IndexOutcome, Interest};
 use rep_core::ports::popularity::{Popularity, PopularityEvent};
-use rep_core::ports::preferences::{PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome};
+use rep_core::ports::preferences::{
+    Fold, FoldRules, Folded, PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome, Waiting, WaitingPage,
+};
 use rep_core::ports::{StoreError, StoreErrorKind};
-use rep_core::{Position, Preference, ProductId, Timestamp, TraceId, UnitVector, UserId};
+use rep_core::{PendingAction, Position, Preference, ProductId, Timestamp, TraceId, UnitVector, UserId};
 use tokio::sync::broadcast;
 
 use super::away;
@@ -106,6 +108,22 @@ impl PreferenceStore for MemoryPreferences {
             outcomes.push(StoreOutcome::Stored);
         }
         Ok(outcomes)
+    }
+
+    async fn fold(&self, _: &[Fold<'_>], _: &FoldRules<'_>) -> Result<Vec<Folded>, StoreError> {
+        unreachable!("the API folds nothing")
+    }
+
+    async fn waiting(&self, _: Option<&str>, _: usize) -> Result<WaitingPage, StoreError> {
+        let known = self.known.lock().unwrap();
+        let waits = known.values().flat_map(|state| state.pending.iter().map(move |waits| (state, waits)));
+        let pair = |(state, waits): (&Preference, &PendingAction)| Waiting {
+            product_id: waits.product_id.clone(),
+            user_id: state.user_id.clone(),
+        };
+        let items: Vec<Waiting> = waits.map(pair).collect();
+        let total = items.len();
+        Ok(WaitingPage { items, next: None, total })
     }
 
     async fn nearest(

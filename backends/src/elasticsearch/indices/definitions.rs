@@ -216,6 +216,10 @@ fn preference() -> Value {
         "position": opaque(),
         "recent": opaque(),
         "purchased": kept(),
+        "purchasedAt": kept(),
+        "taste": opaque(),
+        "pending": opaque(),
+        "awaits": keyword(),
         "version": kept(),
         "savedAt": moment(),
     })

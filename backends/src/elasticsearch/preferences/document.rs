@@ -3,10 +3,14 @@
 use std::collections::VecDeque;
 
 use rep_core::ports::StoreError;
-use rep_core::{ModelId, Position, Preference, ProductId, RecentAction, Timestamp, UnitVector, UserId};
+use rep_core::{
+    ModelId, PendingAction, Position, Preference, ProductId, Purchase, RecentAction, Split, Sums, Timestamp, UnitVector,
+    UserId,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::elasticsearch::error::corrupt;
+use crate::numbers::{from_base64, to_base64};
 
 /// What is written. The first names are those of the cached value, too.
 #[derive(Serialize)]
@@ -19,9 +23,48 @@ pub(super) struct NewPreference<'a> {
     model: &'a ModelId,
     position: Option<Position>,
     recent: &'a VecDeque<RecentAction>,
-    purchased: &'a VecDeque<ProductId>,
+    purchased: Vec<&'a ProductId>,
+    purchased_at: Vec<i64>,
+    taste: Option<Taste>,
+    pending: &'a [PendingAction],
+    /// What `pending` waits for, to be searched.
+    awaits: Vec<&'a ProductId>,
     version: u64,
     saved_at: Timestamp,
+}
+
+/// What stands behind the vector; sums in base64 of little-endian single precision.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Taste {
+    mass: f32,
+    mass_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    liked: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refused: Option<String>,
+}
+
+impl Taste {
+    fn of(sums: &Sums) -> Self {
+        let split = sums.split.as_deref();
+        Self {
+            mass: sums.mass,
+            mass_at: sums.at,
+            liked: split.map(|split| to_base64(&split.liked)),
+            refused: split.map(|split| to_base64(&split.refused)),
+        }
+    }
+
+    fn read(self) -> Result<Sums, StoreError> {
+        let split = match (self.liked, self.refused) {
+            (Some(liked), Some(refused)) => {
+                Some(Box::new(Split { liked: from_base64(&liked)?, refused: from_base64(&refused)? }))
+            }
+            _ => None,
+        };
+        Ok(Sums { mass: self.mass, at: self.mass_at, split })
+    }
 }
 
 impl<'a> NewPreference<'a> {
@@ -34,7 +77,11 @@ impl<'a> NewPreference<'a> {
             model: &preference.model,
             position: preference.position,
             recent: &preference.recent,
-            purchased: &preference.purchased,
+            purchased: preference.purchased.iter().map(|bought| &bought.product_id).collect(),
+            purchased_at: preference.purchased.iter().map(|bought| bought.at.as_ms()).collect(),
+            taste: Some(Taste::of(&preference.sums)),
+            pending: &preference.pending,
+            awaits: preference.pending.iter().map(|waits| &waits.product_id).collect(),
             version,
             saved_at,
         }
@@ -52,7 +99,14 @@ pub(super) struct StoredPreference {
     model: ModelId,
     position: Option<Position>,
     recent: VecDeque<RecentAction>,
-    purchased: VecDeque<ProductId>,
+    purchased: Vec<ProductId>,
+    #[serde(default)]
+    purchased_at: Vec<i64>,
+    /// Missing in what release 0.1 saved.
+    #[serde(default)]
+    taste: Option<Taste>,
+    #[serde(default)]
+    pending: Vec<PendingAction>,
     version: u64,
 }
 
@@ -61,14 +115,21 @@ impl StoredPreference {
     pub(super) fn read(self) -> Result<(Preference, u64), StoreError> {
         let vector = self.preference_vector.map(UnitVector::checked).transpose().map_err(corrupt)?;
         let preference = Preference {
-            user_id: self.user_id,
-            model: self.model,
             vector,
             action_count: self.action_count,
             updated_at: self.updated_at,
             position: self.position,
             recent: self.recent,
-            purchased: self.purchased,
+            ..Preference::new(self.user_id, self.model)
+        };
+        let Some(taste) = self.taste else { return Ok((preference.complete(self.purchased), self.version)) };
+        let times = self.purchased_at.into_iter().map(Timestamp::from_ms);
+        let purchased = self.purchased.into_iter().zip(times);
+        let preference = Preference {
+            sums: taste.read()?,
+            purchased: purchased.map(|(product_id, at)| Purchase { product_id, at }).collect(),
+            pending: self.pending,
+            ..preference
         };
         Ok((preference, self.version))
     }

@@ -7,9 +7,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures::future::try_join_all;
-use rep_core::Preference;
-use rep_core::ports::preferences::{Fold, FoldRules, Folded, PreferenceChange};
+use rep_core::ports::preferences::{Applied, Fold, FoldRules, Folded, PreferenceChange};
 use rep_core::ports::{StoreError, one_each};
+use rep_core::{Preference, ProductId};
 
 use super::{PART, RedisPreferences, State, TTL};
 use crate::error::{corrupt, invalid};
@@ -35,6 +35,9 @@ for i = 6, #ARGV do redis.call('PUBLISH', ARGV[5], ARGV[i]) end
 return 1
 "#;
 
+/// Above every version, and exact in a script's numbers.
+pub(super) const VERSION_MAX: u64 = (1 << 53) - 1;
+
 /// No value begins like this: of a shopper nobody knows nothing may stand.
 pub(super) const NOTHING: &str = "-";
 
@@ -57,7 +60,7 @@ enum Found {
 struct Swap {
     fold: usize,
     next: State,
-    outcome: Folded,
+    applied: Applied,
     command: redis::Cmd,
 }
 
@@ -70,7 +73,7 @@ impl RedisPreferences {
         // Also those whose actions turn out to be folded in already: after a crash nobody knows whether the backup has
         // them.
         self.unsaved.expect(folds.iter().map(|fold| fold.user_id));
-        let mut outcomes = vec![Folded::Stale; folds.len()];
+        let mut outcomes = vec![Folded { stale: true, ..Folded::default() }; folds.len()];
         let mut open: Vec<usize> = (0..folds.len()).collect();
         for round in 0..ROUNDS_MAX {
             if round == 1 {
@@ -107,28 +110,35 @@ impl RedisPreferences {
     ) -> Result<Vec<(usize, Option<Folded>)>, StoreError> {
         let bases = self.bases(folds, part, from_memory).await?;
         let (mut outcomes, mut swaps) = (Vec::with_capacity(part.len()), Vec::with_capacity(part.len()));
+        let mut waits = Vec::new();
         for (fold, base) in part.iter().copied().zip(bases) {
             let known = base.state.as_ref().map(|state| state.0.clone());
             let mut preference =
                 known.unwrap_or_else(|| Preference::new(folds[fold].user_id.clone(), rules.model.clone()));
             let mut changes = Vec::with_capacity(folds[fold].steps.len());
-            let (any, restarted) = folds[fold].apply(&mut preference, rules, |step, count| {
-                changes.push(step.change(rules.applied_at, count));
+            let may_wait = self.waits.has_room();
+            let applied = folds[fold].apply(&mut preference, rules, may_wait, |counted, count| {
+                changes.push(counted.change(folds[fold].user_id, rules.applied_at, count));
             });
-            let outcome = if restarted { Folded::Restarted } else { Folded::Stands };
-            if any {
+            if applied.changed {
                 let next = Arc::new((preference, base.version() + 1));
                 let command = self.swap(&base.head(), base.found == Found::Backup, &next, &changes)?;
-                swaps.push(Swap { fold, next, outcome, command });
+                swaps.push(Swap { fold, next, applied, command });
             } else if base.found == Found::Memory {
                 // It was folded in; whether it still stands is to be seen.
                 outcomes.push((fold, None));
             } else {
                 base.state.iter().for_each(|state| self.unsaved.keep(state));
-                outcomes.push((fold, Some(outcome)));
+                // A replay: what a crash kept from being noted is noted now.
+                let products = preference.pending.iter().map(|waits| &waits.product_id);
+                waits.extend(self.note_waits(&preference.user_id, base.version(), products));
+                let version = if base.state.is_some() { base.version() } else { VERSION_MAX };
+                waits.extend(self.forget_waits(&preference.user_id, version, settled(&folds[fold], &applied)));
+                outcomes.push((fold, Some(applied.folded)));
             }
         }
-        outcomes.extend(self.swap_all(swaps).await?);
+        self.run_for_effect(waits).await?;
+        outcomes.extend(self.swap_all(folds, swaps).await?);
         Ok(outcomes)
     }
 
@@ -186,30 +196,45 @@ impl RedisPreferences {
         Ok(command)
     }
 
-    async fn swap_all(&self, swaps: Vec<Swap>) -> Result<Vec<(usize, Option<Folded>)>, StoreError> {
+    async fn swap_all(
+        &self,
+        folds: &[Fold<'_>],
+        swaps: Vec<Swap>,
+    ) -> Result<Vec<(usize, Option<Folded>)>, StoreError> {
         let mut commands = Vec::with_capacity(swaps.len());
         let mut states = Vec::with_capacity(swaps.len());
-        for Swap { fold, next, outcome, command } in swaps {
+        for Swap { fold, next, applied, command } in swaps {
             commands.push(command);
-            states.push((fold, next, outcome));
+            states.push((fold, next, applied));
         }
         let answers = one_each(states.len(), self.link.run_all(commands).await?)?;
         let (mut outcomes, mut stored) = (Vec::with_capacity(states.len()), Vec::with_capacity(states.len()));
-        for ((fold, next, outcome), answer) in states.into_iter().zip(answers) {
+        let mut waits = Vec::new();
+        for ((fold, next, applied), answer) in states.into_iter().zip(answers) {
             match redis::from_redis_value::<i64>(answer?) {
                 Ok(1) => {
                     self.unsaved.keep(&next);
                     self.known.lock().put(next.0.user_id.clone(), Arc::clone(&next));
-                    outcomes.push((fold, Some(outcome)));
+                    let (preference, version) = &*next;
+                    waits.extend(self.note_waits(&preference.user_id, *version, applied.awaits.iter()));
+                    let gone = settled(&folds[fold], &applied);
+                    waits.extend(self.forget_waits(&preference.user_id, *version, gone));
+                    outcomes.push((fold, Some(applied.folded)));
                     stored.push(next);
                 }
                 Ok(0 | -1) => outcomes.push((fold, None)),
                 other => return Err(corrupt(format!("a swap answered {other:?}"))),
             }
         }
+        self.run_for_effect(waits).await?;
         self.note(stored.iter().map(|state| &state.0)).await?;
         Ok(outcomes)
     }
+}
+
+/// What `fold` was to settle, and nothing waits for now.
+fn settled<'a>(fold: &'a Fold<'_>, applied: &'a Applied) -> impl Iterator<Item = &'a ProductId> {
+    fold.settled.iter().map(|(product, _)| *product).filter(|product| !applied.awaits_still(product))
 }
 
 impl Base {

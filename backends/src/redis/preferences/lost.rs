@@ -32,6 +32,8 @@ impl RedisPreferences {
             stand[at] = parsed::<i64>(answer?)? == 1;
             back += u64::from(stand[at]);
         }
+        let back_again = (0..states.len()).filter(|at| stand[*at] && heads[*at] != ours(*at));
+        self.note_waits_of(&back_again.map(|at| &*states[at]).collect::<Vec<_>>()).await?;
         if back > 0 {
             tracing::warn!(back, "Redis lost preferences that were stored a moment ago; they are put back");
             metrics::counter!("rep_preferences_put_back_total").increment(back);

@@ -1,13 +1,10 @@
 //! Actions on their way into preferences.
 
-use super::{PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome};
-use crate::ports::{StoreError, one_each};
+use super::PreferenceChange;
 use crate::{
-    EmaRules, FoldOutcome, ModelId, Position, Preference, Timestamp, UnitVector, UserAction, UserId,
+    Embedding, FoldOutcome, ModelId, PendingAction, Position, Preference, ProductId, Settlement, TasteRules, Timestamp,
+    UnitVector, UserAction, UserId, awaited_product,
 };
-
-/// How often a state that somebody else changed meanwhile is loaded and folded.
-const ATTEMPTS_MAX: usize = 2;
 
 /// An action to be folded in.
 #[derive(Clone, Copy, Debug)]
@@ -22,120 +19,173 @@ pub struct FoldStep<'a> {
     pub embedding: Option<&'a UnitVector>,
 }
 
-/// The actions of one shopper to be folded in, in the order of the log.
+/// What is to be done to the state of one shopper: first what waited is settled, then actions are folded in.
 #[derive(Clone, Debug)]
 pub struct Fold<'a> {
     /// The shopper.
     pub user_id: &'a UserId,
-    /// Their actions.
+    /// What is known by now of products that their actions wait for.
+    pub settled: Vec<(&'a ProductId, Settlement<'a>)>,
+    /// Their actions, in the order of the log.
     pub steps: Vec<FoldStep<'a>>,
 }
 
 /// How actions are folded in.
 #[derive(Clone, Copy, Debug)]
 pub struct FoldRules<'a> {
-    /// The model of the embeddings: a vector of another one is dropped, and begins anew.
+    /// The model of the embeddings. In a state of another one the vector is dropped, and the latest actions wait for
+    /// their vectors of this model.
     pub model: &'a ModelId,
-    /// How fast taste moves.
-    pub ema: EmaRules,
+    /// How taste is summed.
+    pub taste: TasteRules,
     /// The present moment.
     pub applied_at: Timestamp,
 }
 
 /// What became of a fold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Folded {
-    /// Its effect stands.
-    Stands,
-    /// Its effect stands; a vector of another model was dropped before.
-    Restarted,
-    /// What is there was changed by later records, again and again: nothing was written.
-    Stale,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Folded {
+    /// What is there was changed by others, again and again: nothing was written.
+    pub stale: bool,
+    /// A vector of another model was dropped before.
+    pub restarted: bool,
+    /// Actions that wait from now on.
+    pub deferred: usize,
+    /// Actions that do not wait, or no longer: a bound of the shopper or of the store was reached.
+    pub dropped: usize,
+    /// Actions that waited and have their share of the vector now.
+    pub settled: usize,
+    /// Actions that waited for a product that there is not, and were given up.
+    pub given_up: usize,
 }
 
-impl Fold<'_> {
-    /// Folds what `preference` does not cover yet into it, and tells `changed` of each action. Gives whether
-    /// there was any, and whether a vector of another model was dropped.
+/// What applying a fold to a state led to.
+#[derive(Debug, Default)]
+pub struct Applied {
+    /// Whether the state changed.
+    pub changed: bool,
+    /// The counts.
+    pub folded: Folded,
+    /// All products that actions of the shopper wait for, if that may have changed; ordered.
+    pub awaits: Vec<ProductId>,
+}
+
+impl Applied {
+    /// Whether something waits for `product`, which was to be settled.
+    pub fn awaits_still(&self, product: &ProductId) -> bool {
+        self.awaits.binary_search(product).is_ok()
+    }
+}
+
+impl<'a> Fold<'a> {
+    /// The actions of a shopper, with nothing to settle.
+    pub fn of(user_id: &'a UserId, steps: Vec<FoldStep<'a>>) -> Self {
+        Self { user_id, settled: Vec::new(), steps }
+    }
+
+    /// Settles and folds in what `preference` does not cover yet, and reports each action that counts to `changed`.
+    /// An action without a vector waits only if `may_wait`.
     pub fn apply(
         &self,
         preference: &mut Preference,
         rules: &FoldRules<'_>,
-        mut changed: impl FnMut(&FoldStep<'_>, u64),
-    ) -> (bool, bool) {
-        let (mut any, mut restarted) = (false, false);
+        may_wait: bool,
+        mut changed: impl FnMut(Counted<'_>, u64),
+    ) -> Applied {
+        let mut applied = Applied::default();
+        for (product, settlement) in &self.settled {
+            self.take_model(preference, rules, &mut applied);
+            let gone = preference.settle(product, *settlement, rules.taste);
+            if gone.is_empty() {
+                continue;
+            }
+            applied.changed = true;
+            match settlement {
+                Settlement::Vector(_) => {
+                    applied.folded.settled += gone.len();
+                    gone.iter().for_each(|waited| changed(Counted::Settled(waited), preference.action_count));
+                }
+                Settlement::Unknown { .. } => applied.folded.given_up += gone.len(),
+            }
+        }
         for step in &self.steps {
             if preference.position.is_some_and(|fence| step.position.is_covered_by(fence)) {
                 continue;
             }
-            if preference.model != *rules.model {
-                restarted = preference.vector.is_some();
-                preference.model = rules.model.clone();
-                preference.vector = None;
+            self.take_model(preference, rules, &mut applied);
+            match preference.fold(step.action, step.position, step.embedding(may_wait), rules.taste) {
+                FoldOutcome::Replayed => continue,
+                FoldOutcome::Applied => {
+                    let waits = !may_wait && step.embedding.is_none() && awaited_product(step.action).is_some();
+                    applied.folded.dropped += usize::from(waits);
+                }
+                FoldOutcome::Deferred { dropped } => {
+                    applied.folded.deferred += 1;
+                    applied.folded.dropped += dropped;
+                }
             }
-            if preference.fold(step.action, step.position, step.embedding, rules.ema) == FoldOutcome::Applied
-            {
-                any = true;
-                changed(step, preference.action_count);
-            }
+            applied.changed = true;
+            changed(Counted::Step(step), preference.action_count);
         }
-        (any, restarted)
+        if applied.folded.deferred > 0 || applied.folded.restarted || !self.settled.is_empty() {
+            applied.awaits = preference.pending.iter().map(|waits| waits.product_id.clone()).collect();
+            applied.awaits.sort_unstable();
+            applied.awaits.dedup();
+        }
+        applied
+    }
+
+    fn take_model(&self, preference: &mut Preference, rules: &FoldRules<'_>, applied: &mut Applied) {
+        if preference.model != *rules.model {
+            applied.folded.restarted |= preference.change_model(rules.model);
+            applied.changed = true;
+        }
+    }
+}
+
+/// An action that counts from now on.
+#[derive(Clone, Copy, Debug)]
+pub enum Counted<'a> {
+    /// It was folded in.
+    Step(&'a FoldStep<'a>),
+    /// It waited, and has its share of the vector now.
+    Settled(&'a PendingAction),
+}
+
+impl Counted<'_> {
+    /// What to announce of it, for the shopper `user_id`.
+    pub fn change(&self, user_id: &UserId, applied_at: Timestamp, action_count: u64) -> PreferenceChange {
+        match self {
+            Self::Step(step) => PreferenceChange {
+                trace_id: step.action.trace_id.clone(),
+                user_id: user_id.clone(),
+                action_type: step.action.action_type,
+                product_id: step.action.product_id.clone(),
+                event_at: step.action.timestamp,
+                logged_at: step.logged_at,
+                applied_at,
+                action_count,
+            },
+            Self::Settled(waited) => PreferenceChange {
+                trace_id: waited.trace_id.clone(),
+                user_id: user_id.clone(),
+                action_type: waited.action_type,
+                product_id: Some(waited.product_id.clone()),
+                event_at: waited.at,
+                logged_at: waited.logged_at,
+                applied_at,
+                action_count,
+            },
+        }
     }
 }
 
 impl FoldStep<'_> {
-    /// What to announce once this action counts.
-    pub fn change(&self, applied_at: Timestamp, action_count: u64) -> PreferenceChange {
-        let action = self.action;
-        PreferenceChange {
-            trace_id: action.trace_id.clone(),
-            user_id: action.user_id.clone(),
-            action_type: action.action_type,
-            product_id: action.product_id.clone(),
-            event_at: action.timestamp,
-            logged_at: self.logged_at,
-            applied_at,
-            action_count,
+    fn embedding(&self, may_wait: bool) -> Embedding<'_> {
+        match self.embedding {
+            Some(vector) => Embedding::Known(vector),
+            None if may_wait => Embedding::Awaited(self.logged_at),
+            None => Embedding::None,
         }
     }
-}
-
-/// Folds by way of `load` and `store`: for stores that cannot do it in place.
-pub(super) async fn by_load_and_store<S: PreferenceStore + ?Sized>(
-    store: &S,
-    folds: &[Fold<'_>],
-    rules: &FoldRules<'_>,
-) -> Result<Vec<Folded>, StoreError> {
-    let mut outcomes = vec![Folded::Stands; folds.len()];
-    let mut open: Vec<usize> = (0..folds.len()).collect();
-    for _ in 0..ATTEMPTS_MAX {
-        let users: Vec<UserId> = open.iter().map(|at| folds[*at].user_id.clone()).collect();
-        let states = one_each(users.len(), store.load(&users).await?)?;
-        let (mut writes, mut writers) = (Vec::new(), Vec::new());
-        for (at, state) in open.into_iter().zip(states) {
-            let fold = &folds[at];
-            let mut preference =
-                state.unwrap_or_else(|| Preference::new(fold.user_id.clone(), rules.model.clone()));
-            let mut changes = Vec::with_capacity(fold.steps.len());
-            let (any, restarted) = fold.apply(&mut preference, rules, |step, count| {
-                changes.push(step.change(rules.applied_at, count));
-            });
-            outcomes[at] = if restarted { Folded::Restarted } else { Folded::Stands };
-            if any {
-                writes.push(PreferenceWrite { preference, changes });
-                writers.push(at);
-            }
-        }
-        let stored = one_each(writers.len(), store.store(writes).await?)?;
-        open = writers
-            .into_iter()
-            .zip(stored)
-            .filter(|(_, o)| *o == StoreOutcome::Stale)
-            .map(|(at, _)| at)
-            .collect();
-        if open.is_empty() {
-            break;
-        }
-    }
-    open.into_iter().for_each(|at| outcomes[at] = Folded::Stale);
-    Ok(outcomes)
 }

@@ -1,0 +1,132 @@
+//! A preference as it is stored; its vectors as they are in memory.
+
+use std::collections::VecDeque;
+
+use rep_core::ports::StoreError;
+use rep_core::{
+    ActionType, ModelId, PendingAction, Position, Preference, ProductId, Purchase, RecentAction, Split, Sums, Timestamp,
+    UnitVector, UserId,
+};
+use serde::{Deserialize, Serialize};
+
+use super::Cached;
+use crate::embedded::codec::{decode, encode};
+use crate::embedded::error::corrupt;
+
+/// Version 1, of release 0.1, is read.
+const VERSION: u8 = 2;
+
+#[derive(Deserialize)]
+struct Stored {
+    user_id: UserId,
+    model: ModelId,
+    vector: Option<Vec<f32>>,
+    mass: f32,
+    mass_at: Timestamp,
+    split: Option<(Vec<f32>, Vec<f32>)>,
+    action_count: u64,
+    updated_at: Timestamp,
+    position: Option<Position>,
+    recent: VecDeque<RecentAction>,
+    purchased: VecDeque<Purchase>,
+    pending: Vec<PendingAction>,
+    stored_at: Timestamp,
+}
+
+/// [`Stored`] to be written, without copies.
+#[derive(Serialize)]
+struct StoredRef<'a> {
+    user_id: &'a UserId,
+    model: &'a ModelId,
+    vector: Option<&'a [f32]>,
+    mass: f32,
+    mass_at: Timestamp,
+    split: Option<(&'a [f32], &'a [f32])>,
+    action_count: u64,
+    updated_at: Timestamp,
+    position: Option<Position>,
+    recent: &'a VecDeque<RecentAction>,
+    purchased: &'a VecDeque<Purchase>,
+    pending: &'a [PendingAction],
+    stored_at: Timestamp,
+}
+
+/// As release 0.1 stored it.
+#[derive(Deserialize)]
+struct StoredBefore {
+    user_id: UserId,
+    model: ModelId,
+    vector: Option<Vec<f32>>,
+    action_count: u64,
+    updated_at: Timestamp,
+    position: Option<Position>,
+    recent: VecDeque<RecentBefore>,
+    purchased: VecDeque<ProductId>,
+    stored_at: Timestamp,
+}
+
+#[derive(Deserialize)]
+struct RecentBefore {
+    product_id: ProductId,
+    action_type: ActionType,
+    at: Timestamp,
+}
+
+pub(super) fn to_stored(cached: &Cached) -> Result<Vec<u8>, StoreError> {
+    let state = &*cached.preference;
+    let stored = StoredRef {
+        user_id: &state.user_id,
+        model: &state.model,
+        vector: state.vector.as_ref().map(UnitVector::as_slice),
+        mass: state.sums.mass,
+        mass_at: state.sums.at,
+        split: state.sums.split.as_ref().map(|split| (&split.liked[..], &split.refused[..])),
+        action_count: state.action_count,
+        updated_at: state.updated_at,
+        position: state.position,
+        recent: &state.recent,
+        purchased: &state.purchased,
+        pending: &state.pending,
+        stored_at: cached.stored_at,
+    };
+    encode(VERSION, &stored)
+}
+
+pub(super) fn from_stored(bytes: &[u8]) -> Result<(Preference, Timestamp), StoreError> {
+    if bytes.first() == Some(&1) {
+        return from_stored_before(bytes);
+    }
+    let stored: Stored = decode(VERSION, bytes, "a stored preference")?;
+    let split = stored.split.map(|(liked, refused)| Box::new(Split { liked, refused }));
+    let preference = Preference {
+        vector: vector(stored.vector)?,
+        sums: Sums { mass: stored.mass, at: stored.mass_at, split },
+        action_count: stored.action_count,
+        updated_at: stored.updated_at,
+        position: stored.position,
+        recent: stored.recent,
+        purchased: stored.purchased,
+        pending: stored.pending,
+        ..Preference::new(stored.user_id, stored.model)
+    };
+    Ok((preference, stored.stored_at))
+}
+
+fn from_stored_before(bytes: &[u8]) -> Result<(Preference, Timestamp), StoreError> {
+    let stored: StoredBefore = decode(1, bytes, "a stored preference")?;
+    let recent = |RecentBefore { product_id, action_type, at }| RecentAction { product_id, action_type, at, event: 0 };
+    let preference = Preference {
+        vector: vector(stored.vector)?,
+        action_count: stored.action_count,
+        updated_at: stored.updated_at,
+        position: stored.position,
+        recent: stored.recent.into_iter().map(recent).collect(),
+        ..Preference::new(stored.user_id, stored.model)
+    };
+    Ok((preference.complete(stored.purchased), stored.stored_at))
+}
+
+fn vector(numbers: Option<Vec<f32>>) -> Result<Option<UnitVector>, StoreError> {
+    let vector = numbers.map(UnitVector::checked).transpose();
+    vector.map_err(|error| corrupt(format!("a stored preference: {error}")))
+}
