@@ -32,6 +32,7 @@ mod spool;
 #[cfg(test)]
 mod tests;
 mod value;
+mod waiting;
 
 pub(crate) use args::ImportArgs;
 pub(crate) use report::ImportOutcome;
@@ -49,6 +50,14 @@ pub(crate) fn run(args: ImportArgs) -> anyhow::Result<ImportOutcome> {
     let (outcome, result) = pipeline::import(&args);
     if outcome.read > 0 || result.is_ok() {
         report::print(&outcome)?;
+    }
+    if result.is_ok() && outcome.accepted > 0 && !args.dry_run {
+        match waiting::report(&args) {
+            Ok(Some(line)) => report::print(&line)?,
+            Ok(None) => {}
+            Err(error) if args.wait.is_some() => return Err(error),
+            Err(error) => tracing::debug!(%error, "how far the effects are is unknown"),
+        }
     }
     result.map(|()| outcome)
 }

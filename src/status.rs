@@ -146,9 +146,13 @@ impl Status {
 #[async_trait]
 impl StatusSource for Status {
     async fn snapshot(&self) -> LiveStatus {
-        let (lag, letters, summary) =
-            tokio::join!(self.lag(), self.dead_letters(), self.backends.catalog.summary());
-        let failure = [lag.as_ref().err(), letters.as_ref().err(), summary.as_ref().err()];
+        let (lag, letters, summary, waiting) = tokio::join!(
+            self.lag(),
+            self.dead_letters(),
+            self.backends.catalog.summary(),
+            self.backends.preferences.waiting(None, 0)
+        );
+        let failure = [lag.as_ref().err(), letters.as_ref().err(), summary.as_ref().err(), waiting.as_ref().err()];
         let failure = failure.into_iter().flatten().next().map(ToString::to_string);
         let lag = lag.unwrap_or_default();
         let products = summary.map_or(ProductCounts { total: 0, embedded: 0 }, |s| ProductCounts {
@@ -172,6 +176,7 @@ impl StatusSource for Status {
             mode: self.backends.mode.to_owned(),
             model: ModelStatus { id: self.model.to_string(), dimensions: self.dimensions },
             products,
+            waiting_actions: waiting.map_or(0, |page| page.total as u64),
             rates: flow(&|metric, labels| window.rate(metric, labels, WINDOW_S)),
             totals: flow(&|metric, labels| window.total(metric, labels)),
             latency_ms: Latencies {

@@ -30,6 +30,8 @@ pub struct LiveStatus {
     pub model: ModelStatus,
     /// The catalogue.
     pub products: ProductCounts,
+    /// Actions that count, and move a shopper's taste once the vector of their product is there.
+    pub waiting_actions: u64,
     /// Per second, over the window.
     pub rates: Flow,
     /// Since the process began.

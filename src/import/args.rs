@@ -105,6 +105,12 @@ pub(crate) struct ImportArgs {
     /// How long a batch is tried again while the API is away or busy, such as `500ms`, `60s` or `5m`
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = retry_time)]
     pub(crate) retry_for: Duration,
+
+    /// Waits until everything imported has had its effect, at most so long, such as `10m`
+    ///
+    /// Products have their vectors then, and tastes have moved; without it the report says what is still to come.
+    #[arg(long, value_name = "TIME", num_args = 0..=1, default_missing_value = "10m", value_parser = retry_time)]
+    pub(crate) wait: Option<Duration>,
 }
 
 /// At most a day.

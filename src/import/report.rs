@@ -71,7 +71,7 @@ impl fmt::Display for ImportOutcome {
 }
 
 /// Prints the report to standard output.
-pub(super) fn print(outcome: &ImportOutcome) -> anyhow::Result<()> {
+pub(super) fn print(outcome: &impl fmt::Display) -> anyhow::Result<()> {
     writeln!(std::io::stdout(), "{outcome}").context("cannot print the report")
 }
 

@@ -27,6 +27,7 @@ fn args(file: &Path, api: &str) -> ImportArgs {
         limit: None,
         batch: 1_000,
         retry_for: Duration::from_secs(10),
+        wait: None,
     }
 }
 

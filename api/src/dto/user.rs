@@ -64,6 +64,8 @@ pub(crate) struct Preference {
     pub(crate) dimensions: usize,
     /// Actions folded in.
     pub(crate) action_count: u64,
+    /// Of them those that move the vector once their product has one.
+    pub(crate) waiting_actions: usize,
     /// Time of the latest action.
     #[schema(value_type = String, format = DateTime)]
     pub(crate) updated_at: Timestamp,

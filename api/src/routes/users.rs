@@ -94,6 +94,7 @@ pub(crate) async fn preference(
         model: known.model.clone(),
         dimensions: vector.map_or(0, |vector| vector.dimensions()),
         action_count: known.action_count,
+        waiting_actions: known.pending.len(),
         updated_at: known.updated_at,
         top_categories: top_categories(known.recent.iter(), &products),
         recent: recent.collect(),

@@ -226,15 +226,11 @@ impl PreferenceStore for MemoryStores {
 
 impl State {
     fn fold(&mut self, fold: &Fold<'_>, rules: &FoldRules<'_>) -> Folded {
-        // Two attempts, as by load and store.
-        for _ in 0..2 {
-            if self.stale == 0 {
-                break;
-            }
-            self.stale -= 1;
-            if self.stale == 0 {
-                return Folded { stale: true, ..Folded::default() };
-            }
+        // Two attempts, each of which may meet a state that another process changed.
+        let missed = self.stale.min(2);
+        self.stale -= missed;
+        if missed == 2 {
+            return Folded { stale: true, ..Folded::default() };
         }
         let known = self.derived.preferences.get(fold.user_id).cloned();
         let mut preference =

@@ -101,7 +101,7 @@ pub trait PreferenceStore: Send + Sync {
     ///
     /// Everything that waits throughout a walk is on one of its pages, also after a restart or the loss of a cache; what
     /// waits no longer may be there, too. At most [`WAITING_MAX`] pairs are kept, or a few more where several processes
-    /// fold: beyond, actions do not wait.
+    /// fold: beyond, actions do not wait. A limit of 0 only counts.
     async fn waiting(&self, cursor: Option<&str>, limit: usize) -> Result<WaitingPage, StoreError>;
 
     /// Up to `k` shoppers whose vector is of the connected model and at least `cosine_min` near to `vector`, and

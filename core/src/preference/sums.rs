@@ -2,7 +2,7 @@
 //!
 //! `P = Σ wᵢ·2^((tᵢ−T)/H)·eᵢ` over what was liked (`wᵢ > 0`) and `N`, likewise, over what was refused, with
 //! `T = max tᵢ`. Taste is the direction of `P − ρN`, and there is none while `P = 0`. Sums commute, so the order in
-//! which actions arrive does not matter beyond rounding; see ADR 11.
+//! which actions arrive does not matter beyond rounding; see ADR 13.
 
 use std::time::Duration;
 

@@ -313,6 +313,7 @@ impl StatusSource for FixedStatus {
             mode: "embedded".to_owned(),
             model: ModelStatus { id: "words".to_owned(), dimensions: 32 },
             products: ProductCounts { total: 24, embedded: 24 },
+            waiting_actions: 0,
             rates: Flow::default(),
             totals: Flow::default(),
             lag: Vec::new(),

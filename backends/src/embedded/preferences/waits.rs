@@ -69,7 +69,7 @@ impl Waits {
             None => Bound::Unbounded,
         };
         let mut rest = index.pairs.range((from, Bound::Unbounded));
-        let items: Vec<Waiting> = rest.by_ref().take(limit.max(1)).cloned().collect();
+        let items: Vec<Waiting> = rest.by_ref().take(limit).cloned().collect();
         let next = items.last().filter(|_| rest.next().is_some());
         let next = next.map(|last| format!("{} {}", last.product_id, last.user_id));
         Ok(WaitingPage { items, next, total: index.pairs.len() })

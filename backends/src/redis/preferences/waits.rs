@@ -101,11 +101,17 @@ impl RedisPreferences {
     }
 
     pub(super) async fn waiting_page(&self, cursor: Option<&str>, limit: usize) -> Result<WaitingPage, StoreError> {
+        if limit == 0 {
+            let mut count = redis::cmd("HLEN");
+            count.arg(self.link.key(PAIRS));
+            let total = self.link.run(count).await?;
+            return Ok(WaitingPage { items: Vec::new(), next: None, total });
+        }
         if cursor.is_none() {
             self.complete_waits().await?;
         }
         let mut scan = redis::cmd("HSCAN");
-        scan.arg(self.link.key(PAIRS)).arg(cursor.unwrap_or("0")).arg("COUNT").arg(limit.max(1));
+        scan.arg(self.link.key(PAIRS)).arg(cursor.unwrap_or("0")).arg("COUNT").arg(limit);
         let mut count = redis::cmd("HLEN");
         count.arg(self.link.key(PAIRS));
         let mut answers = self.link.run_all(vec![scan, count]).await?.into_iter();
