@@ -106,6 +106,7 @@ fn each_visit_makes_sense() {
             ActionType::Click => Some(ActionType::View),
             ActionType::AddToCart | ActionType::Wishlist | ActionType::Dislike => Some(ActionType::Click),
             ActionType::Purchase | ActionType::RemoveFromCart => Some(ActionType::AddToCart),
+            ActionType::RemoveFromWishlist => Some(ActionType::Wishlist),
             _ => None,
         };
         assert!(needed.is_none_or(|needed| seen.contains(&needed)), "{event:?}");
