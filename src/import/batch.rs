@@ -106,6 +106,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_batch_reaches_back_as_far_as_its_shopper_with_most_events_without_a_time() {
+        let mut batch = Batch::default();
+        assert_eq!(batch.reaches_back(), Duration::ZERO);
+        for untimed in [None, Some(1), Some(2), None, Some(1), None, Some(1)] {
+            batch.push(1, Vec::new(), b"{}", untimed);
+        }
+        assert_eq!(batch.reaches_back(), Duration::from_millis(3));
+        let (first, second) = batch.halves();
+        assert_eq!((first.reaches_back().as_millis(), second.reaches_back().as_millis()), (1, 2));
+    }
+
+    #[test]
     fn bounds_hold_and_halves_are_whole() {
         let mut batch = Batch::default();
         for line in 1..=5 {

@@ -256,3 +256,6 @@ fn group_of(key: &Key) -> usize {
     let code = u16::from(key[16]).wrapping_mul(0x9e37);
     usize::from(part(0) ^ part(8).rotate_left(5) ^ code) % GROUPS
 }
+
+#[cfg(test)]
+mod tests;
