@@ -315,6 +315,9 @@ fn a_shop_of_ones_own_has_no_invented_traffic_and_import_passes_warnings_on() {
     assert!(log.contains("no simulated traffic"), "{log}");
 }
 
+/// A shopper, what they did how many seconds ago, and why they are told in the end.
+type Timeline = (&'static str, &'static [(&'static str, u64)], Option<&'static str>);
+
 /// A file of the past leads to the same interest whether its newest or its oldest events come first.
 #[test]
 fn a_file_sorted_newest_first_gives_the_same_interest() {
@@ -326,7 +329,7 @@ fn a_file_sorted_newest_first_gives_the_same_interest() {
         "productId": "rope", "name": "Rope", "category": "Climbing", "price": "100.00", "currency": "EUR", "stock": 9,
     });
     assert_eq!(agent.put(&format!("{api}/products/rope")).send_json(product).unwrap().status(), 201);
-    let timelines: [(&str, &[(&str, u64)], Option<&str>); 6] = [
+    let timelines: [Timeline; 6] = [
         ("bought", &[("VIEW", 9 * HOUR), ("ADD_TO_CART", 8 * HOUR), ("PURCHASE", 7 * HOUR)], None),
         ("again", &[("PURCHASE", 9 * HOUR), ("ADD_TO_CART", 8 * HOUR)], Some("CARTED")),
         ("gave-up", &[("CLICK", 9 * HOUR), ("ADD_TO_CART", 8 * HOUR), ("REMOVE_FROM_CART", 7 * HOUR)], None),
