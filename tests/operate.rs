@@ -315,6 +315,80 @@ fn a_shop_of_ones_own_has_no_invented_traffic_and_import_passes_warnings_on() {
     assert!(log.contains("no simulated traffic"), "{log}");
 }
 
+/// A shopper, what they did how many seconds ago, and why they are told in the end.
+type Timeline = (&'static str, &'static [(&'static str, u64)], Option<&'static str>);
+
+/// A file of the past leads to the same interest whether its newest or its oldest events come first.
+#[test]
+fn a_file_sorted_newest_first_gives_the_same_interest() {
+    const HOUR: u64 = 3_600;
+    let folder = tempfile::tempdir().unwrap();
+    let rep = Rep::start(&folder.path().join("data"), &["--products", "0", "--no-simulator"]);
+    let (agent, api) = (client(), rep.url("api"));
+    let product = json!({
+        "productId": "rope", "name": "Rope", "category": "Climbing", "price": "100.00", "currency": "EUR", "stock": 9,
+    });
+    assert_eq!(agent.put(&format!("{api}/products/rope")).send_json(product).unwrap().status(), 201);
+    let timelines: [Timeline; 6] = [
+        ("bought", &[("VIEW", 9 * HOUR), ("ADD_TO_CART", 8 * HOUR), ("PURCHASE", 7 * HOUR)], None),
+        ("again", &[("PURCHASE", 9 * HOUR), ("ADD_TO_CART", 8 * HOUR)], Some("CARTED")),
+        ("gave-up", &[("CLICK", 9 * HOUR), ("ADD_TO_CART", 8 * HOUR), ("REMOVE_FROM_CART", 7 * HOUR)], None),
+        (
+            "wished",
+            &[("WISHLIST", 9 * HOUR), ("ADD_TO_CART", 8 * HOUR), ("REMOVE_FROM_CART", 7 * HOUR)],
+            Some("WISHLISTED"),
+        ),
+        ("unwished", &[("WISHLIST", 9 * HOUR), ("REMOVE_FROM_WISHLIST", 8 * HOUR)], None),
+        ("years", &[("ADD_TO_CART", 9 * 366 * 24 * HOUR), ("CLICK", 48 * HOUR)], Some("VIEWED")),
+    ];
+    let now = SystemClock.now();
+    for order in ["oldest", "newest"] {
+        let mut events = Vec::new();
+        for (user, acts, _) in timelines {
+            for (kind, seconds) in acts {
+                let at = now.minus(Duration::from_secs(*seconds));
+                let user = format!("{order}-{user}");
+                events.push((
+                    at,
+                    json!({"userId": user, "actionType": kind, "productId": "rope", "timestamp": at}),
+                ));
+            }
+        }
+        events.sort_by_key(|(at, _)| *at);
+        if order == "newest" {
+            events.reverse();
+        }
+        let text: String = events.iter().map(|(_, event)| format!("{event}\n")).collect();
+        let file = folder.path().join(format!("{order}.jsonl"));
+        std::fs::write(&file, text).unwrap();
+        // One event a request: the order of the file is the order of the log.
+        let imported = ask(folder.path(), &rep, &["import", file.to_str().unwrap(), "--batch", "1"]);
+        imported.expect(0, &["accepted"]);
+    }
+    wait_drained(&agent, &api);
+    let cheaper = agent.patch(&format!("{api}/products/rope")).send_json(json!({"price": "50.00"})).unwrap();
+    assert_eq!(cheaper.status(), 200);
+    let told = |user: String| -> Vec<String> {
+        let inbox = get(&agent, &format!("{api}/notifications?userId={user}"));
+        let reasons = inbox["items"].as_array().unwrap().iter();
+        reasons.map(|item| item["reason"].as_str().unwrap().to_owned()).collect()
+    };
+    wait_until("those who care are told", Duration::from_secs(60), || {
+        let expected = timelines.iter().filter(|(_, _, reason)| reason.is_some());
+        expected.into_iter().all(|(user, _, _)| {
+            ["oldest", "newest"].iter().all(|order| !told(format!("{order}-{user}")).is_empty())
+        })
+    });
+    wait_drained(&agent, &api);
+    for (user, _, reason) in timelines {
+        for order in ["oldest", "newest"] {
+            let expected: Vec<&str> = reason.into_iter().collect();
+            assert_eq!(told(format!("{order}-{user}")), expected, "{order} first: {user}");
+        }
+    }
+    assert!(rep.stop().success());
+}
+
 #[test]
 fn a_shop_with_fewer_invented_products_has_traffic_about_those() {
     let folder = tempfile::tempdir().unwrap();

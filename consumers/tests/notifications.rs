@@ -12,16 +12,20 @@ use rep_core::ports::behaviour::BehaviourDocument;
 use rep_core::ports::notifications::InboxItem;
 use rep_core::{
     ActionType, InterestReason, Notification, NotificationKind, NotificationSettings, Position, Preference,
-    Topic,
+    Timestamp, Topic,
 };
 use support::embedder::vector_of;
 use support::events::{action, price_drop, product, trace_id, user_id};
 use support::world::{Running, World};
 
 fn interested(world: &World, user: usize, kind: ActionType, product: usize) {
+    interested_at(world, user, kind, product, world.now());
+}
+
+fn interested_at(world: &World, user: usize, kind: ActionType, product: usize, at: Timestamp) {
     let trace = format!("i{user}-{product}-{}", kind.as_str());
     let document = BehaviourDocument {
-        action: action(&trace, user, kind, product, world.now()),
+        action: action(&trace, user, kind, product, at),
         position: Position { epoch: 1, partition: 0, offset: 0 },
         appended_at: world.now(),
     };
@@ -101,6 +105,43 @@ async fn those_who_care_are_told_once_with_the_strongest_reason() {
     let mut reasons: Vec<_> = letters.iter().map(|letter| letter.reason.as_str()).collect();
     reasons.sort_unstable();
     assert_eq!(reasons, ["BAD_MAGIC", "INVALID"]);
+}
+
+/// However near their taste, those who bought, disliked or gave a product up are not told of it; an older action that
+/// comes late does not change that.
+#[tokio::test(start_paused = true)]
+async fn those_who_are_done_with_a_product_are_not_told() {
+    use ActionType::{AddToCart, Dislike, Purchase, RemoveFromCart, RemoveFromWishlist, Wishlist};
+    let world = World::with_products(4);
+    let minutes_ago = |minutes: u64| world.now().minus(Duration::from_secs(60 * minutes));
+    let acts: [&[(ActionType, u64)]; 7] = [
+        &[(Purchase, 5), (AddToCart, 600)],
+        &[(Dislike, 5), (ActionType::Click, 10)],
+        &[(AddToCart, 10), (RemoveFromCart, 5)],
+        &[(Wishlist, 10), (RemoveFromWishlist, 5)],
+        &[(Purchase, 50 * 24 * 60)],
+        &[(Wishlist, 30), (AddToCart, 20), (RemoveFromCart, 10)],
+        &[],
+    ];
+    for (user, acts) in acts.into_iter().enumerate() {
+        taste(&world, user, 0);
+        for (kind, minutes) in acts {
+            interested_at(&world, user, *kind, 0, minutes_ago(*minutes));
+        }
+    }
+    world.append(&price_drop("c1", 0, world.now()));
+    let role = world.run_inventory(InventoryConfig::default());
+    world.until_drained("inventory", Topic::ProductInventory).await;
+    role.stop().await.unwrap();
+    let mut told: Vec<_> =
+        notifications(&world).into_iter().map(|n| (n.user_id.to_string(), n.reason)).collect();
+    told.sort();
+    let expected = [
+        ("u4", InterestReason::Similar),
+        ("u5", InterestReason::Wishlisted),
+        ("u6", InterestReason::Similar),
+    ];
+    assert_eq!(told, expected.map(|(user, reason)| (user.to_owned(), reason)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -197,8 +238,9 @@ async fn a_crash_at_any_step_tells_each_shopper_once() {
 async fn stores_that_are_away_delay_and_lose_nothing() {
     let world = World::with_products(4);
     (0..30).for_each(|user| interested(&world, user, ActionType::Click, 0));
+    taste(&world, 30, 0);
     world.append(&price_drop("c1", 0, world.now()));
-    for operation in ["get", "vectors", "interested", "nearest", "append"] {
+    for operation in ["get", "vectors", "interested", "nearest", "settled", "append"] {
         world.faults.fail(operation, rep_core::ports::StoreErrorKind::Unavailable, 8);
     }
     let inventory = world.run_inventory(InventoryConfig::default());
@@ -210,7 +252,7 @@ async fn stores_that_are_away_delay_and_lose_nothing() {
     let notify = world.run_notify(NotifyConfig::default());
     world.until_drained("notify", Topic::NotificationPush).await;
     let stats = notify.stop().await.unwrap();
-    assert_eq!((stats.notifications, stats.dead_lettered), (30, 0));
-    assert_eq!(notifications(&world).len(), 30);
+    assert_eq!((stats.notifications, stats.dead_lettered), (31, 0));
+    assert_eq!(notifications(&world).len(), 31);
     assert_eq!(notifications(&world)[0].key(), notifications(&world)[0].user_id.as_str().as_bytes());
 }

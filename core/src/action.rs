@@ -1,5 +1,7 @@
 //! What shoppers do: the event of `user.action.v1`.
 
+mod read;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -14,7 +16,9 @@ pub const METADATA_ENTRIES_MAX: usize = 32;
 pub const METADATA_BYTES_MAX: usize = 512;
 
 /// What a shopper did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+///
+/// New ones stand at the end: documents are stored with the place of the variant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ActionType {
     /// A product was shown (exposure).
@@ -34,13 +38,27 @@ pub enum ActionType {
     /// A product was marked as not wanted.
     Dislike,
     /// An action that a newer producer knows and we do not: kept, without effect on the vector.
-    #[serde(other)]
     Unknown,
+    /// A product was taken off the favourites.
+    RemoveFromWishlist,
 }
 
 impl ActionType {
     /// Every action that a client may send.
-    pub const KNOWN: [Self; 8] = [
+    pub const KNOWN: [Self; 9] = [
+        Self::View,
+        Self::Click,
+        Self::Search,
+        Self::AddToCart,
+        Self::RemoveFromCart,
+        Self::Wishlist,
+        Self::RemoveFromWishlist,
+        Self::Purchase,
+        Self::Dislike,
+    ];
+
+    /// Every variant, in the order of their places.
+    const PLACES: [Self; 10] = [
         Self::View,
         Self::Click,
         Self::Search,
@@ -49,10 +67,12 @@ impl ActionType {
         Self::Wishlist,
         Self::Purchase,
         Self::Dislike,
+        Self::Unknown,
+        Self::RemoveFromWishlist,
     ];
 
     /// The name on the wire, such as `ADD_TO_CART`.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::View => "VIEW",
             Self::Click => "CLICK",
@@ -60,6 +80,7 @@ impl ActionType {
             Self::AddToCart => "ADD_TO_CART",
             Self::RemoveFromCart => "REMOVE_FROM_CART",
             Self::Wishlist => "WISHLIST",
+            Self::RemoveFromWishlist => "REMOVE_FROM_WISHLIST",
             Self::Purchase => "PURCHASE",
             Self::Dislike => "DISLIKE",
             Self::Unknown => "UNKNOWN",
@@ -83,6 +104,7 @@ impl ActionType {
             Self::AddToCart => 0.7,
             Self::Purchase => 1.0,
             Self::RemoveFromCart => -0.2,
+            Self::RemoveFromWishlist => -0.15,
             Self::Dislike => -0.6,
             Self::Unknown => 0.0,
         }
@@ -96,7 +118,11 @@ impl ActionType {
             Self::Wishlist => 3.0,
             Self::AddToCart => 4.0,
             Self::Purchase => 10.0,
-            Self::Search | Self::RemoveFromCart | Self::Dislike | Self::Unknown => 0.0,
+            Self::Search
+            | Self::RemoveFromCart
+            | Self::RemoveFromWishlist
+            | Self::Dislike
+            | Self::Unknown => 0.0,
         }
     }
 }
@@ -183,32 +209,43 @@ impl UserAction {
         Ok(())
     }
 
-    /// Checks that the event's time lies in `[now - past, now + future]`.
+    /// Checks that the event's time is a possible one; see [`EventTimeLimits::check`].
     pub fn validate_time(&self, now: Timestamp, limits: EventTimeLimits) -> Result<(), FieldError> {
-        if self.timestamp > now.plus(limits.future_max) {
-            return Err(FieldError::new("timestamp", format!("lies in the future: `{}`", self.timestamp)));
+        limits.check(self.timestamp, now)
+    }
+}
+
+/// Which times an event may have.
+///
+/// Of any age: what happened counts by its own time, however late it comes. Only what cannot be true is refused.
+#[derive(Clone, Copy, Debug)]
+pub struct EventTimeLimits {
+    /// The earliest. Before it lie clocks that were never set, and seconds taken for milliseconds.
+    pub earliest: Timestamp,
+    /// How far ahead of the present: clocks differ a little. What lies further ahead would stand above all that
+    /// happens until then.
+    pub future_max: std::time::Duration,
+}
+
+impl EventTimeLimits {
+    /// Checks that `at` lies in `[earliest, now + future_max]`.
+    pub fn check(&self, at: Timestamp, now: Timestamp) -> Result<(), FieldError> {
+        if at > now.plus(self.future_max) {
+            return Err(FieldError::new("timestamp", format!("lies in the future: `{at}`")));
         }
-        if self.timestamp < now.minus(limits.past_max) {
-            return Err(FieldError::new("timestamp", format!("is too old: `{}`", self.timestamp)));
+        if at < self.earliest {
+            let message = format!("lies before `{}`: `{at}`; a number is in milliseconds", self.earliest);
+            return Err(FieldError::new("timestamp", message));
         }
         Ok(())
     }
 }
 
-/// How far an event's time may be from the present.
-#[derive(Clone, Copy, Debug)]
-pub struct EventTimeLimits {
-    /// How far behind.
-    pub past_max: std::time::Duration,
-    /// How far ahead: clocks differ a little.
-    pub future_max: std::time::Duration,
-}
-
 impl Default for EventTimeLimits {
-    /// One year back, five minutes ahead.
+    /// From 2000-01-01 UTC to five minutes ahead.
     fn default() -> Self {
         Self {
-            past_max: std::time::Duration::from_secs(366 * 24 * 3600),
+            earliest: Timestamp::from_ms(946_684_800_000),
             future_max: std::time::Duration::from_secs(300),
         }
     }
@@ -260,14 +297,21 @@ mod tests {
     }
 
     #[test]
-    fn events_from_another_age_are_refused() {
+    fn events_of_any_age_are_taken_and_impossible_times_refused() {
         let now = Timestamp::from_ms(1_800_000_000_000);
         let limits = EventTimeLimits::default();
         let at = |ms| UserAction { timestamp: Timestamp::from_ms(ms), ..action(ActionType::Click) };
-        assert!(at(now.as_ms() + 200_000).validate_time(now, limits).is_ok());
-        assert!(at(now.as_ms() + 400_000).validate_time(now, limits).is_err());
-        assert!(at(0).validate_time(now, limits).is_err());
-        assert!(at(i64::MAX).validate_time(now, limits).is_err());
-        assert!(at(i64::MIN).validate_time(now, limits).is_err());
+        let refused = |ms| at(ms).validate_time(now, limits).unwrap_err().to_string();
+        assert!(at(now.as_ms() + 300_000).validate_time(now, limits).is_ok());
+        assert!(refused(now.as_ms() + 300_001).contains("future"));
+        assert!(refused(i64::MAX).contains("future"));
+        let earliest = "2000-01-01T00:00:00Z".parse::<Timestamp>().unwrap();
+        assert_eq!(limits.earliest, earliest);
+        assert!(at(earliest.as_ms()).validate_time(now, limits).is_ok());
+        assert!(refused(earliest.as_ms() - 1).contains("before `2000-01-01"));
+        // The present in seconds, an unset clock.
+        for ms in [now.as_ms() / 1000, 0, i64::MIN] {
+            assert!(refused(ms).contains("milliseconds"), "{ms}");
+        }
     }
 }

@@ -10,6 +10,7 @@ pub mod avro;
 pub mod contract;
 mod hash;
 mod ids;
+mod interest;
 mod inventory;
 mod money;
 mod notification;
@@ -31,6 +32,7 @@ pub use action::{
 };
 pub use hash::stable_hash128;
 pub use ids::{ID_BYTES_MAX, IdError, ModelId, NotificationId, ProductId, SessionId, TraceId, UserId};
+pub use interest::{Registers, Standing};
 pub use inventory::{DetectionRules, InventoryChange, detect};
 pub use money::{Currency, MINOR_UNITS_MAX, Money, MoneyError};
 pub use notification::{

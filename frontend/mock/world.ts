@@ -7,7 +7,7 @@ import type { Notification, Simulator } from "../src/api/types.ts";
 
 import { type MockProduct, type Random, CATEGORY_NAMES, VECTOR_LENGTH, makeCatalog, normalise, pick, randomFrom } from "./catalog.ts";
 
-const WEIGHT: Record<string, number> = { VIEW: 0.1, CLICK: 0.35, SEARCH: 0.4, WISHLIST: 0.6, ADD_TO_CART: 0.7, PURCHASE: 1, REMOVE_FROM_CART: -0.2, DISLIKE: -0.6 };
+const WEIGHT: Record<string, number> = { VIEW: 0.1, CLICK: 0.35, SEARCH: 0.4, WISHLIST: 0.6, ADD_TO_CART: 0.7, PURCHASE: 1, REMOVE_FROM_CART: -0.2, REMOVE_FROM_WISHLIST: -0.15, DISLIKE: -0.6 };
 
 export interface MockAct {
   traceId: string;

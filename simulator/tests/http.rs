@@ -104,7 +104,7 @@ async fn the_shape_of_a_stopped_simulator() {
                 "events": 0, "sessions": 0,
                 "byAction": {
                     "VIEW": 0, "CLICK": 0, "SEARCH": 0, "ADD_TO_CART": 0, "REMOVE_FROM_CART": 0,
-                    "WISHLIST": 0, "PURCHASE": 0, "DISLIKE": 0
+                    "WISHLIST": 0, "REMOVE_FROM_WISHLIST": 0, "PURCHASE": 0, "DISLIKE": 0
                 },
                 "priceChanges": 0, "stockChanges": 0, "failedChanges": 0, "failed": 0, "missed": 0, "acts": 0
             },

@@ -1,9 +1,20 @@
 //! Items on their way, bounded in number and bytes.
 
+use std::collections::HashMap;
 use std::ops::Range;
+use std::time::Duration;
 
 /// Most bytes of a batch's body, and of the records it was made of.
 pub(super) const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// What is sent of a record.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    /// As the API takes it, in one line.
+    pub(super) json: Vec<u8>,
+    /// Of an event that has no time: the hash of its shopper.
+    pub(super) untimed: Option<u128>,
+}
 
 /// An item and the record it comes from.
 #[derive(Debug)]
@@ -12,6 +23,7 @@ pub(super) struct Item {
     pub(super) line: u64,
     /// The record's bytes, for the report if the API refuses it.
     pub(super) raw: Vec<u8>,
+    untimed: Option<u128>,
     body: Range<usize>,
 }
 
@@ -33,12 +45,12 @@ impl Batch {
     }
 
     /// Adds an item.
-    pub(super) fn push(&mut self, line: u64, raw: Vec<u8>, json: &[u8]) {
+    pub(super) fn push(&mut self, line: u64, raw: Vec<u8>, json: &[u8], untimed: Option<u128>) {
         let start = self.body.len();
         self.body.extend_from_slice(json);
         self.body.push(b'\n');
         self.raw_bytes += raw.len();
-        self.items.push(Item { line, raw, body: start..self.body.len() });
+        self.items.push(Item { line, raw, untimed, body: start..self.body.len() });
     }
 
     /// The NDJSON of all items.
@@ -49,6 +61,16 @@ impl Batch {
     /// How many items there are.
     pub(super) fn len(&self) -> usize {
         self.items.len()
+    }
+
+    /// How far before the present the API puts the first of those that have no time: it gives those of a shopper a
+    /// millisecond each. Zero if all have one.
+    pub(super) fn reaches_back(&self) -> Duration {
+        let mut of_shopper: HashMap<u128, u64> = HashMap::new();
+        for shopper in self.items.iter().filter_map(|item| item.untimed) {
+            *of_shopper.entry(shopper).or_default() += 1;
+        }
+        Duration::from_millis(of_shopper.into_values().max().unwrap_or(0))
     }
 
     /// The items in their order.
@@ -73,7 +95,7 @@ impl Batch {
         for (index, item) in self.items.into_iter().enumerate() {
             let target = if chosen(index) { &mut first } else { &mut second };
             let json = &self.body[item.body.start..item.body.end - 1];
-            target.push(item.line, item.raw, json);
+            target.push(item.line, item.raw, json, item.untimed);
         }
         (first, second)
     }
@@ -84,11 +106,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_batch_reaches_back_as_far_as_its_shopper_with_most_events_without_a_time() {
+        let mut batch = Batch::default();
+        assert_eq!(batch.reaches_back(), Duration::ZERO);
+        for untimed in [None, Some(1), Some(2), None, Some(1), None, Some(1)] {
+            batch.push(1, Vec::new(), b"{}", untimed);
+        }
+        assert_eq!(batch.reaches_back(), Duration::from_millis(3));
+        let (first, second) = batch.halves();
+        assert_eq!((first.reaches_back().as_millis(), second.reaches_back().as_millis()), (1, 2));
+    }
+
+    #[test]
     fn bounds_hold_and_halves_are_whole() {
         let mut batch = Batch::default();
         for line in 1..=5 {
             assert!(batch.fits(b"raw", b"{}", 5));
-            batch.push(line, b"raw".to_vec(), format!("{{\"n\":{line}}}").as_bytes());
+            batch.push(line, b"raw".to_vec(), format!("{{\"n\":{line}}}").as_bytes(), None);
         }
         assert!(!batch.fits(b"raw", b"{}", 5));
         assert!(!batch.fits(b"raw", &vec![b'x'; BATCH_BYTES_MAX], 9));

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use rep_core::{ProductId, SessionId, Timestamp, TraceId, UserAction, UserId};
+use rep_core::{ProductId, SessionId, Timestamp, TraceId, UserAction, UserId, stable_hash128};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::args::Kind;
+use super::batch::Outgoing;
 use super::entry::{Problem, Row};
 use super::fields::Fields;
 use super::value;
@@ -32,7 +33,7 @@ struct EventItem<'a> {
 
 /// The JSON of the event that `row` describes, or everything that is wrong with it; `fallback_id` is its
 /// trace id if it has none of its own.
-pub(super) fn item(row: Row, fallback_id: &str) -> Result<Vec<u8>, Vec<Problem>> {
+pub(super) fn item(row: Row, fallback_id: &str) -> Result<Outgoing, Vec<Problem>> {
     let mut fields = Fields::sort(Kind::Events, row);
     let user_id = fields.required("userId", |value| id(value, UserId::new));
     let action_type = fields.required("actionType", value::action);
@@ -70,7 +71,9 @@ pub(super) fn item(row: Row, fallback_id: &str) -> Result<Vec<u8>, Vec<Problem>>
         timestamp,
         metadata: &action.metadata,
     };
-    serde_json::to_vec(&item).map_err(|error| vec![Problem::of_record(error.to_string())])
+    let json = serde_json::to_vec(&item).map_err(|error| vec![Problem::of_record(error.to_string())])?;
+    let untimed = timestamp.is_none().then(|| stable_hash128(action.user_id.as_str().as_bytes()));
+    Ok(Outgoing { json, untimed })
 }
 
 fn id<T>(value: &Value, new: impl FnOnce(String) -> Result<T, rep_core::IdError>) -> Result<T, String> {
@@ -90,7 +93,7 @@ mod tests {
 
     #[test]
     fn an_event_is_sent_in_the_shape_of_the_api() {
-        let bytes = item(
+        let timed = item(
             row(json!({
                 "user_id": "u1", "action_type": "CLICK", "product_id": 9, "timestamp": 1_767_225_600_007_i64,
                 "metadata.page": "home", "sessionId": null
@@ -99,17 +102,20 @@ mod tests {
         )
         .unwrap();
         assert_eq!(
-            serde_json::from_slice::<Value>(&bytes).unwrap(),
+            serde_json::from_slice::<Value>(&timed.json).unwrap(),
             json!({
                 "traceId": "import-1", "userId": "u1", "actionType": "CLICK", "productId": "9",
                 "timestamp": "2026-01-01T00:00:00.007Z", "metadata": {"page": "home"}
             })
         );
+        assert_eq!(timed.untimed, None);
         let own = item(
             row(json!({"traceId": "mine", "userId": "u", "actionType": "SEARCH", "searchQuery": "tea"})),
             "x",
         );
-        assert!(String::from_utf8(own.unwrap()).unwrap().contains("\"traceId\":\"mine\""));
+        let own = own.unwrap();
+        assert!(String::from_utf8(own.json).unwrap().contains("\"traceId\":\"mine\""));
+        assert_eq!(own.untimed, Some(stable_hash128(b"u")));
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! From records to verdicts.
 
+use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 
 use super::answer::{Verdict, detail, reasons, verdicts};
 use super::args::{ImportArgs, Kind};
-use super::batch::{Batch, Item};
+use super::batch::{Batch, Item, Outgoing};
 use super::columns;
 use super::entry::{Entry, Problem, Records, Row};
 use super::identity::Identity;
@@ -39,6 +40,7 @@ pub(super) fn run(args: &ImportArgs, input: Input, outcome: &mut ImportOutcome) 
         unit: records.unit(),
         batch: Batch::default(),
         sender: if args.dry_run { None } else { Some(Sender::new(args)?) },
+        answered: None,
         refusals: Refusals::new(records.unit(), args.rejects.as_deref(), &args.file)?,
         progress: Progress::new(length_bytes),
         outcome,
@@ -73,6 +75,8 @@ struct Import<'a> {
     batch: Batch,
     /// `None` in a dry run.
     sender: Option<Sender>,
+    /// When the last batch was answered.
+    answered: Option<Instant>,
     refusals: Refusals,
     progress: Progress,
     outcome: &'a mut ImportOutcome,
@@ -110,19 +114,19 @@ impl Import<'_> {
                 self.outcome.accepted += 1;
                 Ok(())
             }
-            Ok(json) => {
+            Ok(Outgoing { json, untimed }) => {
                 // Counted before anything can fail: taken back with its verdict.
                 self.outcome.unconfirmed += 1;
                 let fits = self.batch.fits(&raw, &json, usize::from(self.args.batch));
                 let full = if fits { Ok(()) } else { self.flush() };
-                self.batch.push(line, raw, &json);
+                self.batch.push(line, raw, &json, untimed);
                 full
             }
         }
     }
 
-    /// The JSON of the item, or why there is none.
-    fn item(&mut self, row: Row, fallback_id: &str) -> anyhow::Result<Result<Vec<u8>, Vec<Problem>>> {
+    /// What is sent of the item, or why there is none.
+    fn item(&mut self, row: Row, fallback_id: &str) -> anyhow::Result<Result<Outgoing, Vec<Problem>>> {
         let kind = match self.outcome.kind {
             Some(kind) => kind,
             None => {
@@ -134,7 +138,7 @@ impl Import<'_> {
             }
         };
         Ok(match kind {
-            Kind::Products => product::item(row),
+            Kind::Products => product::item(row).map(|json| Outgoing { json, untimed: None }),
             Kind::Events => event::item(row, fallback_id),
         })
     }
@@ -184,7 +188,13 @@ impl Import<'_> {
     fn settle(&mut self, kind: Kind, batch: Batch) -> anyhow::Result<Vec<Batch>> {
         let Some(sender) = &mut self.sender else { bail!("a dry run sends nothing") };
         let progress = &self.progress;
-        match sender.send(kind, batch.body(), &mut |line| progress.say(line))? {
+        if let Some(answered) = self.answered {
+            // The API dates events that have no time back from the present: not before those of the batch before.
+            thread::sleep(batch.reaches_back().saturating_sub(answered.elapsed()));
+        }
+        let reply = sender.send(kind, batch.body(), &mut |line| progress.say(line))?;
+        self.answered = Some(Instant::now());
+        match reply {
             Reply::Results(body) => {
                 let verdicts = verdicts(&body, batch.len())?;
                 self.count(batch.into_items(), verdicts)?;

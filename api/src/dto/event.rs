@@ -1,6 +1,7 @@
 //! Events in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use rep_core::{ActionType, EventTimeLimits, ProductId, SessionId, Timestamp, TraceId, UserAction, UserId};
 use serde::Serialize;
@@ -29,7 +30,9 @@ pub(crate) struct NewEventSchema {
     search_query: Option<String>,
     #[schema(nullable = false)]
     session_id: Option<String>,
-    /// When it happened; the present if left out. At most five minutes ahead and a year back.
+    /// When it happened: from the year 2000 to five minutes ahead; it counts by this time, however old. The present if
+    /// left out; several of one shopper without a time in one request keep their order, a millisecond apart, the last
+    /// at the present.
     #[schema(nullable = false, format = DateTime)]
     timestamp: Option<String>,
     #[schema(nullable = false)]
@@ -56,13 +59,27 @@ pub(crate) struct Draft {
     pub(crate) given: Option<TraceId>,
     /// What was odd, and taken all the same.
     pub(crate) warnings: Vec<String>,
+    /// Whether it came without a time.
+    untimed: bool,
 }
 
 impl Draft {
     /// What cannot even be read.
     pub(crate) fn unreadable(error: &serde_json::Error) -> Self {
         let errors = vec![FieldProblem::new("", format!("is no JSON: {error}"))];
-        Self { action: Err(errors), given: None, warnings: Vec::new() }
+        Self { action: Err(errors), given: None, warnings: Vec::new(), untimed: false }
+    }
+
+    /// Gives those of `drafts` that came without a time one that keeps their order: for each shopper consecutive
+    /// milliseconds, the last at `now`. None lies ahead, and those of a full request begin seconds before.
+    pub(crate) fn stamp(drafts: &mut [Self], now: Timestamp) {
+        let mut later: HashMap<UserId, u64> = HashMap::new();
+        for draft in drafts.iter_mut().rev().filter(|draft| draft.untimed) {
+            let Ok(action) = &mut draft.action else { continue };
+            let later = later.entry(action.user_id.clone()).or_default();
+            action.timestamp = now.minus(Duration::from_millis(*later));
+            *later += 1;
+        }
     }
 
     /// Reads one event; what is left out is `now` and `new_id`.
@@ -74,7 +91,9 @@ impl Draft {
     ) -> Self {
         let mut fields = match Fields::of(value) {
             Ok(fields) => fields,
-            Err(errors) => return Self { action: Err(errors), given: None, warnings: Vec::new() },
+            Err(errors) => {
+                return Self { action: Err(errors), given: None, warnings: Vec::new(), untimed: false };
+            }
         };
         let given: Option<TraceId> = fields.parsed("traceId");
         let user_id: Option<UserId> = fields.required("userId");
@@ -82,17 +101,18 @@ impl Draft {
         let product_id: Option<ProductId> = fields.parsed("productId");
         let search_query = fields.text("searchQuery");
         let session_id: Option<SessionId> = fields.parsed("sessionId");
-        let timestamp: Timestamp = fields.parsed("timestamp").unwrap_or(now);
+        let timestamp: Option<Timestamp> = fields.parsed("timestamp");
+        let untimed = timestamp.is_none();
         let metadata = fields.labels("metadata");
         let warnings =
             fields.unknown().into_iter().map(|name| format!("`{name}` is not known and was ignored"));
         let warnings = warnings.collect();
         if let Err(errors) = fields.finish() {
-            return Self { action: Err(errors), given, warnings };
+            return Self { action: Err(errors), given, warnings, untimed };
         }
         let (Some(user_id), Some(action_type)) = (user_id, action_type) else {
             // Both are required, so their absence was an error above.
-            return Self { action: Err(Vec::new()), given, warnings };
+            return Self { action: Err(Vec::new()), given, warnings, untimed };
         };
         let trace_id = given.clone().unwrap_or_else(new_id);
         let action = UserAction {
@@ -102,11 +122,12 @@ impl Draft {
             product_id,
             search_query,
             session_id,
-            timestamp,
+            timestamp: timestamp.unwrap_or(now),
             metadata,
         };
         let checked = action.validate().and_then(|()| action.validate_time(now, limits));
-        Self { action: checked.map(|()| action).map_err(|error| vec![error.into()]), given, warnings }
+        let action = checked.map(|()| action).map_err(|error| vec![error.into()]);
+        Self { action, given, warnings, untimed }
     }
 }
 

@@ -13,6 +13,7 @@ pub(crate) enum ActionTypeSchema {
     AddToCart,
     RemoveFromCart,
     Wishlist,
+    RemoveFromWishlist,
     Purchase,
     Dislike,
 }

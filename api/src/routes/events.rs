@@ -51,7 +51,8 @@ pub(crate) async fn post(
     request: Request,
 ) -> Result<Response, Problem> {
     let now = state.clock.now();
-    let (drafts, single) = drafts(&state, &principal, request, now).await?;
+    let (mut drafts, single) = drafts(&state, &principal, request, now).await?;
+    Draft::stamp(&mut drafts, now);
     if drafts.is_empty() {
         return Err(Problem::invalid("the body holds no event"));
     }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use rep_core::{Topic, UserAction, partition_of};
+use rep_core::{ActionType, Timestamp, Topic, UserAction, partition_of};
 use serde_json::{Value, json};
 
 use crate::support::World;
@@ -96,6 +96,56 @@ async fn a_bad_event_is_refused_with_every_field_that_is_wrong() {
         assert_eq!((answer.status.as_u16(), answer.bad_fields()), (400, fields), "{event}");
     }
     assert!(world.log.all(Topic::UserAction).is_empty());
+}
+
+/// However old: what happened counts by its own time. The present in seconds and an unset clock are refused.
+#[tokio::test]
+async fn events_of_any_age_are_taken_from_the_year_2000_on() {
+    let world = World::stocked().await;
+    let of = |time: &str| json!({"userId": "ann", "actionType": "CLICK", "productId": "tent-1", "timestamp": time});
+    for time in ["2000-01-01T00:00:00Z", "2011-05-01T12:00:00+09:00", "2026-09-21T14:18:20Z"] {
+        world.post("/events", &of(time)).await.expect(202);
+    }
+    for time in ["1999-12-31T23:59:59Z", "1970-01-01T00:00:00Z", "1970-01-21T15:16:40Z"] {
+        let answer = world.post("/events", &of(time)).await;
+        assert_eq!(answer.bad_fields(), ["timestamp"], "{time}");
+    }
+    assert_eq!(world.log.all(Topic::UserAction).len(), 3);
+}
+
+#[tokio::test]
+async fn a_wish_can_be_taken_back() {
+    let world = World::stocked().await;
+    let event = json!({"userId": "ann", "actionType": "REMOVE_FROM_WISHLIST", "productId": "tent-1"});
+    world.post("/events", &event).await.expect(202);
+    let action: UserAction = world.codec.decode(&world.log.all(Topic::UserAction)[0].value).unwrap();
+    assert_eq!(action.action_type, ActionType::RemoveFromWishlist);
+    let nothing = json!({"userId": "ann", "actionType": "REMOVE_FROM_WISHLIST"});
+    assert_eq!(world.post("/events", &nothing).await.bad_fields(), ["productId"]);
+}
+
+/// Events of one shopper that come without a time get one that keeps their order, and none lies ahead.
+#[tokio::test]
+async fn events_without_a_time_keep_the_order_of_their_request() {
+    let world = World::stocked().await;
+    let mut timed = click("ann");
+    timed["timestamp"] = json!("2026-09-01T00:00:00.000Z");
+    let array = json!([click("ann"), click("ben"), timed, {"userId": "ann"}, click("ann"), click("ann")]);
+    world.post("/events", &array).await.expect(202);
+    let lines: String = (0..3_000).map(|_| format!("{}\n", click("eve"))).collect();
+    let ndjson = [("content-type", "application/x-ndjson")];
+    world.send("POST", "/events", &ndjson, lines).await.expect(202);
+    let now: Timestamp = "2026-09-21T14:13:20Z".parse().unwrap();
+    let times_of = |user: &str| -> Vec<i64> {
+        let records = world.log.all(Topic::UserAction);
+        let actions = records.iter().map(|r| world.codec.decode::<UserAction>(&r.value).unwrap());
+        let of_user = actions.filter(|action| action.user_id.as_str() == user);
+        of_user.map(|action| action.timestamp.as_ms() - now.as_ms()).collect()
+    };
+    let asked = "2026-09-01T00:00:00Z".parse::<Timestamp>().unwrap().as_ms() - now.as_ms();
+    assert_eq!(times_of("ann"), [-2, asked, -1, 0]);
+    assert_eq!(times_of("ben"), [0]);
+    assert!(times_of("eve").into_iter().eq(-2_999..=0));
 }
 
 #[tokio::test]

@@ -2,13 +2,15 @@
 //!
 //! A document is only ever created, so that a repeat meets the first and changes nothing; whether it is a redelivery or
 //! a client's repeat is told by the position that the first one keeps. What was answered is synced to the server's
-//! disk. Interest is folded from documents when it is asked for ([`interest`]); nothing else is kept.
+//! disk. Interest is folded from documents, by their own time, when it is asked for ([`interest`]); nothing else is
+//! kept.
 
 mod cursor;
 mod document;
 mod erase;
 mod interest;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -155,6 +157,15 @@ impl BehaviourStore for ElasticsearchBehaviour {
         limit: usize,
     ) -> Result<Vec<Interest>, StoreError> {
         self.find_interested(product, since, limit).await
+    }
+
+    async fn settled(
+        &self,
+        product: &ProductId,
+        users: &[UserId],
+        since: Timestamp,
+    ) -> Result<HashSet<UserId>, StoreError> {
+        self.find_settled(product, users, since).await
     }
 
     async fn erase(&self, user: &UserId) -> Result<u64, StoreError> {

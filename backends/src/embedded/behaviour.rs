@@ -1,31 +1,30 @@
 //! Actions as documents, the trace ids that were seen, and who cares about which product.
 //!
 //! Keyspaces: `behaviour` (user, time descending, trace id → document), `traces` (trace id → position),
-//! `interest` (product, user, reason → who cares about what since when), `behaviour_count`. Everything is
-//! written blind; only the trace ids are read. Interest has a database of its own, so that two calls write side by
-//! side; it is written first: what a crash leaves without its document is written again with it.
+//! `interest` (see [`interest`]), `behaviour_count`. Nearly everything is written blind; only the trace ids are read.
+//! Interest has a database of its own, so that two calls write side by side; it is written first: what a crash leaves
+//! without its document is written again with it.
 //!
 //! Ids stand in keys as hashes: the engine keeps keys of up to 20 bytes in place, and tells most of them apart by
 //! their first 4, which is half the cost of a write. Ids whose hashes meet are told apart by the values.
 
 mod claims;
 mod filter;
+mod interest;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use fjall::{Keyspace, OwnedWriteBatch as WriteBatch};
+use fjall::Keyspace;
 use parking_lot::Mutex;
 use rep_core::ports::StoreError;
 use rep_core::ports::behaviour::{BehaviourDocument, BehaviourStore, HistoryPage, IndexOutcome, Interest};
-use rep_core::{
-    ActionType, InterestReason, Position, ProductId, Timestamp, TraceId, UserAction, UserId, stable_hash128,
-};
-use serde::{Deserialize, Serialize};
+use rep_core::{Position, ProductId, Timestamp, TraceId, UserAction, UserId, stable_hash128};
 
 use self::claims::Claims;
 use self::filter::TraceFilter;
+use self::interest::Interests;
 use super::codec::{decode, encode};
 use super::db::Db;
 use super::error::{corrupt, interrupted, invalid, store_error, unavailable};
@@ -40,8 +39,7 @@ pub struct EmbeddedBehaviour {
     db: Db,
     documents: Keyspace,
     traces: Keyspace,
-    interests: Db,
-    interest: Keyspace,
+    interests: Interests,
     counts: Keyspace,
     /// Documents kept. Locked by whoever writes, so that what is stored never lags behind.
     count: Arc<Mutex<u64>>,
@@ -65,8 +63,7 @@ impl EmbeddedBehaviour {
             db: db.clone(),
             documents: db.keyspace("behaviour")?,
             traces,
-            interests: interests.clone(),
-            interest: interests.keyspace("interest")?,
+            interests: Interests::open(interests)?,
             counts,
             count: Arc::new(Mutex::new(count)),
             claims: Arc::default(),
@@ -78,7 +75,7 @@ impl EmbeddedBehaviour {
         let traces: Vec<[u8; 16]> = documents.iter().map(|d| trace_key(&d.action.trace_id)).collect();
         // Of two calls with one trace id, the second waits until the first has written.
         let _claimed = self.claims.claim(&traces);
-        let (mut batch, mut interest) = (self.db.batch(), self.interests.batch());
+        let (mut batch, mut new) = (self.db.batch(), Vec::with_capacity(documents.len()));
         let mut together: HashMap<[u8; 16], Position, ahash::RandomState> =
             HashMap::with_capacity_and_hasher(documents.len(), ahash::RandomState::new());
         let mut outcomes = Vec::with_capacity(documents.len());
@@ -96,15 +93,13 @@ impl EmbeddedBehaviour {
                     batch.insert(&self.traces, *trace, position_bytes(document.position));
                     let key = document_key(&document.action, trace);
                     batch.insert(&self.documents, key, encode(VERSION, document)?);
-                    self.note_interest(&mut interest, &document.action)?;
+                    new.push(&document.action);
                     IndexOutcome::Created
                 }
             };
             outcomes.push(outcome);
         }
-        if !interest.is_empty() {
-            self.interests.write(interest)?;
-        }
+        self.interests.note(new.into_iter())?;
         if !together.is_empty() {
             let mut count = self.count.lock();
             let new_count = *count + together.len() as u64;
@@ -120,31 +115,6 @@ impl EmbeddedBehaviour {
             return Ok(None);
         }
         self.traces.get(trace).map_err(store_error)?.map(|bytes| position_from(&bytes)).transpose()
-    }
-
-    fn note_interest(&self, interest: &mut WriteBatch, action: &UserAction) -> Result<(), StoreError> {
-        let Some(product) = &action.product_id else { return Ok(()) };
-        let reason = match action.action_type {
-            ActionType::AddToCart => InterestReason::Carted,
-            ActionType::Wishlist => InterestReason::Wishlisted,
-            ActionType::View | ActionType::Click => InterestReason::Viewed,
-            ActionType::Purchase | ActionType::RemoveFromCart | ActionType::Dislike => {
-                for (_, code) in REASONS {
-                    interest.remove(&self.interest, interest_key(product, &action.user_id, code));
-                }
-                return Ok(());
-            }
-            ActionType::Search | ActionType::Unknown => return Ok(()),
-        };
-        let (product_id, user_id) = (product.clone(), action.user_id.clone());
-        let value = encode(VERSION, &StoredInterest { product_id, user_id, at: action.timestamp })?;
-        for (known, code) in REASONS {
-            if known == reason {
-                let key = interest_key(product, &action.user_id, code);
-                interest.insert(&self.interest, key, value.as_slice());
-            }
-        }
-        Ok(())
     }
 
     fn history_blocking(
@@ -185,43 +155,6 @@ impl EmbeddedBehaviour {
         Ok(HistoryPage { items, next })
     }
 
-    fn interested_blocking(
-        &self,
-        product: &ProductId,
-        since: Timestamp,
-        limit: usize,
-    ) -> Result<Vec<Interest>, StoreError> {
-        let mut found: Vec<Interest> = Vec::new();
-        let strongest_first = |a: &Interest, b: &Interest| {
-            a.reason.cmp(&b.reason).then(b.at.cmp(&a.at)).then_with(|| a.user_id.cmp(&b.user_id))
-        };
-        let room = limit.saturating_mul(2).saturating_add(1024);
-        for entry in self.interest.prefix(id_hash(product.as_str())) {
-            let (key, value) = entry.into_inner().map_err(store_error)?;
-            let stored: StoredInterest = decode(VERSION, &value, "an interest")?;
-            if stored.at < since || stored.product_id != *product {
-                continue;
-            }
-            let StoredInterest { user_id: user, at, .. } = stored;
-            let reason = reason_of(&key)?;
-            // Keys of one user stand together, the strongest reason first.
-            match found.last_mut() {
-                Some(last) if last.user_id == user => last.at = last.at.max(at),
-                _ => {
-                    if found.len() >= room {
-                        // All of one user are in by now, so those who cannot be among the first may go.
-                        found.select_nth_unstable_by(limit, strongest_first);
-                        found.truncate(limit);
-                    }
-                    found.push(Interest { user_id: user, reason, at });
-                }
-            }
-        }
-        found.sort_unstable_by(strongest_first);
-        found.truncate(limit);
-        Ok(found)
-    }
-
     fn erase_blocking(&self, user: &UserId) -> Result<u64, StoreError> {
         let mut count = self.count.lock();
         let (mut batch, mut interest) = (self.db.batch(), self.interests.batch());
@@ -232,9 +165,7 @@ impl EmbeddedBehaviour {
                 Ok(document) if document.action.user_id != *user => continue,
                 Ok(document) => {
                     if let Some(product) = &document.action.product_id {
-                        for (_, code) in REASONS {
-                            interest.remove(&self.interest, interest_key(product, user, code));
-                        }
+                        self.interests.forget(&mut interest, product, user);
                     }
                 }
                 Err(error) => tracing::error!(%error, "an unreadable document is erased, its interest stays"),
@@ -297,7 +228,17 @@ impl BehaviourStore for EmbeddedBehaviour {
         limit: usize,
     ) -> Result<Vec<Interest>, StoreError> {
         let product = product.clone();
-        self.blocking(move |store| store.interested_blocking(&product, since, limit)).await
+        self.blocking(move |store| store.interests.interested(&product, since, limit)).await
+    }
+
+    async fn settled(
+        &self,
+        product: &ProductId,
+        users: &[UserId],
+        since: Timestamp,
+    ) -> Result<HashSet<UserId>, StoreError> {
+        let (product, users) = (product.clone(), users.to_vec());
+        self.blocking(move |store| store.interests.settled(&product, &users, since)).await
     }
 
     async fn erase(&self, user: &UserId) -> Result<u64, StoreError> {
@@ -309,9 +250,6 @@ impl BehaviourStore for EmbeddedBehaviour {
         Ok(*self.count.lock())
     }
 }
-
-const REASONS: [(InterestReason, u8); 3] =
-    [(InterestReason::Carted, 1), (InterestReason::Wishlisted, 2), (InterestReason::Viewed, 3)];
 
 /// A trace id's hash.
 fn trace_key(id: &TraceId) -> [u8; 16] {
@@ -351,27 +289,6 @@ fn document_key(action: &UserAction, trace: &[u8; 16]) -> [u8; 20] {
     key[8..14].copy_from_slice(&newest_first.to_be_bytes()[2..]);
     key[14..].copy_from_slice(&trace[..6]);
     key
-}
-
-/// Who cares about what since when; why stands in the key.
-#[derive(Serialize, Deserialize)]
-struct StoredInterest {
-    product_id: ProductId,
-    user_id: UserId,
-    at: Timestamp,
-}
-
-/// Product (8 bytes), user (8), reason (1).
-fn interest_key(product: &ProductId, user: &UserId, reason: u8) -> [u8; 17] {
-    let mut key = [reason; 17];
-    key[..8].copy_from_slice(&id_hash(product.as_str()));
-    key[8..16].copy_from_slice(&id_hash(user.as_str()));
-    key
-}
-
-fn reason_of(key: &[u8]) -> Result<InterestReason, StoreError> {
-    let known = REASONS.into_iter().find(|(_, code)| key.last() == Some(code));
-    Ok(known.ok_or_else(|| corrupt("an interest key cannot be read"))?.0)
 }
 
 fn cursor_bytes(text: &str) -> Result<Vec<u8>, StoreError> {

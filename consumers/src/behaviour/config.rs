@@ -11,7 +11,7 @@ use crate::{ConfigError, ConsumeConfig};
 pub struct BehaviourConfig {
     /// How records are taken and committed.
     pub consume: ConsumeConfig,
-    /// How far an action's time may be from now. Default one year back, five minutes ahead.
+    /// Which times an action may have. Default from the year 2000 to five minutes ahead.
     pub time_limits: EventTimeLimits,
     /// How taste is summed.
     pub taste: TasteRules,

@@ -6,7 +6,7 @@ use ahash::AHashSet;
 use rep_core::ports::StoreError;
 use rep_core::ports::behaviour::BehaviourStore;
 use rep_core::ports::preferences::PreferenceStore;
-use rep_core::{InterestReason, InventoryChange, UnitVector, UserId};
+use rep_core::{InterestReason, InventoryChange, Timestamp, UnitVector, UserId};
 
 use super::InventoryConfig;
 use crate::RoleContext;
@@ -18,14 +18,24 @@ pub(super) struct Audience {
     pub(super) config: InventoryConfig,
 }
 
+/// A shopper who may want to hear of a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Listener {
+    pub(super) user_id: UserId,
+    pub(super) reason: InterestReason,
+    /// When they last did what is the reason; of those whose taste is near, when the product changed.
+    pub(super) at: Timestamp,
+}
+
 impl Audience {
     /// Shoppers who showed interest in the product, strongest reason first, then those whose taste is near;
-    /// each once. "Since" counts from the change: a replay asks for the same time.
+    /// each once. Those who bought, disliked or gave it up are left out, however near their taste. "Since" counts from
+    /// the change: a replay asks for the same time.
     pub(super) async fn of(
         &self,
         change: &InventoryChange,
         vector: Option<&UnitVector>,
-    ) -> Result<Vec<(UserId, InterestReason)>, StoreError> {
+    ) -> Result<Vec<Listener>, StoreError> {
         let limit = self.config.interested_max;
         let since = change.timestamp.minus(self.config.interest_age);
         let interested = self.behaviour.interested(&change.product_id, since, limit);
@@ -33,17 +43,40 @@ impl Audience {
         if interested.len() >= limit {
             metrics::counter!("rep_inventory_audience_cut_total").increment(1);
         }
-        let mut audience: Vec<(UserId, InterestReason)> =
-            interested.into_iter().map(|interest| (interest.user_id, interest.reason)).collect();
-        let Some(vector) = vector.filter(|_| self.config.similar_max > 0) else {
-            return Ok(audience);
+        let listener = |interest: rep_core::ports::behaviour::Interest| Listener {
+            user_id: interest.user_id,
+            reason: interest.reason,
+            at: interest.at,
         };
+        let mut audience: Vec<Listener> = interested.into_iter().map(listener).collect();
+        if let Some(vector) = vector.filter(|_| self.config.similar_max > 0) {
+            let similar = self.similar(change, vector, &audience).await?;
+            audience.extend(similar);
+        }
+        Ok(audience)
+    }
+
+    /// Those whose taste is near, less those of `audience` and those who are done with the product.
+    async fn similar(
+        &self,
+        change: &InventoryChange,
+        vector: &UnitVector,
+        audience: &[Listener],
+    ) -> Result<Vec<Listener>, StoreError> {
         let since = change.timestamp.minus(self.config.similar_age);
         let (k, cosine_min) = (self.config.similar_max, self.config.similar_cosine_min);
         let near = self.context.bounded(self.preferences.nearest(vector, k, cosine_min, since)).await?;
-        let told: AHashSet<UserId> = audience.iter().map(|(user_id, _)| user_id.clone()).collect();
-        let similar = near.into_iter().filter(|(user_id, _)| !told.contains(user_id));
-        audience.extend(similar.map(|(user_id, _)| (user_id, InterestReason::Similar)));
-        Ok(audience)
+        let listed: AHashSet<&UserId> = audience.iter().map(|listener| &listener.user_id).collect();
+        let mut near: Vec<UserId> =
+            near.into_iter().map(|(user_id, _)| user_id).filter(|user| !listed.contains(user)).collect();
+        if near.is_empty() {
+            return Ok(Vec::new());
+        }
+        let since = change.timestamp.minus(self.config.interest_age);
+        let settled = self.behaviour.settled(&change.product_id, &near, since);
+        let settled = self.context.bounded(settled).await?;
+        near.retain(|user| !settled.contains(user));
+        let listener = |user_id| Listener { user_id, reason: InterestReason::Similar, at: change.timestamp };
+        Ok(near.into_iter().map(listener).collect())
     }
 }

@@ -13,7 +13,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 pub struct InventoryConfig {
     /// How records are taken and committed; micro-batches of at most 500 by default.
     pub consume: ConsumeConfig,
-    /// How far a change's time may be from now.
+    /// Which times a change may have. Default from the year 2000 to five minutes ahead.
     pub time_limits: EventTimeLimits,
     /// Which changes matter.
     pub rules: DetectionRules,

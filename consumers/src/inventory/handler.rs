@@ -11,12 +11,12 @@ use rep_core::ports::catalog::Catalog;
 use rep_core::ports::log::{EventLog, NewRecord, Record};
 use rep_core::ports::{StoreError, StoreErrorKind, one_each};
 use rep_core::{
-    FieldError, InterestReason, InventoryChange, Notification, NotificationKind, Product, ProductId,
-    Timestamp, Topic, TraceContext, UnitVector, UserId, detect,
+    InventoryChange, Notification, NotificationKind, Product, ProductId, Topic, TraceContext, UnitVector,
+    detect,
 };
 use tokio::time::Instant;
 
-use super::audience::Audience;
+use super::audience::{Audience, Listener};
 use super::{InventoryConfig, InventoryDeps};
 use crate::handler::reason;
 use crate::pacing::breathe;
@@ -68,7 +68,7 @@ impl InventoryHandler {
                 }
                 Ok(change) => change,
             };
-            if let Err(error) = self.check_time(&change, now) {
+            if let Err(error) = self.config.time_limits.check(change.timestamp, now) {
                 verdicts.reject(record, reason::INVALID, error);
                 continue;
             }
@@ -81,15 +81,6 @@ impl InventoryHandler {
             }
         }
         told
-    }
-
-    fn check_time(&self, change: &InventoryChange, now: Timestamp) -> Result<(), FieldError> {
-        let limits = self.config.time_limits;
-        let possible = now.minus(limits.past_max)..=now.plus(limits.future_max);
-        if possible.contains(&change.timestamp) {
-            return Ok(());
-        }
-        Err(FieldError::new("timestamp", format!("is out of bounds: `{}`", change.timestamp)))
     }
 
     async fn products(&self, told: &[Told]) -> Result<AHashMap<ProductId, Changed>, StoreError> {
@@ -108,7 +99,7 @@ impl InventoryHandler {
         Told { change, trace, .. }: &Told,
         kind: NotificationKind,
         product: &Product,
-        (user_id, reason): &(UserId, InterestReason),
+        Listener { user_id, reason, .. }: &Listener,
     ) -> Result<NewRecord, StoreError> {
         let notification = Notification {
             notification_id: Notification::id_of(change, kind, user_id),

@@ -13,8 +13,8 @@ use rep_core::ports::preferences::{
     Fold, FoldRules, Folded, PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome, Waiting, WaitingPage,
 };
 use rep_core::{
-    ActionType, InterestReason, NotificationSettings, Position, Preference, Product, ProductId, Timestamp,
-    TraceId, UnitVector, UserId,
+    NotificationSettings, Position, Preference, Product, ProductId, Registers, Standing, Timestamp, TraceId,
+    UnitVector, UserId,
 };
 use tokio::sync::broadcast;
 
@@ -99,26 +99,27 @@ impl BehaviourStore for MemoryStores {
         limit: usize,
     ) -> Result<Vec<Interest>, StoreError> {
         self.faults.enter("interested").await?;
-        let state = self.state.lock();
-        let mut strongest: BTreeMap<UserId, (InterestReason, Timestamp)> = BTreeMap::new();
-        for document in state.derived.documents.values() {
-            let action = &document.action;
-            let reason = match action.action_type {
-                ActionType::AddToCart => InterestReason::Carted,
-                ActionType::Wishlist => InterestReason::Wishlisted,
-                ActionType::View | ActionType::Click => InterestReason::Viewed,
-                _ => continue,
-            };
-            if action.product_id.as_ref() == Some(product) && action.timestamp >= since {
-                let entry = strongest.entry(action.user_id.clone()).or_insert((reason, action.timestamp));
-                entry.0 = entry.0.min(reason);
-            }
-        }
-        let mut all: Vec<Interest> =
-            strongest.into_iter().map(|(user_id, (reason, at))| Interest { user_id, reason, at }).collect();
+        let interest = |(user_id, registers): (UserId, Registers)| match registers.standing(since) {
+            Standing::Interested { reason, at } => Some(Interest { user_id, reason, at }),
+            Standing::Settled | Standing::Unconcerned => None,
+        };
+        let registers = self.state.lock().registers(product);
+        let mut all: Vec<Interest> = registers.into_iter().filter_map(interest).collect();
         all.sort_by_key(|interest| interest.reason);
         all.truncate(limit);
         Ok(all)
+    }
+
+    async fn settled(
+        &self,
+        product: &ProductId,
+        users: &[UserId],
+        since: Timestamp,
+    ) -> Result<HashSet<UserId>, StoreError> {
+        self.faults.enter("settled").await?;
+        let mut registers = self.state.lock().registers(product);
+        registers.retain(|user, r| users.contains(user) && r.standing(since) == Standing::Settled);
+        Ok(registers.into_keys().collect())
     }
 
     async fn erase(&self, _: &UserId) -> Result<u64, StoreError> {
@@ -131,6 +132,18 @@ impl BehaviourStore for MemoryStores {
 }
 
 impl State {
+    fn registers(&self, product: &ProductId) -> BTreeMap<UserId, Registers> {
+        let mut registers: BTreeMap<UserId, Registers> = BTreeMap::new();
+        for document in self.derived.documents.values() {
+            let action = &document.action;
+            if action.product_id.as_ref() == Some(product) {
+                let of_user = registers.entry(action.user_id.clone()).or_default();
+                of_user.note(action.action_type, action.timestamp);
+            }
+        }
+        registers
+    }
+
     fn index(&mut self, document: BehaviourDocument) -> IndexOutcome {
         let id = document.action.trace_id.clone();
         if let Some(outcome) = self.scripted.get_mut(&id).and_then(VecDeque::pop_front) {

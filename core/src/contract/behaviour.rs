@@ -1,15 +1,19 @@
 //! The suite of [`BehaviourStore`].
 #![expect(clippy::unwrap_used, reason = "a suite is test code: what fails here fails the test")]
 
+mod interest;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub use self::interest::*;
+use self::interest::{expect_interest, expect_settled};
 use super::support::{
     Subject, action, at, commit_something, eventually, new_product, new_trace, new_user, position,
 };
 use crate::ports::StoreErrorKind;
-use crate::ports::behaviour::{BehaviourDocument, BehaviourStore, IndexOutcome, Interest};
-use crate::{ActionType, InterestReason, ProductId, SessionId, Timestamp, TraceId, UserAction, UserId};
+use crate::ports::behaviour::{BehaviourDocument, BehaviourStore, IndexOutcome};
+use crate::{ActionType, InterestReason, SessionId, TraceId, UserAction, UserId};
 
 /// Makes every sentence of the suite a test; `$make` gives a [`Subject`].
 #[macro_export]
@@ -30,8 +34,11 @@ macro_rules! behaviour_contract {
                 a_cursor_that_is_not_ours_is_refused,
                 interest_is_ordered_by_reason_then_newest,
                 interest_before_a_moment_is_left_out,
-                bought_taken_out_or_disliked_is_no_interest,
-                interest_within_one_call_follows_its_order,
+                bought_given_up_or_disliked_is_no_interest,
+                a_wish_and_the_cart_are_taken_back_apart,
+                interest_follows_the_time_of_actions_in_any_order,
+                a_late_older_action_undoes_nothing_newer,
+                concurrent_and_repeated_actions_agree_with_the_rules,
                 erasure_forgets_the_shopper_but_not_the_trace_ids,
                 the_count_is_at_least_what_was_taken,
                 what_was_taken_is_there_after_the_next_commit,
@@ -71,24 +78,6 @@ async fn history_of(store: &dyn BehaviourStore, user: &UserId, count: usize) -> 
         (items.len() == count).then_some(items)
     })
     .await
-}
-
-/// Those interested in `product`, once they are `expected`.
-async fn expect_interest(
-    store: &dyn BehaviourStore,
-    product: &ProductId,
-    since: Timestamp,
-    expected: &[(&UserId, InterestReason, Timestamp)],
-) {
-    let expected: Vec<Interest> = expected
-        .iter()
-        .map(|(user, reason, at)| Interest { user_id: (*user).clone(), reason: *reason, at: *at })
-        .collect();
-    eventually(&format!("interest is {expected:?}"), async || {
-        let found = store.interested(product, since, 100).await.unwrap();
-        (found == expected).then_some(())
-    })
-    .await;
 }
 
 /// A document comes back as it was, whatever its fields hold.
@@ -243,99 +232,6 @@ pub async fn a_cursor_that_is_not_ours_is_refused(subject: &mut impl Subject) {
     }
 }
 
-/// Interest: strongest reason first, then newest; a shopper with several reasons stands once.
-pub async fn interest_is_ordered_by_reason_then_newest(subject: &mut impl Subject) {
-    use ActionType::{AddToCart, Click, Search, View, Wishlist};
-    let store = &subject.ports().behaviour;
-    let (product, other) = (new_product(), new_product());
-    let users: Vec<UserId> = (0..6).map(|_| new_user()).collect();
-    let act = |user: usize, kind, ms| action(&users[user], kind, &product, at(ms));
-    index_all(
-        &**store,
-        vec![
-            act(0, View, 50),
-            act(1, Wishlist, 10),
-            act(1, View, 60),
-            act(2, AddToCart, 5),
-            act(3, Click, 70),
-            act(4, AddToCart, 6),
-            act(4, AddToCart, 8),
-            UserAction { search_query: Some("q".to_owned()), ..act(5, Search, 90) },
-            action(&users[5], AddToCart, &other, at(0)),
-        ],
-    )
-    .await;
-    use InterestReason::{Carted, Viewed, Wishlisted};
-    let expected = [
-        (&users[4], Carted, at(8)),
-        (&users[2], Carted, at(5)),
-        (&users[1], Wishlisted, at(60)),
-        (&users[3], Viewed, at(70)),
-        (&users[0], Viewed, at(50)),
-    ];
-    expect_interest(&**store, &product, at(-1), &expected).await;
-    let strongest = store.interested(&product, at(-1), 2).await.unwrap();
-    assert!(strongest.iter().map(|i| &i.user_id).eq([&users[4], &users[2]]), "{strongest:?}");
-    assert!(store.interested(&new_product(), at(-1), 10).await.unwrap().is_empty());
-}
-
-/// Only interest shown at or after a moment counts.
-pub async fn interest_before_a_moment_is_left_out(subject: &mut impl Subject) {
-    let store = &subject.ports().behaviour;
-    let (product, old, new) = (new_product(), new_user(), new_user());
-    let act = |user: &UserId, kind, ms| action(user, kind, &product, at(ms));
-    let acts = vec![
-        act(&old, ActionType::View, 10),
-        act(&new, ActionType::AddToCart, 5),
-        act(&new, ActionType::View, 20),
-    ];
-    index_all(&**store, acts).await;
-    expect_interest(&**store, &product, at(11), &[(&new, InterestReason::Viewed, at(20))]).await;
-    expect_interest(&**store, &product, at(20), &[(&new, InterestReason::Viewed, at(20))]).await;
-    expect_interest(&**store, &product, at(21), &[]).await;
-}
-
-/// What was bought, taken out of the cart or disliked later is no interest, until it is shown anew.
-pub async fn bought_taken_out_or_disliked_is_no_interest(subject: &mut impl Subject) {
-    let store = &subject.ports().behaviour;
-    let product = new_product();
-    let ends = [ActionType::Purchase, ActionType::RemoveFromCart, ActionType::Dislike];
-    let users: Vec<UserId> = ends.iter().map(|_| new_user()).collect();
-    let others = new_user();
-    for kind in [ActionType::View, ActionType::AddToCart, ActionType::Wishlist] {
-        index_all(&**store, users.iter().map(|u| action(u, kind, &product, at(1))).collect()).await;
-    }
-    index_all(&**store, vec![action(&others, ActionType::View, &product, at(1))]).await;
-    index_all(&**store, users.iter().zip(ends).map(|(u, end)| action(u, end, &product, at(2))).collect())
-        .await;
-    expect_interest(&**store, &product, at(0), &[(&others, InterestReason::Viewed, at(1))]).await;
-    index_all(&**store, vec![action(&users[0], ActionType::AddToCart, &product, at(3))]).await;
-    let expected = [(&users[0], InterestReason::Carted, at(3)), (&others, InterestReason::Viewed, at(1))];
-    expect_interest(&**store, &product, at(0), &expected).await;
-}
-
-/// Within one call the later document decides, and so it stays after reopening.
-pub async fn interest_within_one_call_follows_its_order(subject: &mut impl Subject) {
-    use ActionType::{AddToCart, Dislike, Purchase, View};
-    let (product, gone, back) = (new_product(), new_user(), new_user());
-    let acts = [
-        (&gone, View),
-        (&gone, AddToCart),
-        (&back, AddToCart),
-        (&gone, Purchase),
-        (&back, Dislike),
-        (&back, View),
-    ];
-    let acts =
-        acts.into_iter().zip(0..).map(|((user, kind), ms)| action(user, kind, &product, at(ms))).collect();
-    index_all(&*subject.ports().behaviour, acts).await;
-    let expected = [(&back, InterestReason::Viewed, at(5))];
-    expect_interest(&*subject.ports().behaviour, &product, at(0), &expected).await;
-    commit_something(&*subject.ports().log).await;
-    subject.reopen().await;
-    expect_interest(&*subject.ports().behaviour, &product, at(0), &expected).await;
-}
-
 /// Erasure forgets documents and interest of one shopper; a repeat of theirs still has no effect.
 pub async fn erasure_forgets_the_shopper_but_not_the_trace_ids(subject: &mut impl Subject) {
     let store = &subject.ports().behaviour;
@@ -346,7 +242,7 @@ pub async fn erasure_forgets_the_shopper_but_not_the_trace_ids(subject: &mut imp
     index_all(
         &**store,
         vec![
-            action(&gone, ActionType::View, &product, at(2)),
+            action(&gone, ActionType::Purchase, &product, at(2)),
             action(&stays, ActionType::View, &product, at(3)),
         ],
     )
@@ -355,6 +251,7 @@ pub async fn erasure_forgets_the_shopper_but_not_the_trace_ids(subject: &mut imp
     assert_eq!(store.erase(&gone).await.unwrap(), 2);
     history_of(&**store, &gone, 0).await;
     expect_interest(&**store, &product, at(0), &[(&stays, InterestReason::Viewed, at(3))]).await;
+    expect_settled(&**store, &product, std::slice::from_ref(&gone), at(0), &[]).await;
     assert_eq!(history_of(&**store, &stays, 1).await.len(), 1);
     assert_eq!(store.erase(&gone).await.unwrap(), 0);
     let repeat = document(first.action.clone(), 9);

@@ -21,6 +21,7 @@ macro_rules! popularity_contract {
                 a_replay_counts_nothing_twice,
                 partitions_are_fenced_apart_and_a_new_epoch_counts,
                 sums_decay_alike_with_age,
+                what_happened_years_ago_adds_nothing_in_any_order,
                 the_greatest_sums_come_first_and_equals_by_id,
                 sums_and_fences_are_there_after_the_next_commit,
             ]
@@ -103,6 +104,31 @@ pub async fn sums_decay_alike_with_age(subject: &mut impl Subject) {
     assert!(sums[0] < 16.0 && sums.is_sorted_by(|x, y| x > y), "{sums:?}");
     assert_near(sums[2] / sums[1], sums[1] / sums[0]);
     assert_near(sums[3] / sums[2], sums[2] / sums[1]);
+}
+
+/// An action counts by its own time: one of years ago, imported today, neither adds to what is popular now nor takes
+/// from it, be it taken before or after what is new, or in one call with it.
+pub async fn what_happened_years_ago_adds_nothing_in_any_order(subject: &mut impl Subject) {
+    let store = &subject.ports().popularity;
+    let products: Vec<ProductId> = (0..4).map(|_| new_product()).collect();
+    let [before, after, together, only] = [&products[0], &products[1], &products[2], &products[3]];
+    let years_25 = -25 * 365 * 24 * 3_600_000;
+    let at_once = |events: Vec<(&ProductId, i64)>, first: u64| {
+        let events = events.into_iter().zip(first..);
+        events.map(|((product, ms), offset)| event(product, 4.0, ms, position(11, offset))).collect()
+    };
+    store.record(at_once(vec![(before, years_25), (only, years_25)], 0)).await.unwrap();
+    let now = vec![(before, 0), (after, 0), (together, 0), (together, years_25), (only, years_25)];
+    store.record(at_once(now, 10)).await.unwrap();
+    store.record(at_once(vec![(after, years_25), (only, years_25)], 20)).await.unwrap();
+    let expected = [4.0, 4.0, 4.0, 0.0];
+    for (found, expected) in store.scores(&products, at(0)).await.unwrap().into_iter().zip(expected) {
+        assert_near(found, expected);
+    }
+    let top = store.top(1000, at(0)).await.unwrap();
+    assert!(top.iter().all(|(id, sum)| id != only && sum.is_finite()), "{top:?}");
+    store.record(at_once(vec![(only, 0)], 30)).await.unwrap();
+    assert_near(score(&**store, only, at(0)).await, 4.0);
 }
 
 /// `top` gives at most `k` products, the greatest sum first, equals by id; it may be a second behind.

@@ -1,5 +1,7 @@
 //! The log of actions as documents: history, interest, and which events were seen.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
@@ -42,7 +44,7 @@ pub struct Interest {
     pub user_id: UserId,
     /// The strongest reason.
     pub reason: InterestReason,
-    /// When they last showed it.
+    /// When they last did what is the reason: put it into the cart, wished for it, or saw it.
     pub at: Timestamp,
 }
 
@@ -61,9 +63,10 @@ pub struct HistoryPage {
 ///   Taken documents are durable no later than the next commit of the group whose records they are.
 /// - Outcomes and `positions` follow each document that was taken at once; history, interest and count may
 ///   be a second behind.
-/// - History is ordered by the action's time, newest first; actions of one
-///   moment keep one order of the store's choice. Interest follows the order in
-///   which documents were taken.
+/// - History is ordered by the action's time, newest first; actions of one moment keep one order of the store's
+///   choice.
+/// - Interest follows the actions' own time, too, by the rules of [`crate::Registers`]: the order in which documents
+///   are taken, in one call or many at once, changes nothing. An older action that comes late undoes nothing newer.
 #[async_trait]
 pub trait BehaviourStore: Send + Sync {
     /// Keeps `documents`; gives an outcome for each, in their order.
@@ -81,14 +84,23 @@ pub trait BehaviourStore: Send + Sync {
         limit: usize,
     ) -> Result<HistoryPage, StoreError>;
 
-    /// Up to `limit` shoppers who showed interest in `product` at or after `since`, strongest reason first,
-    /// then newest. What was bought, taken out of the cart or disliked later is no interest.
+    /// Up to `limit` shoppers who are interested in `product` by what they did at or after `since`, strongest reason
+    /// first, then newest, then by their ids.
     async fn interested(
         &self,
         product: &ProductId,
         since: Timestamp,
         limit: usize,
     ) -> Result<Vec<Interest>, StoreError>;
+
+    /// Those of `users` who are done with `product` by what they did at or after `since`: bought, disliked or gave it
+    /// up, and showed no interest afterwards.
+    async fn settled(
+        &self,
+        product: &ProductId,
+        users: &[UserId],
+        since: Timestamp,
+    ) -> Result<HashSet<UserId>, StoreError>;
 
     /// Forgets a shopper; gives how many documents went. Trace ids stay known, as bare hashes, so that a
     /// repeat still has no effect.

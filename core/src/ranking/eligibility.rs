@@ -63,10 +63,16 @@ fn disliked(preference: &Preference) -> impl Iterator<Item = ProductId> + '_ {
     preference
         .recent
         .iter()
-        .filter(|action| action.action_type != ActionType::View)
+        .filter(|action| decides(action.action_type))
         .filter(move |action| decided.insert(&action.product_id))
         .filter(|action| action.action_type == ActionType::Dislike)
         .map(|action| action.product_id.clone())
+}
+
+/// Whether an action says that a product is wanted or not. It does not by being shown, nor by being put back.
+fn decides(action: ActionType) -> bool {
+    use ActionType::{AddToCart, Click, Dislike, Purchase, Wishlist};
+    matches!(action, Dislike | Click | Wishlist | AddToCart | Purchase)
 }
 
 fn seen(preference: &Preference, rules: JustSeen, now: Timestamp) -> HashSet<ProductId> {
@@ -110,10 +116,12 @@ mod tests {
             ("disliked", ActionType::Dislike, 1_000),
             ("forgiven", ActionType::Click, 900),
             ("forgiven", ActionType::Dislike, 800),
+            ("put-back", ActionType::RemoveFromWishlist, 700),
+            ("put-back", ActionType::Dislike, 600),
         ]);
         known.purchased.push_front(Purchase { product_id: ProductId::new("bought").unwrap(), at: now });
         let eligibility = Eligibility::new(ProductFilter::default(), Some(&known), JustSeen::default(), now);
-        let admitted: Vec<_> = ["bought", "seen", "disliked", "long-ago", "forgiven", "other"]
+        let admitted: Vec<_> = ["bought", "seen", "disliked", "long-ago", "forgiven", "put-back", "other"]
             .into_iter()
             .filter(|id| eligibility.admits(&product(id, "c")))
             .collect();

@@ -1,9 +1,13 @@
 //! Every version of a schema can be read by every later one (BACKWARD_TRANSITIVE).
 
 use apache_avro::Schema;
+use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::schema_compatibility::{Compatibility, SchemaCompatibility};
-use rep_core::Topic;
-use rep_core::avro::versions;
+use apache_avro::types::Value;
+use rep_core::avro::{Codec, HEADER_BYTES, SchemaVersion, versions};
+use rep_core::{ActionType, Topic, UserAction};
+
+use crate::events::bare_action;
 
 fn readable(writer: &Schema, reader: &Schema) -> bool {
     SchemaCompatibility::can_read(writer, reader) == Ok(Compatibility::Full)
@@ -29,6 +33,26 @@ fn schemas_of_a_topic_keep_their_name() {
         let schema = Schema::parse_str(version.text).unwrap();
         let name = schema.name().unwrap().fullname(None);
         assert!(name.starts_with("rep.events.v1."), "{name}");
+    }
+}
+
+/// A consumer that has the first schema only reads what it does not know as `UNKNOWN`, and all else as it is.
+#[test]
+fn a_consumer_of_version_1_reads_a_newer_action_as_unknown() {
+    let text = |number: u32| {
+        let of_actions = |v: &&SchemaVersion| v.topic == Topic::UserAction && v.version == number;
+        Schema::parse_str(versions().iter().find(of_actions).unwrap().text).unwrap()
+    };
+    let (old, new) = (text(1), text(2));
+    for (kind, read_as) in [(ActionType::RemoveFromWishlist, "UNKNOWN"), (ActionType::Dislike, "DISLIKE")] {
+        let bytes = Codec::with_sequential_ids().encode(&UserAction { action_type: kind, ..bare_action() });
+        let bytes = bytes.unwrap();
+        let reader = GenericDatumReader::builder(&new).reader_schema(&old).build().unwrap();
+        let Value::Record(fields) = reader.read_value(&mut &bytes[HEADER_BYTES..]).unwrap() else {
+            panic!("not a record")
+        };
+        let read = fields.iter().find(|(name, _)| name == "actionType").unwrap();
+        assert!(matches!(&read.1, Value::Enum(_, name) if name == read_as), "{read:?}");
     }
 }
 

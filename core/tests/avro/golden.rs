@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use rep_core::avro::{Codec, DeadLetter, Event};
+use rep_core::{ActionType, UserAction};
 
 use crate::events::*;
 
@@ -18,14 +19,29 @@ fn check<E: Event + PartialEq + std::fmt::Debug>(event: &E, golden: &str) {
     assert_eq!(codec.decode::<E>(&bytes).unwrap(), *event);
 }
 
+const FULL_ACTION: &str = "0e74726163652d31 16ec82acec9aa9ec9e902d31 06 02 06702d39 02 127265642073686f6573 \
+                           02 06732d31 8ea0d5edee66 04 0261 0231 0262 00 00";
+const BARE_ACTION: &str = "0e74726163652d31 16ec82acec9aa9ec9e902d31 0e 02 06702d39 00 00 01 00";
+
 #[test]
 fn actions() {
-    check(
-        &full_action(),
-        "00 00000001 0e74726163652d31 16ec82acec9aa9ec9e902d31 06 02 06702d39 02 127265642073686f6573 \
-         02 06732d31 8ea0d5edee66 04 0261 0231 0262 00 00",
-    );
-    check(&bare_action(), "00 00000001 0e74726163652d31 16ec82acec9aa9ec9e902d31 0e 02 06702d39 00 00 01 00");
+    check(&full_action(), &format!("00 00000006 {FULL_ACTION}"));
+    check(&bare_action(), &format!("00 00000006 {BARE_ACTION}"));
+    let unwished = UserAction { action_type: ActionType::RemoveFromWishlist, ..bare_action() };
+    check(&unwished, &format!("00 00000006 {}", BARE_ACTION.replacen(" 0e ", " 12 ", 1)));
+}
+
+#[test]
+fn actions_of_version_1_are_still_read() {
+    for (action, golden) in [(full_action(), FULL_ACTION), (bare_action(), BARE_ACTION)] {
+        let bytes = bytes_of(&format!("00 00000001 {golden}"));
+        assert_eq!(Codec::with_sequential_ids().decode::<UserAction>(&bytes).unwrap(), action);
+    }
+}
+
+fn bytes_of(hex: &str) -> Vec<u8> {
+    let hex = hex.replace([' ', '\n'], "");
+    (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect()
 }
 
 #[test]
@@ -65,9 +81,7 @@ fn dead_letters() {
 fn dead_letters_of_version_1_are_still_read() {
     let whole = DeadLetter { cut_from: None, ..full_letter() };
     for (letter, golden) in [(whole, "02 06752d31 06ff0080"), (bare_letter(), "00 00")] {
-        let hex = format!("00 00000002 {LETTER} {golden}").replace(' ', "");
-        let bytes: Vec<u8> =
-            (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect();
+        let bytes = bytes_of(&format!("00 00000002 {LETTER} {golden}"));
         assert_eq!(Codec::with_sequential_ids().decode::<DeadLetter>(&bytes).unwrap(), letter);
     }
 }

@@ -2036,7 +2036,7 @@ export interface components {
          * @description What a shopper did.
          * @enum {string}
          */
-        ActionType: "VIEW" | "CLICK" | "SEARCH" | "ADD_TO_CART" | "REMOVE_FROM_CART" | "WISHLIST" | "PURCHASE" | "DISLIKE";
+        ActionType: "VIEW" | "CLICK" | "SEARCH" | "ADD_TO_CART" | "REMOVE_FROM_CART" | "WISHLIST" | "REMOVE_FROM_WISHLIST" | "PURCHASE" | "DISLIKE";
         /** @description A bucket of a histogram. */
         Bucket: {
             /**
@@ -2464,7 +2464,9 @@ export interface components {
             sessionId?: string;
             /**
              * Format: date-time
-             * @description When it happened; the present if left out. At most five minutes ahead and a year back.
+             * @description When it happened: from the year 2000 to five minutes ahead; it counts by this time, however old. The present if
+             *     left out; several of one shopper without a time in one request keep their order, a millisecond apart, the last
+             *     at the present.
              */
             timestamp?: string;
             /** @description Identifies the event: a repeat has no second effect. Made by the server if left out. */

@@ -2,7 +2,7 @@ import type { TFunction } from "i18next";
 
 import type { Reason } from "~/api/types";
 
-const ACTS = ["VIEW", "CLICK", "SEARCH", "ADD_TO_CART", "REMOVE_FROM_CART", "WISHLIST", "PURCHASE", "DISLIKE"] as const;
+const ACTS = ["VIEW", "CLICK", "SEARCH", "ADD_TO_CART", "REMOVE_FROM_CART", "WISHLIST", "REMOVE_FROM_WISHLIST", "PURCHASE", "DISLIKE"] as const;
 export type Act = (typeof ACTS)[number];
 
 export function isAct(text: string | null | undefined): text is Act {

@@ -22,8 +22,8 @@ export const en = {
   },
   keys: { title: "Keyboard shortcuts", help: "Show this help", search: "Search", go: "Go to {{page}}", theme: "Switch theme", pause: "Pause the charts (Live)", close: "Close what is open" },
   stock: { out: "Sold out", low_one: "{{count}} left", low_other: "{{count}} left", many: "In stock" },
-  act: { VIEW: "saw", CLICK: "looked at", SEARCH: "searched for", ADD_TO_CART: "put in the cart", REMOVE_FROM_CART: "took out of the cart", WISHLIST: "liked", PURCHASE: "bought", DISLIKE: "did not want" },
-  actNoun: { VIEW: "View", CLICK: "Click", SEARCH: "Search", ADD_TO_CART: "Add to cart", REMOVE_FROM_CART: "Remove from cart", WISHLIST: "Like", PURCHASE: "Purchase", DISLIKE: "Dislike" },
+  act: { VIEW: "saw", CLICK: "looked at", SEARCH: "searched for", ADD_TO_CART: "put in the cart", REMOVE_FROM_CART: "took out of the cart", WISHLIST: "liked", REMOVE_FROM_WISHLIST: "no longer liked", PURCHASE: "bought", DISLIKE: "did not want" },
+  actNoun: { VIEW: "View", CLICK: "Click", SEARCH: "Search", ADD_TO_CART: "Add to cart", REMOVE_FROM_CART: "Remove from cart", WISHLIST: "Like", REMOVE_FROM_WISHLIST: "Take back like", PURCHASE: "Purchase", DISLIKE: "Dislike" },
   strategy: { personalized: "Personalised", popular: "Popular", similar: "Similar", hybrid: "Hybrid", lexical: "Lexical", semantic: "Semantic" },
   reason: {
     because: "Because you {{act}} {{product}}", popular: "Popular now", taste: "Near to your taste", similar: "Like {{product}}", short: "like {{product}}", words: "Matches the words of the search", meaning: "Matches the search in meaning", catalogue: "More from the shop",
@@ -31,7 +31,7 @@ export const en = {
   shop: {
     title: "Shop", search: "Search the shop", searchPlaceholder: "Search, in English or Korean", clear: "Clear search", results_one: "{{count}} product", results_other: "{{count}} products", resultsFor: "for “{{query}}”",
     you: "You are", newShopper: "New shopper", pickShopper: "Be someone else", recentShoppers: "Recently active shoppers", actions_one: "{{count}} action", actions_other: "{{count}} actions", youNew: "Yourself, new here",
-    open: "Look at {{name}}", addCart: "Add to cart", inCart: "In the cart", removeCart: "Remove from cart", like: "Like", liked: "Liked", buy: "Buy", bought: "Bought", dislike: "Not for me", looked: "looked at", similar: "Similar",
+    open: "Look at {{name}}", addCart: "Add to cart", inCart: "In the cart", removeCart: "Remove from cart", like: "Like", unlike: "Take back like", buy: "Buy", bought: "Bought", dislike: "Not for me", looked: "looked at", similar: "Similar",
     hintTitle: "Start here.", hint: "Click two or three products in {{category}} and watch “For you” follow.", hintGo: "Show {{category}}", hintDone: "That is it: each click moved your taste vector.", emptyGrid: "No products here", emptyGridHint: "Try another category or clear the search.",
     noProducts: "The catalogue is empty", noProductsHint: "Import one with `rep import products.jsonl`.", looking: "Product you look at",
   },

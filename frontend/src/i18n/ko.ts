@@ -24,8 +24,8 @@ export const ko: Messages = {
   },
   keys: { title: "단축키", help: "이 도움말 보기", search: "검색", go: "{{page}}(으)로 이동", theme: "테마 전환", pause: "차트 일시정지 (실시간)", close: "열린 창 닫기" },
   stock: { out: "품절", low_one: "{{count}}개 남음", low_other: "{{count}}개 남음", many: "재고 있음" },
-  act: { VIEW: "본", CLICK: "살펴본", SEARCH: "검색한", ADD_TO_CART: "장바구니에 담은", REMOVE_FROM_CART: "장바구니에서 뺀", WISHLIST: "찜한", PURCHASE: "구매한", DISLIKE: "원하지 않은" },
-  actNoun: { VIEW: "노출", CLICK: "클릭", SEARCH: "검색", ADD_TO_CART: "장바구니 담기", REMOVE_FROM_CART: "장바구니 빼기", WISHLIST: "찜", PURCHASE: "구매", DISLIKE: "관심 없음" },
+  act: { VIEW: "본", CLICK: "살펴본", SEARCH: "검색한", ADD_TO_CART: "장바구니에 담은", REMOVE_FROM_CART: "장바구니에서 뺀", WISHLIST: "찜한", REMOVE_FROM_WISHLIST: "찜을 취소한", PURCHASE: "구매한", DISLIKE: "원하지 않은" },
+  actNoun: { VIEW: "노출", CLICK: "클릭", SEARCH: "검색", ADD_TO_CART: "장바구니 담기", REMOVE_FROM_CART: "장바구니 빼기", WISHLIST: "찜", REMOVE_FROM_WISHLIST: "찜 취소", PURCHASE: "구매", DISLIKE: "관심 없음" },
   strategy: { personalized: "개인화", popular: "인기", similar: "유사", hybrid: "하이브리드", lexical: "어휘", semantic: "의미" },
   reason: {
     because: "{{act}} {{product}} 때문에", popular: "지금 인기", taste: "취향에 가까움", similar: "{{product}}와(과) 비슷함", short: "{{product}}와(과) 비슷함", words: "검색어의 단어와 일치", meaning: "검색어와 의미가 일치", catalogue: "상점의 다른 상품",
@@ -33,7 +33,7 @@ export const ko: Messages = {
   shop: {
     title: "상점", search: "상점 검색", searchPlaceholder: "한국어나 영어로 검색", clear: "검색 지우기", results_one: "상품 {{count}}개", results_other: "상품 {{count}}개", resultsFor: "“{{query}}” 결과",
     you: "현재 고객", newShopper: "새 고객", pickShopper: "다른 고객 되기", recentShoppers: "최근 활동한 고객", actions_one: "행동 {{count}}회", actions_other: "행동 {{count}}회", youNew: "처음 온 나",
-    open: "{{name}} 보기", addCart: "장바구니 담기", inCart: "장바구니에 있음", removeCart: "장바구니에서 빼기", like: "찜하기", liked: "찜함", buy: "구매", bought: "구매함", dislike: "관심 없음", looked: "살펴봄", similar: "비슷한 상품",
+    open: "{{name}} 보기", addCart: "장바구니 담기", inCart: "장바구니에 있음", removeCart: "장바구니에서 빼기", like: "찜하기", unlike: "찜 취소", buy: "구매", bought: "구매함", dislike: "관심 없음", looked: "살펴봄", similar: "비슷한 상품",
     hintTitle: "여기서 시작하세요.", hint: "{{category}} 상품을 두세 개 클릭하고 “추천 상품”이 따라오는 것을 보세요.", hintGo: "{{category}} 보기", hintDone: "바로 그겁니다. 클릭할 때마다 취향 벡터가 움직였습니다.", emptyGrid: "상품이 없습니다", emptyGridHint: "다른 분류를 고르거나 검색을 지워 보세요.",
     noProducts: "카탈로그가 비어 있습니다", noProductsHint: "`rep import products.jsonl`로 가져오세요.", looking: "보고 있는 상품",
   },

@@ -68,6 +68,7 @@ pub(super) struct Visit {
     draws: Draws,
     plan: VecDeque<Step>,
     cart: Vec<u32>,
+    wishes: Vec<u32>,
     pages: u8,
     over: bool,
 }
@@ -97,6 +98,7 @@ impl Visit {
             draws,
             plan: VecDeque::new(),
             cart: Vec::new(),
+            wishes: Vec::new(),
             pages: 0,
             over: false,
         }
@@ -217,6 +219,9 @@ impl Visit {
         }
         if self.draws.happens(profile.wishlist * 0.08 * liking) {
             self.push(ActionType::Wishlist, subject, pause::MARK);
+            if !self.wishes.contains(&product) {
+                self.wishes.push(product);
+            }
         }
         let buys = profile.conversion * self.taste.readiness * (0.03 + 0.2 * liking);
         if self.cart.len() < CART_MAX && !self.cart.contains(&product) && self.draws.happens(buys) {
@@ -232,6 +237,11 @@ impl Visit {
                 self.push(ActionType::RemoveFromCart, Subject::Product(product), pause::MARK);
             } else {
                 self.cart.push(product);
+            }
+        }
+        for product in std::mem::take(&mut self.wishes) {
+            if self.draws.happens(0.15) {
+                self.push(ActionType::RemoveFromWishlist, Subject::Product(product), pause::MARK);
             }
         }
         if self.draws.happens((0.5 * self.taste.readiness * profile.conversion.sqrt()).min(0.95)) {

@@ -1,6 +1,7 @@
 //! The samples of the documentation.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::double::Double;
 use super::{args, done, dry, file, import};
@@ -54,6 +55,18 @@ fn events_are_the_same_in_every_format() {
         })
         .collect();
     assert_eq!(contents[0], contents[1]);
+}
+
+/// The API dates events without a time back from the present, so a batch waits until its own do not reach into the
+/// one before.
+#[test]
+fn batches_of_events_without_a_time_do_not_overlap() {
+    let event = r#"{"userId": "u", "actionType": "CLICK", "productId": "p"}"#;
+    let (_folder, path) = file("events.jsonl", format!("{event}\n").repeat(1_600).as_bytes());
+    let double = Double::start([]);
+    let outcome = done(&ImportArgs { batch: 400, ..args(&path, &double.url) });
+    assert_eq!((outcome.accepted, double.seen().requests.len()), (1_600, 4));
+    assert!(outcome.took >= Duration::from_millis(3 * 400), "{:?}", outcome.took);
 }
 
 #[test]

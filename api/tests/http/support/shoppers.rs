@@ -1,6 +1,6 @@
 //! What is kept of shoppers, in memory.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -58,6 +58,15 @@ impl BehaviourStore for MemoryBehaviour {
 
     async fn interested(&self, _: &ProductId, _: Timestamp, _: usize) -> Result<Vec<Interest>, StoreError> {
         Ok(Vec::new())
+    }
+
+    async fn settled(
+        &self,
+        _: &ProductId,
+        _: &[UserId],
+        _: Timestamp,
+    ) -> Result<HashSet<UserId>, StoreError> {
+        Ok(HashSet::new())
     }
 
     async fn erase(&self, user: &UserId) -> Result<u64, StoreError> {

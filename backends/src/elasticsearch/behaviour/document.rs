@@ -14,7 +14,8 @@ pub(in crate::elasticsearch) struct NewDocument<'a> {
     action: &'a UserAction,
     position: Position,
     appended_at: Timestamp,
-    /// Greater than that of documents taken before.
+    /// Greater than that of documents taken before. Roles of the release before this one, which may run beside, order
+    /// actions by it; we go by the actions' own time.
     taken: i64,
 }
 

@@ -39,7 +39,7 @@ export function LookingAt({ product, inCart, liked, onAct, onClose }: LookingAtP
       </div>
       <div className={css.lookingActs}>
         <Button tone="primary" icon="cart" disabled={soldOut && !inCart} onClick={() => onAct(product, inCart ? "REMOVE_FROM_CART" : "ADD_TO_CART")}>{inCart ? t("shop.removeCart") : t("shop.addCart")}</Button>
-        <Button icon="heart" disabled={liked} onClick={() => onAct(product, "WISHLIST")}>{liked ? t("shop.liked") : t("shop.like")}</Button>
+        <Button icon="heart" onClick={() => onAct(product, liked ? "REMOVE_FROM_WISHLIST" : "WISHLIST")}>{liked ? t("shop.unlike") : t("shop.like")}</Button>
         <Button icon="bag" disabled={soldOut} onClick={() => onAct(product, "PURCHASE")}>{t("shop.buy")}</Button>
         <Button tone="quiet" icon="thumbDown" onClick={() => onAct(product, "DISLIKE")}>{t("shop.dislike")}</Button>
         <IconButton icon="x" label={t("common.close")} onClick={onClose} />

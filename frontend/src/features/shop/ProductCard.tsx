@@ -50,7 +50,7 @@ export const ProductCard = memo(function ProductCard({ product, selected, looked
           {formatMoney(product.price, product.currency, locale)}{" "}
           {!soldOut && product.stock <= LOW_STOCK && <span className={css.low}>{t("stock.low", { count: product.stock })}</span>}
         </span>
-        <IconButton icon="heart" filled={liked} aria-pressed={liked} label={`${liked ? t("shop.liked") : t("shop.like")}: ${name}`} onClick={() => !liked && onAct(product, "WISHLIST")} />
+        <IconButton icon="heart" filled={liked} aria-pressed={liked} label={`${liked ? t("shop.unlike") : t("shop.like")}: ${name}`} onClick={() => onAct(product, liked ? "REMOVE_FROM_WISHLIST" : "WISHLIST")} />
         <IconButton icon="cart" filled={inCart} aria-pressed={inCart} disabled={soldOut && !inCart} label={`${inCart ? t("shop.removeCart") : t("shop.addCart")}: ${name}`} onClick={() => onAct(product, inCart ? "REMOVE_FROM_CART" : "ADD_TO_CART")} />
       </div>
     </li>

@@ -27,7 +27,7 @@ export function marksOf(acts: readonly Done[]): Marks {
     if (actionType === "ADD_TO_CART") cart.add(productId);
     if (actionType === "REMOVE_FROM_CART" || actionType === "PURCHASE") cart.delete(productId);
     if (actionType === "WISHLIST") liked.add(productId);
-    if (actionType === "DISLIKE") liked.delete(productId);
+    if (actionType === "REMOVE_FROM_WISHLIST" || actionType === "DISLIKE") liked.delete(productId);
     if (actionType === "CLICK") looked.add(productId);
     if (actionType === "PURCHASE") bought.add(productId);
   }
