@@ -41,7 +41,8 @@ pub use popularity::{DecayedSum, HALF_LIFE_DEFAULT};
 pub use position::Position;
 pub use preference::{EmaRules, FoldOutcome, PURCHASED_MAX, Preference, RECENT_MAX, RecentAction};
 pub use product::{
-    ATTRIBUTES_MAX, DESCRIPTION_BYTES_MAX, LABEL_BYTES_MAX, NAME_BYTES_MAX, Product, ProductFilter, STOCK_MAX,
+    ATTRIBUTES_MAX, DESCRIPTION_BYTES_MAX, LABEL_BYTES_MAX, NAME_BYTES_MAX, PriceRange, Product,
+    ProductFilter, STOCK_MAX,
 };
 pub use time::{Clock, Timestamp, TimestampError};
 pub use topic::Topic;
