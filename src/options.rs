@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use clap::Parser;
 use rep_api::{Auth, BearerAuth, SECRET_BYTES_MIN};
 use rep_backends::{ConnectConfig, Places};
-use rep_core::ModelId;
+use rep_core::{Currency, ModelId};
 use rep_traces::TracesConfig;
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +58,9 @@ options! {
     /// Do not start the simulator's traffic; it can still be started by its control routes
     #[arg(long, env = "REP_NO_SIMULATOR", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     no_simulator: bool,
+    /// The shop's currency, by ISO 4217: of price filters and of products that name none [default: EUR]
+    #[arg(long, env = "REP_CURRENCY", value_name = "CODE")]
+    currency: Currency,
     /// Embedding model: a name that `rep model list` shows, or a folder
     #[arg(long, env = "REP_MODEL", value_name = "NAME|DIR")]
     model: String,
@@ -153,6 +156,7 @@ pub(crate) struct Settings {
     pub(crate) rate: f64,
     pub(crate) seed: u64,
     pub(crate) no_simulator: bool,
+    pub(crate) currency: Currency,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) model: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -251,6 +255,7 @@ impl Options {
             rate: self.rate.unwrap_or(100.0),
             seed: self.seed.unwrap_or(42),
             no_simulator: self.no_simulator.unwrap_or(false),
+            currency: self.currency.unwrap_or(Currency::EUR),
             model: self.model,
             onnxruntime: self.onnxruntime,
             embed_workers: self.embed_workers.unwrap_or(1),
@@ -334,6 +339,10 @@ impl Settings {
         if !(self.rate > 0.0 && self.rate <= 50_000.0) {
             bail!("`rate` must be above 0 and at most 50000 events/s, got {}", self.rate);
         }
+        // A file's value has not been parsed as a flag's has.
+        if let Err(error) = self.currency.as_str().parse::<Currency>() {
+            bail!("`currency` {error}, got `{}`", self.currency);
+        }
         if let Some(traces) = self.traces() {
             traces.check()?;
         }
@@ -405,6 +414,7 @@ mod tests {
                 "otlp-sample",
             ),
             (Options { port_offset: Some(65_000), ..Options::default() }, "port"),
+            (parse_file("currency = \"ABC\"").unwrap(), "currency"),
         ] {
             assert!(options.complete().unwrap_err().to_string().contains(name));
         }

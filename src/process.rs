@@ -126,7 +126,13 @@ impl Parts {
             if has_stores { Some(Stores::open(&settings, &roles, &clock, waiting).await?) } else { None };
         let erasure_queues = consumers::of_shoppers();
         let allowed_hosts = settings.allowed_hosts.clone();
-        let api = ApiConfig { auth: settings.auth()?, erasure_queues, allowed_hosts, ..ApiConfig::default() };
+        let api = ApiConfig {
+            auth: settings.auth()?,
+            erasure_queues,
+            allowed_hosts,
+            currency: settings.currency,
+            ..ApiConfig::default()
+        };
         Ok(Self { settings, roles, telemetry, clock, api, stores })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use rep_core::{Currency, Money, ProductFilter, ProductId};
+use rep_core::{Currency, Money, PriceRange, ProductFilter, ProductId};
 
 use crate::extract::given;
 use crate::problem::Problem;
@@ -16,27 +16,31 @@ pub(crate) struct Filters {
     pub(crate) category: Option<String>,
     pub(crate) min_price: Option<String>,
     pub(crate) max_price: Option<String>,
+    pub(crate) currency: Option<String>,
     pub(crate) in_stock: Option<bool>,
     pub(crate) exclude_product_ids: Option<String>,
 }
 
 impl Filters {
-    /// What they mean, with prices in `currency`.
-    pub(crate) fn read(self, currency: Currency) -> Result<ProductFilter, Problem> {
+    /// What they mean; prices are in the currency of the `shop` if none is named.
+    pub(crate) fn read(self, shop: Currency) -> Result<ProductFilter, Problem> {
+        let parse = |code: String| code.parse().map_err(|error| Problem::field("currency", error));
+        let named: Option<Currency> = given(self.currency).map(parse).transpose()?;
+        let currency = named.unwrap_or(shop);
         let price = |field: &'static str, text: Option<String>| {
             let parse =
                 |text: String| Money::parse(&text, currency).map_err(|error| Problem::field(field, error));
             given(text).map(parse).transpose().map(|money| money.map(Money::minor))
         };
-        let min_price_minor = price("minPrice", self.min_price)?;
-        let max_price_minor = price("maxPrice", self.max_price)?;
-        if min_price_minor.zip(max_price_minor).is_some_and(|(min, max)| min > max) {
+        let min_minor = price("minPrice", self.min_price)?;
+        let max_minor = price("maxPrice", self.max_price)?;
+        if min_minor.zip(max_minor).is_some_and(|(min, max)| min > max) {
             return Err(Problem::field("minPrice", "must not be over `maxPrice`"));
         }
+        let asks_for_price = named.is_some() || min_minor.is_some() || max_minor.is_some();
         Ok(ProductFilter {
             category: given(self.category),
-            min_price_minor,
-            max_price_minor,
+            price: asks_for_price.then_some(PriceRange { currency, min_minor, max_minor }),
             in_stock: self.in_stock.unwrap_or(false),
             exclude: excluded(self.exclude_product_ids)?,
         })
@@ -67,10 +71,27 @@ mod tests {
             Filters { min_price, max_price, ..Filters::default() }.read(Currency::EUR)
         };
         let filter = read("1.50", "20").unwrap();
-        assert_eq!((filter.min_price_minor, filter.max_price_minor), (Some(150), Some(2000)));
+        let range = PriceRange { currency: Currency::EUR, min_minor: Some(150), max_minor: Some(2000) };
+        assert_eq!(filter.price, Some(range));
         assert!(read("", "").unwrap().is_open());
-        for (min, max) in [("NaN", "1"), ("-1", "1"), ("3", "2"), ("1e5", "2")] {
+        for (min, max) in
+            [("NaN", "1"), ("-1", "1"), ("3", "2"), ("1e5", "2"), ("1.000", ""), ("", "1.000"), ("", "1,5")]
+        {
             assert!(read(min, max).is_err(), "{min} {max}");
+        }
+    }
+
+    #[test]
+    fn prices_are_of_the_currency_that_is_named_or_of_the_shop() {
+        let read = |max: &str, currency: &str| {
+            let (max_price, currency) = (Some(max.to_owned()), Some(currency.to_owned()));
+            Filters { max_price, currency, ..Filters::default() }.read(Currency::EUR)
+        };
+        assert_eq!(read("5000", "KRW").unwrap().price, Some(PriceRange::up_to(5000, Currency::KRW)));
+        assert_eq!(read("5000", "").unwrap().price, Some(PriceRange::up_to(500_000, Currency::EUR)));
+        assert_eq!(read("", "KRW").unwrap().price, Some(PriceRange::of(Currency::KRW)));
+        for (max, currency) in [("5.00", "KRW"), ("5", "krw"), ("5", "ABC"), ("", "ABC"), ("", "XAU")] {
+            assert!(read(max, currency).is_err(), "{max} {currency}");
         }
     }
 

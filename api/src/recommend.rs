@@ -120,10 +120,7 @@ async fn popular(
 ) -> Result<Vec<(Arc<Product>, f64)>, StoreError> {
     let top = state.popular.top(&*state.popularity, now).await?;
     let filter = eligibility.filter();
-    let by_field = filter.category.is_some()
-        || filter.min_price_minor.is_some()
-        || filter.max_price_minor.is_some()
-        || filter.in_stock;
+    let by_field = filter.category.is_some() || filter.price.is_some() || filter.in_stock;
     // Field filters may turn away many: then all of the top is looked at.
     let looked_at = if by_field { POPULAR_MAX } else { 2 * limit + 10 };
     let (ids, sums): (Vec<ProductId>, Vec<f64>) =

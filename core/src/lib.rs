@@ -46,7 +46,8 @@ pub use preference::{
     RECENT_MAX, RecentAction, Settlement, Split, Sums, TasteRules, awaited_product, event_hash,
 };
 pub use product::{
-    ATTRIBUTES_MAX, DESCRIPTION_BYTES_MAX, LABEL_BYTES_MAX, NAME_BYTES_MAX, Product, ProductFilter, STOCK_MAX,
+    ATTRIBUTES_MAX, DESCRIPTION_BYTES_MAX, LABEL_BYTES_MAX, NAME_BYTES_MAX, PriceRange, Product,
+    ProductFilter, STOCK_MAX,
 };
 pub use time::{Clock, Timestamp, TimestampError};
 pub use topic::Topic;

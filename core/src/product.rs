@@ -1,10 +1,11 @@
 //! The catalogue's subject.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{FieldError, Money, ProductId, Timestamp};
+use crate::{Currency, FieldError, Money, ProductId, Timestamp};
 
 /// Longest product name, in bytes.
 pub const NAME_BYTES_MAX: usize = 512;
@@ -109,15 +110,70 @@ impl Product {
     }
 }
 
+/// Prices of one currency.
+///
+/// A price in another currency is in no such range: amounts of two currencies do not compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PriceRange {
+    /// Which currency.
+    pub currency: Currency,
+    /// The least, in minor units of it.
+    pub min_minor: Option<i64>,
+    /// The greatest, in minor units of it.
+    pub max_minor: Option<i64>,
+}
+
+impl PriceRange {
+    /// Any price in `currency`.
+    pub fn of(currency: Currency) -> Self {
+        Self { currency, min_minor: None, max_minor: None }
+    }
+
+    /// Prices in `currency` from `minor` minor units.
+    pub fn from(minor: i64, currency: Currency) -> Self {
+        Self { min_minor: Some(minor), ..Self::of(currency) }
+    }
+
+    /// Prices in `currency` up to `minor` minor units.
+    pub fn up_to(minor: i64, currency: Currency) -> Self {
+        Self { max_minor: Some(minor), ..Self::of(currency) }
+    }
+
+    /// The same prices in the minor units of releases before the digits of ISO 4217: what those stored passes this
+    /// range if [`Money::in_iso_units`] of it passes `self`. `None` where the units are the same.
+    pub fn in_earlier_units(self) -> Option<Self> {
+        let (before, now) = (self.currency.decimals_before(), self.currency.decimals());
+        let unit = 10_i64.pow(before.abs_diff(now));
+        let (min, max): (fn(i64, i64) -> i64, fn(i64, i64) -> i64) = match before.cmp(&now) {
+            Ordering::Equal => return None,
+            Ordering::Less => {
+                (|min, unit| min.saturating_add(unit - 1).div_euclid(unit), |max, unit| max.div_euclid(unit))
+            }
+            // Halves are rounded up.
+            Ordering::Greater => (
+                |min, unit| min.saturating_mul(unit).saturating_sub(unit / 2),
+                |max, unit| max.saturating_add(1).saturating_mul(unit).saturating_sub(unit / 2 + 1),
+            ),
+        };
+        let bound = |bound: Option<i64>, scale: fn(i64, i64) -> i64| bound.map(|minor| scale(minor, unit));
+        Some(Self { min_minor: bound(self.min_minor, min), max_minor: bound(self.max_minor, max), ..self })
+    }
+
+    /// Whether `price` lies in it.
+    pub fn contains(&self, price: Money) -> bool {
+        price.currency() == self.currency
+            && self.min_minor.is_none_or(|min| price.minor() >= min)
+            && self.max_minor.is_none_or(|max| price.minor() <= max)
+    }
+}
+
 /// Which products may be shown.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProductFilter {
     /// Only this category.
     pub category: Option<String>,
-    /// At least this price, in minor units.
-    pub min_price_minor: Option<i64>,
-    /// At most this price, in minor units.
-    pub max_price_minor: Option<i64>,
+    /// Only at these prices.
+    pub price: Option<PriceRange>,
     /// Only what is in stock.
     pub in_stock: bool,
     /// Not these.
@@ -127,20 +183,56 @@ pub struct ProductFilter {
 impl ProductFilter {
     /// Whether `product` passes.
     pub fn admits(&self, product: &Product) -> bool {
-        self.admits_fields(&product.category, product.price.minor(), product.stock)
+        self.admits_fields(&product.category, product.price, product.stock)
             && !self.exclude.contains(&product.product_id)
     }
 
     /// The same without the exclusions, on bare fields: an index keeps these beside its vectors.
-    pub fn admits_fields(&self, category: &str, price_minor: i64, stock: u32) -> bool {
+    pub fn admits_fields(&self, category: &str, price: Money, stock: u32) -> bool {
         self.category.as_deref().is_none_or(|wanted| wanted == category)
-            && self.min_price_minor.is_none_or(|min| price_minor >= min)
-            && self.max_price_minor.is_none_or(|max| price_minor <= max)
+            && self.price.is_none_or(|range| range.contains(price))
             && (!self.in_stock || stock > 0)
     }
 
     /// Whether everything passes.
     pub fn is_open(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_in_earlier_units_holds_the_same_prices() {
+        for code in ["PYG", "UGX", "IQD", "LYD"] {
+            let currency: Currency = code.parse().unwrap();
+            let bounds =
+                [None, Some(i64::MIN), Some(-1), Some(0), Some(1), Some(7), Some(13), Some(i64::MAX)];
+            for (min_minor, max_minor) in bounds.into_iter().flat_map(|min| bounds.map(|max| (min, max))) {
+                let range = PriceRange { currency, min_minor, max_minor };
+                let earlier = range.in_earlier_units().unwrap();
+                for minor in 0..1500 {
+                    let stored = Money::from_minor(minor, currency).unwrap();
+                    let expected = range.contains(stored.in_iso_units());
+                    assert_eq!(earlier.contains(stored), expected, "{minor} in {range:?}: {earlier:?}");
+                }
+            }
+        }
+        for currency in [Currency::EUR, Currency::KRW, Currency::recorded("ABC").unwrap()] {
+            assert_eq!(PriceRange::of(currency).in_earlier_units(), None);
+        }
+    }
+
+    #[test]
+    fn a_range_is_of_one_currency() {
+        let euros = |minor| Money::from_minor(minor, Currency::EUR).unwrap();
+        let range = PriceRange { currency: Currency::EUR, min_minor: Some(5), max_minor: Some(7) };
+        let inside: Vec<i64> = (0..10).filter(|minor| range.contains(euros(*minor))).collect();
+        assert_eq!(inside, [5, 6, 7]);
+        assert!(!range.contains(Money::from_minor(6, Currency::USD).unwrap()));
+        assert!(PriceRange::of(Currency::EUR).contains(euros(0)));
+        assert!(!PriceRange::of(Currency::KRW).contains(euros(0)));
     }
 }

@@ -34,6 +34,7 @@ function admits(url: URL) {
   const get = (name: string) => url.searchParams.get(name);
   return (product: MockProduct): boolean =>
     (!get("category") || product.category === get("category")) &&
+    (!(get("currency") ?? (get("minPrice") || get("maxPrice"))) || product.currency === (get("currency") ?? "EUR")) &&
     (!get("minPrice") || Number(product.price) >= Number(get("minPrice"))) &&
     (!get("maxPrice") || Number(product.price) <= Number(get("maxPrice"))) &&
     (get("inStock") !== "true" || product.stock > 0);

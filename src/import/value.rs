@@ -60,14 +60,32 @@ pub(super) fn price(value: &Value, currency: Currency) -> Result<Money, String> 
     };
     let text = text.trim();
     Money::parse(text, currency).map_err(|error| {
-        let hint = price_hint(text).map(|hint| format!(": {hint}")).unwrap_or_default();
+        let hint = price_hint(text, currency).map(|hint| format!(": {hint}")).unwrap_or_default();
         format!("{error}, got {}{hint}", shown(value))
     })
 }
 
-fn price_hint(text: &str) -> Option<String> {
+fn price_hint(text: &str, currency: Currency) -> Option<String> {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if let Some((whole, rest)) = text.split_once('.')
+        && digits(whole)
+        && rest.split('.').all(|group| group.len() == 3 && digits(group))
+    {
+        return Some(format!("write `{}` if points separate thousands", text.replace('.', "")));
+    }
+    if let Some((whole, fraction)) = text.split_once('.')
+        && digits(whole)
+        && digits(fraction)
+    {
+        let fraction = fraction.trim_end_matches('0');
+        let point = if fraction.is_empty() { "" } else { "." };
+        return (fraction.len() <= currency.decimals() as usize)
+            .then(|| format!("leave out zeros at the end: `{whole}{point}{fraction}`"));
+    }
     let (whole, cents) = text.rsplit_once(',').unwrap_or((text, ""));
-    if (1..=2).contains(&cents.len()) && cents.bytes().all(|b| b.is_ascii_digit()) && !whole.contains(',') {
+    // Three digits after a comma are more likely thousands, also where a currency has three.
+    let cents_max = currency.decimals().min(2) as usize;
+    if (1..=cents_max).contains(&cents.len()) && digits(cents) && !whole.contains(',') {
         let whole: String = whole.chars().filter(|c| *c != '.' && *c != ' ').collect();
         return Some(format!("write `{whole}.{cents}`, with a point"));
     }
@@ -166,6 +184,17 @@ mod tests {
             (json!("-5"), "never negative"),
             (json!("1e3"), "without sign, exponent"),
             (json!("19.905"), "at most 2 digits"),
+            (json!("1.290"), "write `1290` if points separate thousands"),
+            (json!("1.234.567"), "write `1234567` if points"),
+            (json!("19.9000"), "leave out zeros at the end: `19.9`"),
+            (json!("19.0000"), "leave out zeros at the end: `19`"),
+            (json!("1,290"), "thousands"),
+            (json!("19."), "decimal string"),
+            (json!(".5"), "decimal string"),
+            (json!("+5"), "without sign"),
+            (json!("１９.９０"), "decimal string"),
+            (json!("1 290.00"), "thousands"),
+            (json!(1.29), "a float"),
             (json!(19.9), "a float"),
             (json!(1990), "a number"),
             (json!(""), "decimal string"),
@@ -173,6 +202,30 @@ mod tests {
             let message = price(&value, Currency::EUR).unwrap_err();
             assert!(message.contains(part), "{value}: {message}");
         }
+    }
+
+    #[test]
+    fn digits_are_those_of_the_currency() {
+        for (text, code, minor) in
+            [("129000", "KRW", 129_000), ("35000", "PYG", 35_000), ("1.290", "KWD", 1290)]
+        {
+            assert_eq!(price(&json!(text), code.parse().unwrap()).unwrap().minor(), minor);
+        }
+        for (text, code, part) in [
+            ("129.000", "KRW", "write `129000` if points separate thousands"),
+            ("129000.00", "KRW", "must have no point"),
+            ("129,00", "KRW", "thousands"),
+            ("1,290", "KWD", "thousands"),
+            ("1.2900", "KWD", "leave out zeros at the end: `1.29`"),
+        ] {
+            let message = price(&json!(text), code.parse().unwrap()).unwrap_err();
+            assert!(message.contains(part), "{text} {code}: {message}");
+        }
+        for code in ["ABC", "XAU", "eur", "", "€"] {
+            let message = currency(&json!(code)).unwrap_err();
+            assert!(message.contains("ISO 4217") && message.contains(&format!("got `{code}`")), "{message}");
+        }
+        assert_eq!(currency(&json!(" PYG ")), Ok("PYG".parse().unwrap()));
     }
 
     #[test]

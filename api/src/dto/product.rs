@@ -84,10 +84,10 @@ pub(crate) struct NewProductSchema {
     category: String,
     #[schema(nullable = false)]
     brand: Option<String>,
-    /// Decimal string, such as `19.90`; never a number.
+    /// Decimal string, such as `19.90`, with at most as many digits after the point as the currency has; never a number.
     #[schema(example = "19.90")]
     price: String,
-    /// ISO 4217; the shop's currency if left out.
+    /// ISO 4217, of a currency that goods are sold in; the shop's currency if left out.
     #[schema(nullable = false, example = "EUR")]
     currency: Option<String>,
     stock: u32,
@@ -157,7 +157,7 @@ fn money(fields: &mut Fields, text: &str, currency: Currency) -> Option<Money> {
 #[schema(as = ProductPatch)]
 #[expect(dead_code, reason = "describes what `patch_of` reads")]
 pub(crate) struct ProductPatchSchema {
-    /// Decimal string in the product's currency.
+    /// Decimal string in the product's currency, with at most as many digits after the point as it has.
     #[schema(nullable = false, example = "17.90")]
     price: Option<String>,
     /// Pieces that can be sold now.

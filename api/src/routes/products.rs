@@ -57,10 +57,14 @@ pub(crate) struct ListParams {
     cursor: Option<String>,
     /// Only what is in stock.
     in_stock: Option<bool>,
-    /// At least this price: decimal string in the shop's currency.
+    /// At least this price: decimal string in `currency`.
     min_price: Option<String>,
     /// At most this price.
     max_price: Option<String>,
+    /// Currency of `minPrice` and `maxPrice`, by ISO 4217; the shop's if left out. Products in another one do not match;
+    /// named alone, it asks for the products in this currency.
+    #[param(example = "EUR")]
+    currency: Option<String>,
 }
 
 /// Products in order of their ids.
@@ -86,6 +90,7 @@ pub(crate) async fn list(
         in_stock: params.in_stock,
         min_price: params.min_price,
         max_price: params.max_price,
+        currency: params.currency,
         exclude_product_ids: None,
     }
     .read(state.config.currency)?;

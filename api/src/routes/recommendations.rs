@@ -33,11 +33,15 @@ pub(crate) struct RecommendationParams {
     limit: Option<u32>,
     /// Only this category.
     category: Option<String>,
-    /// At least this price: decimal string in the shop's currency.
+    /// At least this price: decimal string in `currency`.
     #[param(example = "10.00")]
     min_price: Option<String>,
     /// At most this price.
     max_price: Option<String>,
+    /// Currency of `minPrice` and `maxPrice`, by ISO 4217; the shop's if left out. Products in another one do not match;
+    /// named alone, it asks for the products in this currency.
+    #[param(example = "EUR")]
+    currency: Option<String>,
     /// Only what is in stock.
     in_stock: Option<bool>,
     /// Not these, separated by commas; at most 1,000.
@@ -76,6 +80,7 @@ pub(crate) async fn recommendations(
         category: params.category,
         min_price: params.min_price,
         max_price: params.max_price,
+        currency: params.currency,
         in_stock: params.in_stock,
         exclude_product_ids: params.exclude_product_ids,
     };
@@ -114,10 +119,14 @@ pub(crate) struct SearchParams {
     limit: Option<u32>,
     /// Only this category.
     category: Option<String>,
-    /// At least this price: decimal string in the shop's currency.
+    /// At least this price: decimal string in `currency`.
     min_price: Option<String>,
     /// At most this price.
     max_price: Option<String>,
+    /// Currency of `minPrice` and `maxPrice`, by ISO 4217; the shop's if left out. Products in another one do not match;
+    /// named alone, it asks for the products in this currency.
+    #[param(example = "EUR")]
+    currency: Option<String>,
     /// Only what is in stock.
     in_stock: Option<bool>,
     /// Not these, separated by commas; at most 1,000.
@@ -159,6 +168,7 @@ pub(crate) async fn search(
         category: params.category,
         min_price: params.min_price,
         max_price: params.max_price,
+        currency: params.currency,
         in_stock: params.in_stock,
         exclude_product_ids: params.exclude_product_ids,
     };

@@ -97,6 +97,14 @@ async fn bad_products_are_named_field_by_field() {
         (json!({"price": 5}), "price"),
         (json!({"price": "-1"}), "price"),
         (json!({"price": "1.005"}), "price"),
+        (json!({"price": "2.000"}), "price"),
+        (json!({"price": "1,29"}), "price"),
+        (json!({"price": "1."}), "price"),
+        (json!({"price": ".5"}), "price"),
+        (json!({"price": "+5"}), "price"),
+        (json!({"price": "1e3"}), "price"),
+        (json!({"price": " 5"}), "price"),
+        (json!({"price": "１９"}), "price"),
         (json!({"stock": 1.5}), "stock"),
         (json!({"stock": 4_000_000_000_u64}), "stock"),
         (json!({"name": "x"}), "name"),
@@ -105,6 +113,65 @@ async fn bad_products_are_named_field_by_field() {
         assert_eq!((answer.status.as_u16(), answer.bad_fields()), (400, vec![field]), "{patch}");
     }
     assert!(told(&world).is_empty());
+}
+
+#[tokio::test]
+async fn prices_have_the_digits_of_their_currency() {
+    let world = World::new();
+    let priced = |price: &str, currency: &str| {
+        let mut product = tent();
+        product["productId"] = json!("t1");
+        (product["price"], product["currency"]) = (json!(price), json!(currency));
+        product
+    };
+    for (price, currency, bad) in [
+        ("1.290", "EUR", "price"),
+        ("129.000", "KRW", "price"),
+        ("129000.00", "KRW", "price"),
+        ("35.000", "PYG", "price"),
+        ("1.2905", "IQD", "price"),
+        ("19.90", "ABC", "currency"),
+        ("19.90", "XAU", "currency"),
+        ("19.90", "CLF", "currency"),
+        ("19.90", "eur", "currency"),
+    ] {
+        let answer = world.json("PUT", "/products/t1", &priced(price, currency)).await;
+        assert_eq!((answer.status.as_u16(), answer.bad_fields()), (400, vec![bad]), "{price} {currency}");
+        let body = world.post("/products", &json!([priced(price, currency)])).await.expect(200);
+        assert_eq!(body["results"][0]["errors"][0]["field"], bad, "{price} {currency}");
+    }
+    assert!(told(&world).is_empty());
+    for (price, currency, shown) in [
+        ("35000", "PYG", "35000"),
+        ("1.290", "IQD", "1.290"),
+        ("129000", "KRW", "129000"),
+        ("1290", "EUR", "1290.00"),
+    ] {
+        world.json("PUT", "/products/t1", &priced(price, currency)).await;
+        let product = world.get("/products/t1").await.expect(200);
+        assert_eq!((&product["price"], &product["currency"]), (&json!(shown), &json!(currency)));
+    }
+}
+
+#[tokio::test]
+async fn a_product_in_a_currency_of_before_can_be_kept_and_moved_but_not_priced() {
+    let world = World::stocked().await;
+    let old = Money::from_minor(1990, Currency::recorded("ABC").unwrap()).unwrap();
+    let mut product = (*world.catalog.get(&[id("tent-1")]).await.unwrap().remove(0).unwrap()).clone();
+    product.price = old;
+    world.add(product).await;
+    assert_eq!(world.get("/products/tent-1").await.expect(200)["currency"], "ABC");
+    let answer = world.json("PATCH", "/products/tent-1", &json!({"price": "5.00"})).await;
+    assert_eq!(answer.bad_fields(), ["price"]);
+    answer.expect(400);
+    let kept = world.json("PATCH", "/products/tent-1", &json!({"stock": 2})).await.expect(200);
+    assert_eq!(
+        (&kept["price"], &kept["currency"], &kept["stock"]),
+        (&json!("19.90"), &json!("ABC"), &json!(2))
+    );
+    assert_eq!(told(&world)[0].currency, old.currency());
+    world.json("PUT", "/products/tent-1", &tent()).await.expect(200);
+    assert_eq!(world.get("/products/tent-1").await.expect(200)["currency"], "EUR");
 }
 
 #[tokio::test]

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use rep_core::ActionType;
 use rep_core::ports::catalog::Catalog;
+use rep_core::{ActionType, Money};
 use serde_json::json;
 
 use crate::support::{World, product};
@@ -94,6 +94,31 @@ async fn filters_hold_and_never_shorten_while_there_are_eligible_products() {
 }
 
 #[tokio::test]
+async fn a_price_filter_is_of_one_currency() {
+    let world = World::stocked().await;
+    for (id, code, minor) in [("tent-k", "KRW", 900), ("tent-j", "JPY", 1500)] {
+        let mut other = product(id, "tent elsewhere", "tents");
+        other.price = Money::from_minor(minor, code.parse().unwrap()).unwrap();
+        world.add(other).await;
+    }
+    for path in ["/recommendations?userId=u&limit=100&", "/search?q=tent&limit=100&", "/products?limit=100&"]
+    {
+        let found = async |filter: &str| {
+            let answer = world.get(&format!("{path}category=tents&{filter}")).await;
+            answer.ids().iter().map(ToString::to_string).collect::<std::collections::BTreeSet<_>>()
+        };
+        // 900 won are fewer than 19.90 euros in minor units, and not cheap for it.
+        assert_eq!(found("maxPrice=19.90").await.len(), 8, "{path}");
+        assert!(found("maxPrice=10").await.is_empty(), "{path}");
+        assert_eq!(found("").await.len(), 10, "{path}");
+        assert_eq!(found("maxPrice=1000&currency=KRW").await, ["tent-k".to_owned()].into(), "{path}");
+        assert!(found("minPrice=1000&currency=KRW").await.is_empty(), "{path}");
+        assert_eq!(found("currency=JPY").await, ["tent-j".to_owned()].into(), "{path}");
+        assert_eq!(found("currency=EUR").await.len(), 8, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn bad_parameters_are_named() {
     let world = World::new();
     for (query, field) in [
@@ -108,6 +133,11 @@ async fn bad_parameters_are_named() {
         ("userId=u&minPrice=NaN", "minPrice"),
         ("userId=u&maxPrice=1e3", "maxPrice"),
         ("userId=u&minPrice=5&maxPrice=1", "minPrice"),
+        ("userId=u&maxPrice=1.000", "maxPrice"),
+        ("userId=u&minPrice=1,5", "minPrice"),
+        ("userId=u&maxPrice=5.00&currency=KRW", "maxPrice"),
+        ("userId=u&maxPrice=5&currency=ABC", "currency"),
+        ("userId=u&currency=eur", "currency"),
         ("userId=u&excludeProductIds=a%00b", "excludeProductIds"),
     ] {
         let answer = world.get(&format!("/recommendations?{query}")).await;

@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use rep_backends::elasticsearch::{ElasticsearchCatalog, IndexKind};
 use rep_core::contract::catalog::CatalogSubject;
 use rep_core::ports::catalog::{Catalog, VectorWrite};
-use rep_core::{Currency, ModelId, Money, Product, ProductFilter, ProductId, UnitVector, stable_hash128};
+use rep_core::{
+    Currency, ModelId, Money, PriceRange, Product, ProductFilter, ProductId, UnitVector, stable_hash128,
+};
 
 use crate::server::{DIMENSIONS, Space};
 
@@ -121,6 +123,44 @@ async fn approximate_search_finds_nearly_all_and_never_too_few() {
         println!("recall of {k}: {recall:.4}");
         assert!(recall > 0.97, "{recall} of {k}");
     }
+}
+
+/// A document of an earlier release has its price in hundredths also in a currency without a minor unit.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_price_of_an_earlier_release_stays_what_it_was_and_filters_know_it() {
+    let subject = Subject::fresh().await;
+    let catalog = subject.catalog();
+    let guaranies = "PYG".parse().unwrap();
+    let price = |minor| Money::from_minor(minor, guaranies).unwrap();
+    let (old, new) =
+        (Product { price: price(3_500_000), ..product(1) }, Product { price: price(36_000), ..product(2) });
+    catalog.put(vec![old.clone(), new.clone()]).await.unwrap();
+    let forget = serde_json::json!({
+        "query": { "term": { "productId": old.product_id } },
+        "script": { "source": "ctx._source.remove('priceDigits')" },
+    });
+    let path = format!("{}product_index/_update_by_query?refresh=true", subject.space.namespace);
+    assert_eq!(subject.space.raw("POST", &path, Some(forget))["updated"], 1);
+    let found = catalog.get(std::slice::from_ref(&old.product_id)).await.unwrap().remove(0).unwrap();
+    assert_eq!(found.price, price(35_000));
+    let (cheap, dear) = (PriceRange::up_to(35_000, guaranies), PriceRange::from(35_001, guaranies));
+    for (range, expected) in [
+        (cheap, vec![&old]),
+        (dear, vec![&new]),
+        (PriceRange::from(100_000, guaranies), vec![]),
+        (PriceRange::of(guaranies), vec![&old, &new]),
+        (PriceRange::up_to(35_000, Currency::EUR), vec![]),
+    ] {
+        let filter = ProductFilter { price: Some(range), ..Default::default() };
+        let page = catalog.list(&filter, None, 10).await.unwrap();
+        let ids: Vec<_> = page.items.iter().map(|found| &found.product_id).collect();
+        assert_eq!(ids, expected.iter().map(|product| &product.product_id).collect::<Vec<_>>(), "{range:?}");
+    }
+    // Written again, it is like any other.
+    catalog.put(vec![Product { price: price(35_000), ..old.clone() }]).await.unwrap();
+    let filter = ProductFilter { price: Some(cheap), ..Default::default() };
+    let page = catalog.list(&filter, None, 10).await.unwrap();
+    assert_eq!(page.items.iter().map(|found| found.price).collect::<Vec<_>>(), [price(35_000)]);
 }
 
 /// More equals than a first search asks for come in order of their ids all the same.

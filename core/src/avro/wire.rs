@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ActionType, FieldError, InterestReason, InventoryChange, Notification, NotificationKind, ProductId,
-    Timestamp, Topic, UserAction,
+    ActionType, Currency, FieldError, InterestReason, InventoryChange, Notification, NotificationKind,
+    ProductId, Timestamp, Topic, UserAction,
 };
 
 /// What is carried by one topic.
@@ -34,6 +34,11 @@ where
     T::Err: std::fmt::Display,
 {
     text.parse().map_err(|error: T::Err| FieldError::new(field, error.to_string()))
+}
+
+/// What was logged is read, also a code that is not taken any more: a record must not stop a partition.
+fn currency(code: &str) -> Result<Currency, FieldError> {
+    Currency::recorded(code).map_err(|error| FieldError::new("currency", error.to_string()))
 }
 
 /// [`UserAction`] on the wire.
@@ -128,7 +133,7 @@ impl Event for InventoryChange {
         let change = Self {
             trace_id: parsed("traceId", wire.trace_id)?,
             product_id: parsed("productId", wire.product_id)?,
-            currency: parsed("currency", wire.currency)?,
+            currency: currency(wire.currency)?,
             price_before: wire.price_before,
             price_after: wire.price_after,
             stock_before: wire.stock_before,
@@ -193,7 +198,7 @@ impl Event for Notification {
             product_name: wire.product_name.to_owned(),
             kind: wire.kind,
             reason: wire.reason,
-            currency: parsed("currency", wire.currency)?,
+            currency: currency(wire.currency)?,
             price_before: wire.price_before,
             price_after: wire.price_after,
             stock_after: wire.stock_after,

@@ -7,12 +7,14 @@ export interface Filters {
   category?: string | undefined;
   minPrice?: string | undefined;
   maxPrice?: string | undefined;
+  /** Of both prices; the shop's if not named. */
+  currency?: string | undefined;
   inStock?: boolean | undefined;
 }
 
 /** Leaves out what is not set, so that the address names only what was chosen. */
-function filters({ category, minPrice, maxPrice, inStock }: Filters) {
-  return { ...(category ? { category } : {}), ...(minPrice ? { minPrice } : {}), ...(maxPrice ? { maxPrice } : {}), ...(inStock ? { inStock } : {}) };
+function filters({ category, minPrice, maxPrice, currency, inStock }: Filters) {
+  return { ...(category ? { category } : {}), ...(minPrice ? { minPrice } : {}), ...(maxPrice ? { maxPrice } : {}), ...(currency ? { currency } : {}), ...(inStock ? { inStock } : {}) };
 }
 
 export const categoriesQuery = queryOptions({

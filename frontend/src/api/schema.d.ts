@@ -976,10 +976,16 @@ export interface paths {
                     cursor?: string;
                     /** @description Only what is in stock. */
                     inStock?: boolean;
-                    /** @description At least this price: decimal string in the shop's currency. */
+                    /** @description At least this price: decimal string in `currency`. */
                     minPrice?: string;
                     /** @description At most this price. */
                     maxPrice?: string;
+                    /**
+                     * @description Currency of `minPrice` and `maxPrice`, by ISO 4217; the shop's if left out. Products in another one do not match;
+                     *     named alone, it asks for the products in this currency.
+                     * @example EUR
+                     */
+                    currency?: string;
                 };
                 header?: never;
                 path?: never;
@@ -1335,12 +1341,18 @@ export interface paths {
                     /** @description Only this category. */
                     category?: string;
                     /**
-                     * @description At least this price: decimal string in the shop's currency.
+                     * @description At least this price: decimal string in `currency`.
                      * @example 10.00
                      */
                     minPrice?: string;
                     /** @description At most this price. */
                     maxPrice?: string;
+                    /**
+                     * @description Currency of `minPrice` and `maxPrice`, by ISO 4217; the shop's if left out. Products in another one do not match;
+                     *     named alone, it asks for the products in this currency.
+                     * @example EUR
+                     */
+                    currency?: string;
                     /** @description Only what is in stock. */
                     inStock?: boolean;
                     /** @description Not these, separated by commas; at most 1,000. */
@@ -1403,10 +1415,16 @@ export interface paths {
                     limit?: number;
                     /** @description Only this category. */
                     category?: string;
-                    /** @description At least this price: decimal string in the shop's currency. */
+                    /** @description At least this price: decimal string in `currency`. */
                     minPrice?: string;
                     /** @description At most this price. */
                     maxPrice?: string;
+                    /**
+                     * @description Currency of `minPrice` and `maxPrice`, by ISO 4217; the shop's if left out. Products in another one do not match;
+                     *     named alone, it asks for the products in this currency.
+                     * @example EUR
+                     */
+                    currency?: string;
                     /** @description Only what is in stock. */
                     inStock?: boolean;
                     /** @description Not these, separated by commas; at most 1,000. */
@@ -2483,7 +2501,7 @@ export interface components {
             brand?: string;
             category: string;
             /**
-             * @description ISO 4217; the shop's currency if left out.
+             * @description ISO 4217, of a currency that goods are sold in; the shop's currency if left out.
              * @example EUR
              */
             currency?: string;
@@ -2493,7 +2511,7 @@ export interface components {
             name: string;
             nameKo?: string;
             /**
-             * @description Decimal string, such as `19.90`; never a number.
+             * @description Decimal string, such as `19.90`, with at most as many digits after the point as the currency has; never a number.
              * @example 19.90
              */
             price: string;
@@ -2734,7 +2752,7 @@ export interface components {
         /** @description A change of price, stock or both. */
         ProductPatch: {
             /**
-             * @description Decimal string in the product's currency.
+             * @description Decimal string in the product's currency, with at most as many digits after the point as it has.
              * @example 17.90
              */
             price?: string;

@@ -1,4 +1,4 @@
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Link } from "@tanstack/react-router";
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Link, parseSearchWith, stringifySearchWith } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 
 import { StateNote } from "~/ui/States";
@@ -6,7 +6,7 @@ import { StateNote } from "~/ui/States";
 import { ErrorNote } from "./ErrorNote";
 import { Frame } from "./Frame";
 import { Gate } from "./Gate";
-import { parseDeadLetters, parseLive, parseNotifications, parseRecommendations, parseShop } from "./search";
+import { parseDeadLetters, parseLive, parseNotifications, parseRecommendations, parseShop, parseValue } from "./search";
 
 function NotFound() {
   const { t } = useTranslation();
@@ -56,6 +56,8 @@ const notifications = createRoute({
 
 export const router = createRouter({
   routeTree: root.addChildren([shop, recommendations, live, deadLetters, simulator, notifications]),
+  parseSearch: parseSearchWith(parseValue),
+  stringifySearch: stringifySearchWith(JSON.stringify, parseValue),
   defaultPreload: "intent",
   defaultErrorComponent: ({ error, reset }) => <ErrorNote error={error} onRetry={reset} />,
   scrollRestoration: true,

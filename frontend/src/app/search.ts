@@ -9,10 +9,23 @@ function within(raw: unknown, min: number, max: number): number | undefined {
   return raw !== undefined && raw !== "" && Number.isFinite(value) ? Math.min(max, Math.max(min, Math.round(value))) : undefined;
 }
 
-/** A decimal number, kept as it was typed. */
+/** Digits and separators, kept as they were typed: whether they are an amount, the API says. */
 function amount(raw: unknown): string | undefined {
   const value = text(raw);
-  return value !== undefined && /^\d+(\.\d+)?$/.test(value) ? value : undefined;
+  return value !== undefined && /^[\d.,]{1,24}$/.test(value) ? value : undefined;
+}
+
+/** Three letters. */
+function currency(raw: unknown): string | undefined {
+  const value = text(raw);
+  return value !== undefined && /^[a-z]{3}$/i.test(value) ? value.toUpperCase() : undefined;
+}
+
+/** A value of the address. Numbers stay texts: `2.000` is not 2. */
+export function parseValue(value: string): unknown {
+  const parsed: unknown = JSON.parse(value);
+  if (typeof parsed === "number") throw new SyntaxError("kept as it was typed");
+  return parsed;
 }
 
 const yes = (raw: unknown): true | undefined => (raw === true || raw === "true" ? true : undefined);
@@ -35,6 +48,8 @@ export interface RecommendationsSearch {
   category?: string | undefined;
   min?: string | undefined;
   max?: string | undefined;
+  /** Of both prices; the shop's if not named. */
+  currency?: string | undefined;
   stock?: true | undefined;
   limit?: number | undefined;
   item?: string | undefined;
@@ -48,6 +63,7 @@ export const parseRecommendations = (raw: Raw): RecommendationsSearch => ({
   category: text(raw.category),
   min: amount(raw.min),
   max: amount(raw.max),
+  currency: currency(raw.currency),
   stock: yes(raw.stock),
   limit: within(raw.limit, 1, 100),
   item: text(raw.item),

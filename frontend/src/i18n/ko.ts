@@ -46,7 +46,7 @@ export const ko: Messages = {
     total: "클릭에서 화면까지", running: "이동 중…", failed: "도착하지 못함", history_one: "최근 행동", history_other: "최근 행동 {{count}}회", target: "목표 {{ms}}", noChange: "{{ms}} 안에 변화 없음", median: "중앙값",
   },
   rec: {
-    title: "추천", by: "추천 기준", byUser: "고객", byQuery: "검색어", user: "고객 ID", query: "검색어", queryPlaceholder: "추운 밤에 따뜻한 것", min: "최저 가격", max: "최고 가격", limit: "개수", compare: "비교 대상", compareOff: "비교 끝내기", compareStart: "두 고객 비교", excluded: "제외됨",
+    title: "추천", by: "추천 기준", byUser: "고객", byQuery: "검색어", user: "고객 ID", query: "검색어", queryPlaceholder: "추운 밤에 따뜻한 것", min: "최저 가격", max: "최고 가격", currency: "통화", currencyShop: "상점 통화", limit: "개수", compare: "비교 대상", compareOff: "비교 끝내기", compareStart: "두 고객 비교", excluded: "제외됨",
     rank: "#", score: "점수", reasons: "이유", parts: "점수 구성", similarity: "유사도", popularity: "인기", matching: "검색 일치", diversity: "이미 표시됨 (감점)", cosine: "측정된 코사인", final: "최종", took: "{{ms}} 소요", overlap: "{{total}}개 중 {{n}}개 공통", shared: "두 목록에 모두 있음", empty: "맞는 상품이 없습니다", emptyHint: "필터를 느슨하게 해 보세요.", emptyStart: "누구의 추천을 볼까요?", emptyStartHint: "위에서 고객을 고르거나 검색어로 바꾸세요.", emptyQuery: "무엇을 찾으세요?", emptyQueryHint: "몇 단어를 입력하세요. 이름은 물론 의미로도 찾습니다.", similarTo: "비슷한 상품", taste: "취향", tasteNone: "이력이 없어 인기 상품을 보여 줍니다", list: "추천된 상품", pickCompare: "두 번째 고객을 고르세요", useMe: "나",
   },
   live: {

@@ -147,6 +147,43 @@ fn refusals_of_the_api_are_reported_with_their_lines() {
 }
 
 #[test]
+fn a_point_between_thousands_is_refused_in_every_line() {
+    let double = Double::start([]);
+    let text = "productId,name,category,price,currency,stock\n\
+                a,Sofa,Sofas,1.290,EUR,3\nk,Sofa,Sofas,129.000,KRW,3\nx,Sofa,Sofas,19.90,ABC,3\nb,Sofa,Sofas,1290,EUR,3\n";
+    let (folder, path) = file("products.csv", text.as_bytes());
+    let rejects = folder.path().join("rejects.jsonl");
+    let outcome = done(&ImportArgs { rejects: Some(rejects.clone()), ..args(&path, &double.url) });
+    assert_eq!((outcome.accepted, outcome.refused, outcome.exit_status()), (1, 3, 2));
+    assert_eq!(double.seen().effects["b"].0["price"], "1290.00");
+    let kept = std::fs::read_to_string(rejects).unwrap();
+    for part in ["write `1290` if", "write `129000` if", "got `ABC`"] {
+        assert!(kept.contains(part), "{kept}");
+    }
+    let line = |price: &str| {
+        format!(
+            "{{\"productId\":\"j\",\"name\":\"n\",\"category\":\"c\",\"price\":{price},\"currency\":\"EUR\",\"stock\":1}}\n"
+        )
+    };
+    let refused = [
+        "1.290",
+        "1.29",
+        "19.9",
+        "1e3",
+        "1290",
+        "\"1.290\"",
+        "\"1,29\"",
+        "\"1e3\"",
+        "\"+5\"",
+        "\"19.\"",
+        "\".5\"",
+    ];
+    let (_folder, path) = file("products.jsonl", refused.map(line).concat().as_bytes());
+    let outcome = done(&args(&path, &double.url));
+    assert_eq!((outcome.accepted, outcome.refused), (0, refused.len() as u64));
+}
+
+#[test]
 fn a_batch_without_a_valid_event_is_refused_item_by_item() {
     let double = Double::start([]);
     double.seen().refuse_all = true;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use parquet::data_type::{ByteArray, ByteArrayType, Int32Type, Int64Type};
+use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, FloatType, Int32Type, Int64Type};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
@@ -50,6 +50,56 @@ fn write_events(path: &Path) {
     }
     group.close().unwrap();
     writer.close().unwrap();
+}
+
+/// One product whose price in `currency` is 1.29 by the column's type.
+fn product_with(price: &str, currency: &str) -> (tempfile::TempDir, std::path::PathBuf) {
+    let (folder, path) = file("products.parquet", b"");
+    let (physical, logical) = price.split_once(' ').unwrap_or((price, ""));
+    let schema = format!(
+        "message products {{
+            required binary productId (UTF8); required binary name (UTF8); required binary category (UTF8);
+            required {physical} price {logical}; required binary currency (UTF8); required int32 stock;
+        }}"
+    );
+    let schema = Arc::new(parse_message_type(&schema).unwrap());
+    let mut writer = SerializedFileWriter::new(File::create(&path).unwrap(), schema, Arc::default()).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    for column in 0.. {
+        let Some(mut next) = group.next_column().unwrap() else { break };
+        let text = |text: &str| [ByteArray::from(text.as_bytes().to_vec())];
+        match column {
+            0..=2 => next.typed::<ByteArrayType>().write_batch(&text("p"), None, None),
+            3 if price.starts_with("double") => next.typed::<DoubleType>().write_batch(&[1.29], None, None),
+            3 if price.starts_with("float") => next.typed::<FloatType>().write_batch(&[1.29], None, None),
+            3 if price.ends_with("(18,3))") => next.typed::<Int64Type>().write_batch(&[1290], None, None),
+            3 => next.typed::<Int64Type>().write_batch(&[129], None, None),
+            4 => next.typed::<ByteArrayType>().write_batch(&text(currency), None, None),
+            _ => next.typed::<Int32Type>().write_batch(&[1], None, None),
+        }
+        .unwrap();
+        next.close().unwrap();
+    }
+    group.close().unwrap();
+    writer.close().unwrap();
+    (folder, path)
+}
+
+#[test]
+fn a_price_is_a_decimal_of_the_digits_of_its_currency() {
+    for (price, currency, accepted) in [
+        ("int64 (DECIMAL(18,2))", "EUR", 1),
+        ("int64 (DECIMAL(18,3))", "KWD", 1),
+        ("int64 (DECIMAL(18,3))", "EUR", 0),
+        ("int64 (DECIMAL(18,2))", "KRW", 0),
+        ("int64", "EUR", 0),
+        ("double", "EUR", 0),
+        ("float", "EUR", 0),
+    ] {
+        let (_folder, path) = product_with(price, currency);
+        let outcome = done(&dry(&path));
+        assert_eq!((outcome.accepted, outcome.refused), (accepted, 1 - accepted), "{price} {currency}");
+    }
 }
 
 #[test]

@@ -21,6 +21,9 @@ pub(super) struct StoredProduct {
     brand: Option<String>,
     price_minor: i64,
     currency: Currency,
+    /// Digits after the point of `price_minor`. Documents of earlier versions have none: of before those of ISO 4217.
+    #[serde(default)]
+    price_digits: Option<u32>,
     stock: u32,
     image_url: Option<String>,
     /// A list: an update would mix two objects.
@@ -73,6 +76,7 @@ impl StoredProduct {
             brand: product.brand.clone(),
             price_minor: product.price.minor(),
             currency: product.price.currency(),
+            price_digits: Some(product.price.currency().decimals()),
             stock: product.stock,
             image_url: product.image_url.clone(),
             attributes: attributes
@@ -89,6 +93,7 @@ impl StoredProduct {
     pub(super) fn product(self) -> Result<Product, StoreError> {
         let price = Money::from_minor(self.price_minor, self.currency)
             .map_err(|error| corrupt(format!("product `{}`: price {error}", self.product_id)))?;
+        let price = if self.price_digits.is_some() { price } else { price.in_iso_units() };
         Ok(Product {
             price,
             product_id: self.product_id,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rep_core::ports::StoreError;
 use rep_core::ports::catalog::{CatalogSummary, Hit, ProductPage};
-use rep_core::{Product, ProductFilter, ProductId, UnitVector};
+use rep_core::{PriceRange, Product, ProductFilter, ProductId, UnitVector};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -272,15 +272,33 @@ impl Clauses {
     }
 }
 
+/// What [`PriceRange::contains`] says.
+fn priced(range: PriceRange) -> Vec<Value> {
+    let mut all = vec![json!({ "term": { "currency": range.currency } })];
+    if range.min_minor.is_none() && range.max_minor.is_none() {
+        return all;
+    }
+    let within = |range: PriceRange| json!({ "range": { "priceMinor": { "gte": range.min_minor, "lte": range.max_minor } } });
+    let Some(earlier) = range.in_earlier_units() else {
+        all.push(within(range));
+        return all;
+    };
+    let has_digits = json!({ "exists": { "field": "priceDigits" } });
+    all.push(json!({ "bool": { "should": [
+        { "bool": { "filter": [has_digits, within(range)] } },
+        { "bool": { "filter": [within(earlier)], "must_not": [has_digits] } },
+    ], "minimum_should_match": 1 } }));
+    all
+}
+
 /// What [`ProductFilter::admits`] says.
 fn clauses(filter: &ProductFilter) -> Result<Clauses, StoreError> {
     let mut clauses = Clauses::default();
     if let Some(category) = &filter.category {
         clauses.must.push(json!({ "term": { "category": category } }));
     }
-    if filter.min_price_minor.is_some() || filter.max_price_minor.is_some() {
-        let range = json!({ "gte": filter.min_price_minor, "lte": filter.max_price_minor });
-        clauses.must.push(json!({ "range": { "priceMinor": range } }));
+    if let Some(range) = filter.price {
+        clauses.must.extend(priced(range));
     }
     if filter.in_stock {
         clauses.must.push(json!({ "range": { "stock": { "gt": 0 } } }));

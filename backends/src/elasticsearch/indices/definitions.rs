@@ -165,6 +165,7 @@ fn product(dimensions: usize) -> Value {
         "brand": keyword(),
         "priceMinor": number(),
         "currency": keyword(),
+        "priceDigits": number(),
         "stock": number(),
         "imageUrl": kept(),
         "attributes": opaque(),

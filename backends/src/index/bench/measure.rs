@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rep_core::vector::dot;
-use rep_core::{ProductFilter, UnitVector};
+use rep_core::{Currency, PriceRange, ProductFilter, UnitVector};
 
 use super::{BenchError, FilterReport, PRICE_MINOR_MAX, Shop};
 use crate::index::{Neighbour, VectorIndex};
@@ -39,7 +39,10 @@ fn one(
     let mut filter = ProductFilter::default();
     match by {
         "category" => filter.category = Some(share.to_string()),
-        _ if share < 1.0 => filter.max_price_minor = Some((share * PRICE_MINOR_MAX as f64) as i64),
+        _ if share < 1.0 => {
+            let max = (share * PRICE_MINOR_MAX as f64) as i64;
+            filter.price = Some(PriceRange::up_to(max, Currency::EUR));
+        }
         _ => {}
     }
     // Warm caches, and what is made at first use.

@@ -27,7 +27,7 @@ impl World {
 
     fn insert(&mut self, name: &str, vector: UnitVector) -> Slot {
         let codes = Quantised::of(vector.as_slice());
-        let fields = Fields { price_minor: 1, stock: 1, category: 0 };
+        let fields = Fields { category: 0, ..Fields::NOTHING };
         let slot = self.rows.insert(ProductId::new(name).unwrap(), vector, &codes, fields);
         self.graph.cover(self.rows.slots());
         self.graph.insert(&self.rows, slot, &mut self.scratch);

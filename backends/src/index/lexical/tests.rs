@@ -1,5 +1,5 @@
 use proptest::prelude::*;
-use rep_core::{Currency, Money};
+use rep_core::{Currency, Money, PriceRange};
 
 use super::*;
 
@@ -68,12 +68,12 @@ fn equals_come_in_order_of_their_ids() {
 
 fn some_product() -> impl Strategy<Value = Product> {
     let words = proptest::collection::vec("(red|blue|cups?|무선|이어폰|무선이어폰|x1|x2)", 0..5);
-    ("[a-h]", words.clone(), words, "[AB]", 0_i64..5, 0_u32..2).prop_map(
-        |(id, name, description, category, price, stock)| Product {
+    ("[a-h]", words.clone(), words, "[AB]", (0_i64..5, any::<bool>()), 0_u32..2).prop_map(
+        |(id, name, description, category, (price, in_euros), stock)| Product {
             name: name.join(" "),
             description: description.join(" "),
             category,
-            price: Money::from_minor(price, Currency::EUR).unwrap(),
+            price: Money::from_minor(price, if in_euros { Currency::EUR } else { Currency::KRW }).unwrap(),
             stock,
             ..product(&id, "")
         },
@@ -112,7 +112,8 @@ proptest! {
         }
         let mut fresh = LexicalIndex::default();
         left.values().for_each(|product| fresh.upsert(product));
-        let filter = ProductFilter { max_price_minor: max_price, category, ..Default::default() };
+        let price = max_price.map(|max| PriceRange::up_to(max, Currency::EUR));
+        let filter = ProductFilter { price, category, ..Default::default() };
         let all = fresh.search(&query, 100, &ProductFilter::default());
         let passing: Vec<_> = all.into_iter().filter(|(id, _)| filter.admits(&left[id])).collect();
         let answer = index.search(&query, 100, &filter);

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use rep_core::{Currency, Money};
+use rep_core::{Currency, Money, PriceRange};
 
 use super::*;
 use crate::index::bench::{Mixture, Noise};
@@ -14,6 +14,11 @@ const DIMENSIONS: usize = 40;
 /// No graph, whatever comes.
 const EXACT: GraphConfig = GraphConfig { vectors_min: usize::MAX, threads: 0 };
 
+/// Every fourth is sold in won.
+fn currency(number: usize) -> Currency {
+    if number % 4 == 3 { Currency::KRW } else { Currency::EUR }
+}
+
 fn product(number: usize) -> Product {
     let mut random = SplitMix::new(number as u64);
     Product {
@@ -22,7 +27,7 @@ fn product(number: usize) -> Product {
         description: String::new(),
         category: format!("c{}", random.below(4)),
         brand: None,
-        price: Money::from_minor(random.below(1000) as i64, Currency::EUR).unwrap(),
+        price: Money::from_minor(random.below(1000) as i64, currency(number)).unwrap(),
         stock: random.below(3) as u32,
         image_url: None,
         attributes: Default::default(),
@@ -53,11 +58,18 @@ fn filters() -> Vec<ProductFilter> {
         open(),
         ProductFilter { category: category.clone(), ..open() },
         ProductFilter { category: Some("never".into()), ..open() },
-        ProductFilter { max_price_minor: Some(500), ..open() },
-        ProductFilter { min_price_minor: Some(990), ..open() },
-        ProductFilter { category, max_price_minor: Some(100), in_stock: true, ..open() },
+        ProductFilter { price: Some(PriceRange::up_to(500, Currency::EUR)), ..open() },
+        ProductFilter { price: Some(PriceRange::up_to(500, Currency::KRW)), ..open() },
+        ProductFilter { price: Some(PriceRange::of(Currency::USD)), ..open() },
+        ProductFilter { price: Some(PriceRange::from(990, Currency::EUR)), ..open() },
+        ProductFilter {
+            category,
+            price: Some(PriceRange::up_to(100, Currency::EUR)),
+            in_stock: true,
+            ..open()
+        },
         ProductFilter { exclude, in_stock: true, ..open() },
-        ProductFilter { min_price_minor: Some(2000), ..open() },
+        ProductFilter { price: Some(PriceRange::from(2000, Currency::EUR)), ..open() },
     ]
 }
 

@@ -6,7 +6,7 @@ use super::shelf::{Shelf, direction, ids, price, word};
 use super::{CatalogSubject, assert_order, nearest_ids, text_ids};
 use crate::contract::support::unique;
 use crate::vector::dot;
-use crate::{Product, ProductFilter, ProductId, stable_hash128};
+use crate::{Currency, Money, PriceRange, Product, ProductFilter, ProductId, stable_hash128};
 
 /// "The `k` products nearest to `vector` by cosine, nearest first; equals in order of their ids."
 pub async fn nearest_is_by_cosine_and_equals_by_id(subject: &mut dyn CatalogSubject) {
@@ -137,14 +137,37 @@ pub async fn filters_are_exact_and_never_shorten_search_text(subject: &mut dyn C
 pub async fn filters_follow_changes_at_once(subject: &mut dyn CatalogSubject) {
     let (catalog, shelf) = (subject.catalog(), Shelf::new(subject.dimensions()));
     let product = shelf.fill(&*catalog, 1).await.remove(0);
-    let cheap = ProductFilter { max_price_minor: Some(500), in_stock: true, ..shelf.filter() };
-    let states = [(1000, 5, false), (500, 5, true), (500, 0, false), (400, 1, true), (501, 1, false)];
-    for (minor, stock, passes) in states {
-        catalog.put(vec![Product { price: price(minor), stock, ..product.clone() }]).await.unwrap();
+    let cheap = ProductFilter {
+        price: Some(PriceRange::up_to(500, Currency::EUR)),
+        in_stock: true,
+        ..shelf.filter()
+    };
+    let states = [
+        (price(1000), 5, false),
+        (price(500), 5, true),
+        (price(500), 0, false),
+        (price(400), 1, true),
+        (Money::from_minor(400, Currency::KRW).unwrap(), 1, false),
+        // Of an earlier release, which took any three letters.
+        (Money::from_minor(400, Currency::recorded("ABC").unwrap()).unwrap(), 1, false),
+        (price(0), 1, true),
+        (price(501), 1, false),
+    ];
+    for (price, stock, passes) in states {
+        catalog.put(vec![Product { price, stock, ..product.clone() }]).await.unwrap();
         let found = usize::from(passes);
         assert_eq!(nearest_ids(&*catalog, &shelf.vector(0), 3, &cheap).await.len(), found);
         assert_eq!(text_ids(&*catalog, &shelf.word, 3, &cheap).await.len(), found);
         assert_eq!(catalog.list(&cheap, None, 3).await.unwrap().items.len(), found);
+        let in_its_own = ProductFilter {
+            price: Some(PriceRange {
+                min_minor: Some(price.minor()),
+                ..PriceRange::up_to(price.minor(), price.currency())
+            }),
+            ..shelf.filter()
+        };
+        let page = catalog.list(&in_its_own, None, 3).await.unwrap();
+        assert_eq!(page.items.iter().map(|found| found.price).collect::<Vec<_>>(), [price]);
     }
     let elsewhere = Product { category: unique("elsewhere"), price: price(1), stock: 1, ..product };
     catalog.put(vec![elsewhere.clone()]).await.unwrap();

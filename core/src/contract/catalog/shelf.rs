@@ -2,7 +2,7 @@
 
 use crate::contract::support::unique;
 use crate::ports::catalog::{Catalog, Hit, VectorWrite};
-use crate::{Currency, Money, Product, ProductFilter, ProductId, UnitVector, stable_hash128};
+use crate::{Currency, Money, PriceRange, Product, ProductFilter, ProductId, UnitVector, stable_hash128};
 
 /// A category that no other test uses, and what stands in it.
 pub(super) struct Shelf {
@@ -22,7 +22,7 @@ impl Shelf {
         ProductId::new(format!("{}-{number:03}", self.category)).unwrap()
     }
 
-    /// The product of that number; prices rise, every third is sold out.
+    /// The product of that number; prices rise, every fourth is in won and the others in euros, every third is sold out.
     pub(super) fn product(&self, number: usize) -> Product {
         Product {
             product_id: self.id(number),
@@ -30,7 +30,7 @@ impl Shelf {
             description: String::new(),
             category: self.category.clone(),
             brand: None,
-            price: price(100 * (number as i64 + 1)),
+            price: Money::from_minor(100 * (number as i64 + 1), currency(number)).unwrap(),
             stock: (number % 3) as u32,
             image_url: None,
             attributes: Default::default(),
@@ -57,11 +57,14 @@ impl Shelf {
         vec![
             all.clone(),
             ProductFilter { in_stock: true, ..all.clone() },
-            ProductFilter { min_price_minor: Some(1000), max_price_minor: Some(5000), ..all.clone() },
-            ProductFilter { max_price_minor: Some(300), in_stock: true, ..all.clone() },
-            ProductFilter { exclude, min_price_minor: Some(1100), in_stock: true, ..all.clone() },
+            priced(&all, Currency::EUR, Some(1000), Some(5000)),
+            priced(&all, Currency::KRW, Some(1000), Some(5000)),
+            priced(&all, Currency::KRW, None, None),
+            priced(&all, Currency::USD, None, Some(5000)),
+            ProductFilter { in_stock: true, ..priced(&all, Currency::EUR, None, Some(300)) },
+            ProductFilter { exclude, in_stock: true, ..priced(&all, Currency::EUR, Some(1100), None) },
             ProductFilter { exclude: products.iter().map(|p| p.product_id.clone()).collect(), ..all.clone() },
-            ProductFilter { min_price_minor: Some(10), max_price_minor: Some(9), ..all },
+            priced(&all, Currency::EUR, Some(10), Some(9)),
         ]
     }
 
@@ -90,6 +93,16 @@ fn write(product: &Product, vector: UnitVector) -> VectorWrite {
 /// One word that nobody used before and that is the beginning of no other.
 pub(super) fn word() -> String {
     format!("{}q", unique("w").replace('-', "v"))
+}
+
+fn currency(number: usize) -> Currency {
+    if number % 4 == 3 { Currency::KRW } else { Currency::EUR }
+}
+
+/// `filter` and these prices, in minor units.
+fn priced(filter: &ProductFilter, currency: Currency, min: Option<i64>, max: Option<i64>) -> ProductFilter {
+    let range = PriceRange { currency, min_minor: min, max_minor: max };
+    ProductFilter { price: Some(range), ..filter.clone() }
 }
 
 /// Euros, in cents.

@@ -38,6 +38,7 @@ export function RecForm({ search, onChange }: RecFormProps) {
       </SelectField>
       <Typed className={css.amount} label={t("rec.min")} inputMode="decimal" value={search.min ?? ""} onCommit={(min) => onChange({ min: min || undefined })} />
       <Typed className={css.amount} label={t("rec.max")} inputMode="decimal" value={search.max ?? ""} onCommit={(max) => onChange({ max: max || undefined })} />
+      <Typed className={css.amount} label={t("rec.currency")} placeholder={t("rec.currencyShop")} maxLength={3} autoCapitalize="characters" autoComplete="off" spellCheck={false} value={search.currency ?? ""} onCommit={(currency) => onChange({ currency: currency || undefined })} />
       <SelectField label={t("rec.limit")} value={search.limit ?? LIMIT_DEFAULT} onChange={(event) => onChange({ limit: Number(event.target.value) })}>
         {LIMITS.map((limit) => <option key={limit} value={limit}>{limit}</option>)}
       </SelectField>

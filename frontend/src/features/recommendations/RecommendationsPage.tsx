@@ -24,7 +24,7 @@ export function RecommendationsPage() {
   const navigate = route.useNavigate();
   const onChange = useCallback((change: Partial<RecommendationsSearch>) => void navigate({ search: (before) => ({ ...before, ...change }), replace: true, resetScroll: false }), [navigate]);
 
-  const filters = { category: search.category, minPrice: search.min, maxPrice: search.max, inStock: search.stock, limit: search.limit ?? LIMIT_DEFAULT };
+  const filters = { category: search.category, minPrice: search.min, maxPrice: search.max, currency: search.currency, inStock: search.stock, limit: search.limit ?? LIMIT_DEFAULT };
   const byQuery = search.by === "query";
   const user = search.user ?? me;
   const other = search.vs === undefined || search.vs === "?" ? "" : search.vs;
