@@ -1,8 +1,8 @@
 //! The behaviour role: actions become preference vectors at once, and documents in bulk.
 //!
 //! One micro-batch goes through [`triage`] (decode, bounds of time, repeats), [`hydrate`] (embeddings),
-//! [`vectors`] (fold, fenced by position) and popularity, and its documents into [`bulk`]. Shoppers who search wait
-//! for the model apart from all others ([`held`]). A record is done when its vector is stored and its document is
+//! [`vectors`] (fold, fenced by position) and popularity, and its documents into [`bulk`]. Shoppers who search, or act
+//! on a product that has no vector yet ([`urgent`]), wait for the model apart from all others ([`held`]). A record is done when its vector is stored and its document is
 //! indexed or parked.
 
 mod bulk;
@@ -12,6 +12,7 @@ mod held;
 mod hydrate;
 mod products;
 mod triage;
+mod urgent;
 mod vectors;
 
 use std::sync::Arc;
