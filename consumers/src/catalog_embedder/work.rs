@@ -3,17 +3,22 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use ahash::AHashMap;
 use rep_core::ports::catalog::{Catalog, VectorWrite};
-use rep_core::ports::embedder::{EmbedError, Embedder, TextKind};
+use rep_core::ports::embedder::{EmbedError, Embedder, TextKind, Urgency};
 use rep_core::ports::{StoreError, one_each};
 use rep_core::{Product, ProductId, UnitVector, stable_hash128};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::seen::Seen;
 use super::{CatalogEmbedderConfig, CatalogEmbedderDeps, LiveProgress};
 use crate::{RoleContext, Tally};
+
+/// Longest wait for the vectors of one batch: the backlog advances slowly on a busy machine.
+const EMBED_MAX: Duration = Duration::from_secs(600);
 
 /// A product and the text that stands for it.
 #[derive(Clone)]
@@ -30,6 +35,7 @@ pub(super) struct Worker {
     config: CatalogEmbedderConfig,
     progress: Arc<LiveProgress>,
     refused: Refused,
+    seen: Seen,
     counted_at: Option<Instant>,
     done_since: u64,
 }
@@ -76,6 +82,12 @@ impl Worker {
         progress: Arc<LiveProgress>,
     ) -> Self {
         Self {
+            seen: Seen::new(
+                context.clone(),
+                Arc::clone(&deps.catalog),
+                deps.popularity,
+                config.seen_interval,
+            ),
             context,
             catalog: deps.catalog,
             embedder: deps.embedder,
@@ -113,7 +125,10 @@ impl Worker {
     /// Works off one page; gives how many products are settled: embedded or set aside. `None` if none was left.
     async fn round(&mut self) -> Result<Option<u64>, StoreError> {
         self.refused.expire(Instant::now());
-        let passages = self.page().await?;
+        let mut passages = self.page().await?;
+        if !passages.is_empty() {
+            passages = self.seen_before(passages).await?;
+        }
         let mut settled = 0;
         for batch in passages.chunks(self.config.batch) {
             self.context.stats().received.fetch_add(batch.len() as u64, Ordering::Relaxed);
@@ -136,15 +151,31 @@ impl Worker {
                 Err(error) => retry.after(error).await?,
             }
         };
+        Ok(self.passages(&products))
+    }
+
+    /// What shoppers see before `passages`, if there is something and it is time to look; else these.
+    async fn seen_before(&mut self, passages: Vec<Passage>) -> Result<Vec<Passage>, StoreError> {
+        let mut retry = self.context.retry("seen first");
+        let products = loop {
+            match self.seen.unembedded(self.config.page).await {
+                Ok(products) => break products,
+                Err(error) => retry.after(error).await?,
+            }
+        };
+        let first = self.passages(&products);
+        Ok(if first.is_empty() { passages } else { first })
+    }
+
+    /// The passages of `products` that are not set aside, a page at most.
+    fn passages(&self, products: &[Arc<Product>]) -> Vec<Passage> {
         let passage = |product: &Arc<Product>| {
             let text = product.passage();
             let hash = stable_hash128(text.as_bytes());
             Passage { product_id: product.product_id.clone(), text, hash }
         };
-        let mut passages: Vec<Passage> = products.iter().map(passage).collect();
-        passages.retain(|passage| !self.refused.holds(passage));
-        passages.truncate(self.config.page);
-        Ok(passages)
+        let passages = products.iter().map(passage).filter(|passage| !self.refused.holds(passage));
+        passages.take(self.config.page).collect()
     }
 
     /// Embeds `batch`; halves what the model refuses until the texts at fault stand alone. Gives the vectors
@@ -183,8 +214,8 @@ impl Worker {
         let texts: Vec<String> = part.iter().map(|passage| passage.text.clone()).collect();
         let mut retry = self.context.retry("embed");
         let rows = loop {
-            let call = self.embedder.embed(&texts, TextKind::Passage);
-            match tokio::time::timeout(self.config.retry.attempt_max, call).await {
+            let call = self.embedder.embed(&texts, TextKind::Passage, Urgency::Backlog);
+            match tokio::time::timeout(EMBED_MAX, call).await {
                 Ok(Ok(rows)) => break rows,
                 Ok(Err(error)) if error.is_retryable() => retry.wait(&error).await,
                 Ok(Err(error)) => return Err(error.to_string()),
