@@ -9,6 +9,7 @@ use std::time::Duration;
 use rep_consumers::catalog_embedder::{CatalogEmbedderConfig, CatalogEmbedderDeps, CatalogEmbedderRole};
 use rep_core::Product;
 use rep_core::ports::catalog::Catalog;
+use rep_core::ports::embedder::Urgency;
 use support::embedder::{Mood, vector_of};
 use support::events::{product, product_id};
 use support::world::World;
@@ -78,6 +79,7 @@ async fn what_shoppers_see_first_goes_first() {
     let has = |n: usize| world.stores.state.lock().products[&product_id(n)].vector.is_some();
     world.until("what is popular", || has(1800)).await;
     assert!(embedded(&world) <= 4, "before all others");
+    assert_eq!(world.embedder.urgencies()[0], Urgency::Urgent);
     // What becomes popular meanwhile is next, and so are the first of each category.
     world.stores.state.lock().derived.popularity.insert(product_id(1900), 1.0);
     world.until("what has become popular", || has(1900)).await;
@@ -85,6 +87,10 @@ async fn what_shoppers_see_first_goes_first() {
     world.until("the only one of its category", || has(1990)).await;
     assert!(embedded(&world) < 600 && !has(1989), "{}", embedded(&world));
     world.until("all", || embedded(&world) == 1000).await;
+    let urgencies = world.embedder.urgencies();
+    let urgent = urgencies.iter().filter(|urgency| **urgency == Urgency::Urgent).count();
+    assert!((12..=16).contains(&urgent), "the popular and the first page, {urgent} calls of 4");
+    assert_eq!(urgencies.last(), Some(&Urgency::Backlog));
     shutdown.cancel();
     assert_eq!(task.await.unwrap().unwrap().processed, 1000);
 }

@@ -21,7 +21,7 @@ const NICER: i32 = 10;
 const LANES: &[Lane] = &[Lane::Backlog];
 
 /// Loads the model once more.
-pub(crate) type Load = Box<dyn Fn() -> Result<TextModel, LoadError> + Send>;
+pub(crate) type Load = Box<dyn Fn() -> Result<TextModel, LoadError> + Send + Sync>;
 
 /// One thread of the backlog.
 pub(crate) struct BacklogWorker {
@@ -41,19 +41,33 @@ impl BacklogWorker {
         // First of all: threads that the runtime starts for this model inherit it.
         lower_priority();
         while self.queue.wait(LANES, None) == Woken::Work {
-            match (self.load)() {
-                Ok(model) => {
-                    metrics::models_in_memory(self.models.fetch_add(1, Ordering::Relaxed) + 1);
-                    let budget = model.budget(self.batch_tokens_max);
-                    Worker::new(model, Arc::clone(&self.queue), LANES, budget).run(Some(self.idle_max));
-                    metrics::models_in_memory(self.models.fetch_sub(1, Ordering::Relaxed) - 1);
+            // A thread of its own, which ends with the model: the allocator gives back what an ended thread held.
+            std::thread::scope(|scope| {
+                let name = std::thread::current().name().unwrap_or_default().to_owned();
+                let episode = || self.work_off();
+                if let Err(error) = std::thread::Builder::new().name(name).spawn_scoped(scope, episode) {
+                    self.refuse(&LoadError::Thread(error));
                 }
-                Err(error) => {
-                    tracing::error!(%error, "the backlog's model cannot be loaded");
-                    self.queue.fail(Lane::Backlog, || EmbedError::Unavailable(error.to_string()));
-                }
-            }
+            });
         }
+    }
+
+    /// Loads the model and works until nothing came for a while.
+    fn work_off(&self) {
+        match (self.load)() {
+            Ok(model) => {
+                metrics::models_in_memory(self.models.fetch_add(1, Ordering::Relaxed) + 1);
+                let budget = model.budget(self.batch_tokens_max);
+                Worker::new(model, Arc::clone(&self.queue), LANES, budget).run(Some(self.idle_max));
+                metrics::models_in_memory(self.models.fetch_sub(1, Ordering::Relaxed) - 1);
+            }
+            Err(error) => self.refuse(&error),
+        }
+    }
+
+    fn refuse(&self, error: &LoadError) {
+        tracing::error!(%error, "the backlog's model cannot be loaded");
+        self.queue.fail(Lane::Backlog, || EmbedError::Unavailable(error.to_string()));
     }
 }
 

@@ -37,8 +37,8 @@ pub struct EmbedderOptions {
     /// model while there is a backlog; default 1. With none the threads for urgent texts run it when nothing
     /// urgent waits: that saves a copy, but the backlog then takes its full share of a busy machine.
     pub backlog_workers: usize,
-    /// Threads that share one matrix product of the backlog, 1 to 64; default: half of the processors, at
-    /// least 2 where there are 2, at most 4.
+    /// Threads that share one matrix product of the backlog, 1 to 64; default 1. Measured with
+    /// multilingual-e5-small on two cores: 2 take a third more processor time and are no faster.
     pub backlog_intra_threads: usize,
     /// Padded tokens a batch of urgent texts, 16 to 65,536; default 96. An urgent text may have to wait for one
     /// batch of others: with 1,500 tokens/s, as a slow core does with multilingual-e5-small, for 64 ms.
@@ -66,7 +66,7 @@ impl Default for EmbedderOptions {
             session: SessionOptions::default(),
             workers: 1,
             backlog_workers: 1,
-            backlog_intra_threads: backlog_intra_threads(),
+            backlog_intra_threads: 1,
             urgent_batch_tokens_max: 96,
             batch_tokens_max: 256,
             queue_texts_max: 1024,
@@ -113,11 +113,6 @@ impl EmbedderOptions {
     fn lanes(&self) -> &'static [Lane] {
         if self.backlog_workers == 0 { &Lane::ALL } else { &[Lane::Query, Lane::Passage] }
     }
-}
-
-fn backlog_intra_threads() -> usize {
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
-    (processors / 2).clamp(processors.min(2), 4)
 }
 
 /// Embeds on threads of its own. Concurrent calls share batches; queries go before urgent passages, these before

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rep_core::ports::catalog::Catalog;
+use rep_core::ports::embedder::Urgency;
 use rep_core::ports::popularity::Popularity;
 use rep_core::ports::{StoreError, one_each};
 use rep_core::{Product, ProductFilter, ProductId};
@@ -46,18 +47,25 @@ impl Seen {
         Self { context, catalog, popularity, interval, looked_at: None, pages: None }
     }
 
-    /// Up to `limit` products that are seen first and have no vector, what is popular first; none if it was just looked
-    /// and these were all.
-    pub(super) async fn unembedded(&mut self, limit: usize) -> Result<Vec<Arc<Product>>, StoreError> {
-        let Some(popularity) = self.popularity.clone() else { return Ok(Vec::new()) };
+    /// Up to `limit` products that are seen first and have no vector, and how urgent they are: what is popular and on the
+    /// first page before all, as if somebody waited for it, then the first of each category. None if it was just
+    /// looked and these were all.
+    pub(super) async fn unembedded(
+        &mut self,
+        limit: usize,
+    ) -> Result<(Vec<Arc<Product>>, Urgency), StoreError> {
+        let Some(popularity) = self.popularity.clone() else { return Ok((Vec::new(), Urgency::Backlog)) };
         if self.looked_at.is_some_and(|at| at.elapsed() < self.interval) {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), Urgency::Backlog));
         }
         let top = self.context.bounded(popularity.top(POPULAR_MAX, self.context.now())).await?;
         let ids: Vec<ProductId> = top.into_iter().map(|(id, _)| id).collect();
         let popular = one_each(ids.len(), self.context.bounded(self.catalog.get(&ids)).await?)?;
         let mut products: Vec<Arc<Product>> = popular.into_iter().flatten().collect();
+        let urgent = products.len() + PAGE;
         products.extend(self.first_pages().await?);
+        let urgent: HashSet<ProductId> =
+            products.iter().take(urgent).map(|product| product.product_id.clone()).collect();
         let mut seen = HashSet::new();
         products.retain(|product| seen.insert(product.product_id.clone()));
         let ids: Vec<ProductId> = products.iter().map(|product| product.product_id.clone()).collect();
@@ -65,8 +73,16 @@ impl Seen {
         let bare = products.into_iter().zip(vectors).filter(|(_, vector)| vector.is_none());
         let mut bare: Vec<Arc<Product>> = bare.map(|(product, _)| product).collect();
         self.looked_at = (bare.len() <= limit).then(Instant::now);
+        let is_urgent = |product: &Arc<Product>| urgent.contains(&product.product_id);
+        let urgency = if bare.first().is_some_and(is_urgent) {
+            bare.retain(is_urgent);
+            self.looked_at = None;
+            Urgency::Urgent
+        } else {
+            Urgency::Backlog
+        };
         bare.truncate(limit);
-        Ok(bare)
+        Ok((bare, urgency))
     }
 
     async fn first_pages(&mut self) -> Result<Vec<Arc<Product>>, StoreError> {
