@@ -145,6 +145,7 @@ pub(crate) fn load(model: &ModelDir, settings: &Settings) -> anyhow::Result<Onnx
     let options = EmbedderOptions {
         runtime: settings.onnxruntime.clone(),
         workers: settings.embed_workers,
+        backlog_workers: settings.embed_backlog_workers,
         ..EmbedderOptions::default()
     };
     OnnxEmbedder::load(model, options)

@@ -67,9 +67,13 @@ options! {
     /// ONNX Runtime's library, when it is not where `make run` puts it
     #[arg(long, env = "REP_ONNXRUNTIME", value_name = "FILE")]
     onnxruntime: PathBuf,
-    /// Threads that embed, each with its own copy of the model, 1 to 16 [default: 1]
+    /// Threads that embed what somebody waits for, each with its own copy of the model, 1 to 16 [default: 1]
     #[arg(long, env = "REP_EMBED_WORKERS", value_name = "COUNT")]
     embed_workers: usize,
+    /// Threads that embed the rest of the catalogue at a low priority, each with its own copy of the model while there
+    /// is something to do, up to 16; with 0 the others do it in between [default: 1]
+    #[arg(long, env = "REP_EMBED_BACKLOG_WORKERS", value_name = "COUNT")]
+    embed_backlog_workers: usize,
     /// Where events are logged: `embedded:`, or `kafka://host:port,host:port` [default: embedded:]
     #[arg(long, env = "REP_LOG", value_name = "URL")]
     log: String,
@@ -162,6 +166,7 @@ pub(crate) struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) onnxruntime: Option<PathBuf>,
     pub(crate) embed_workers: usize,
+    pub(crate) embed_backlog_workers: usize,
     pub(crate) log: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) registry: Option<String>,
@@ -259,6 +264,7 @@ impl Options {
             model: self.model,
             onnxruntime: self.onnxruntime,
             embed_workers: self.embed_workers.unwrap_or(1),
+            embed_backlog_workers: self.embed_backlog_workers.unwrap_or(1),
             log: self.log.unwrap_or_else(|| "embedded:".to_owned()),
             registry: self.registry,
             search: self.search.unwrap_or_else(|| "embedded:".to_owned()),

@@ -6,7 +6,7 @@
 mod support;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rep_core::{Product, UserId};
 use rep_simulator::relevance::ndcg_of;
@@ -74,5 +74,36 @@ fn personalised_lists_are_nearer_to_known_tastes_than_the_popular_list() {
         personal >= popular + MARGIN,
         "personalised {personal:.3}, popular {popular:.3}, margin {MARGIN}"
     );
+    assert!(rep.stop().success());
+}
+
+/// Enough that embedding them all takes longer than a click.
+const MANY_PRODUCTS: u32 = 6000;
+
+#[test]
+fn a_click_changes_the_list_while_the_catalogue_is_being_embedded() {
+    let data = tempfile::tempdir().unwrap();
+    let products = MANY_PRODUCTS.to_string();
+    let rep = Rep::start(data.path(), &["--no-simulator", "--seed", "42", "--products", &products]);
+    let ready = Instant::now();
+    let (agent, api) = (client(), rep.url("api"));
+    let list = |user: &str| get(&agent, &format!("{api}/recommendations?userId={user}&limit=10"));
+    let ids = |list: &Value| -> Vec<String> {
+        let items = list["items"].as_array().unwrap();
+        items.iter().map(|item| item["productId"].as_str().unwrap().to_owned()).collect()
+    };
+    let before = list("newcomer");
+    assert_eq!(before["strategy"], "popular");
+    // The last of the catalogue's order: the backlog is far from it.
+    let clicked = Catalogue::id(MANY_PRODUCTS - 1);
+    let event = json!({"userId": "newcomer", "actionType": "CLICK", "productId": clicked});
+    assert_eq!(agent.post(&format!("{api}/events")).send_json(&event).unwrap().status(), 202);
+    wait_until("the click changes the list", Duration::from_secs(120), || {
+        let now = list("newcomer");
+        now["strategy"] == "personalized" && ids(&now) != ids(&before)
+    });
+    println!("from ready until a click changed the list: {:.2} s", ready.elapsed().as_secs_f64());
+    let embedded = get(&agent, &format!("{api}/status"))["products"]["embedded"].as_u64().unwrap();
+    assert!(embedded < u64::from(MANY_PRODUCTS), "the catalogue was embedded before; take a greater one");
     assert!(rep.stop().success());
 }

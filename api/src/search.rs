@@ -3,7 +3,7 @@
 use futures::future::join;
 use rep_core::ports::StoreError;
 use rep_core::ports::catalog::Hit;
-use rep_core::ports::embedder::TextKind;
+use rep_core::ports::embedder::{TextKind, Urgency};
 use rep_core::ranking::{Asked, Candidates, Ranking, Sources, Weights, fuse, reasons, select};
 use rep_core::{ProductFilter, UnitVector, UserId};
 use tokio::time::timeout;
@@ -107,7 +107,12 @@ async fn vector_of(state: &ApiState, query: &str) -> Option<UnitVector> {
         degraded("absent");
         return None;
     };
-    let rows = match timeout(state.config.embed_wait, embedder.embed(&texts, TextKind::Query)).await {
+    let rows = match timeout(
+        state.config.embed_wait,
+        embedder.embed(&texts, TextKind::Query, Urgency::Urgent),
+    )
+    .await
+    {
         Ok(Ok(rows)) => rows,
         Ok(Err(error)) => {
             tracing::warn!(%error, "search goes by words alone");

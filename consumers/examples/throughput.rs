@@ -12,7 +12,7 @@ use rep_backends::{Backends, ConnectConfig, SystemClock, open_data_dir};
 use rep_consumers::behaviour::{BehaviourConfig, BehaviourDeps, BehaviourRole, GROUP};
 use rep_core::avro::Event;
 use rep_core::ports::catalog::VectorWrite;
-use rep_core::ports::embedder::{EmbedError, Embedder, TextKind};
+use rep_core::ports::embedder::{EmbedError, Embedder, TextKind, Urgency};
 use rep_core::ports::log::NewRecord;
 use rep_core::{
     ActionType, Clock, Currency, ModelId, Money, Product, ProductId, Topic, TraceId, UnitVector, UserAction,
@@ -40,7 +40,7 @@ impl Embedder for NoQueries {
         DIMENSIONS
     }
 
-    async fn embed(&self, texts: &[String], _: TextKind) -> Result<Array2<f32>, EmbedError> {
+    async fn embed(&self, texts: &[String], _: TextKind, _: Urgency) -> Result<Array2<f32>, EmbedError> {
         Err(EmbedError::Failed(format!("{} texts in a stream without searches", texts.len())))
     }
 }

@@ -1,9 +1,10 @@
 //! The behaviour role: actions become preference vectors at once, and documents in bulk.
 //!
 //! One micro-batch goes through [`triage`] (decode, bounds of time, repeats), [`hydrate`] (embeddings),
-//! [`vectors`] (fold, fenced by position) and popularity, and its documents into [`bulk`]. Shoppers who search wait
-//! for the model apart from all others ([`held`]). Actions on products that have no vector yet wait in the shopper's
-//! state until the [`settler`] finds the vector. A record is done when its vector is stored and its document is
+//! [`vectors`] (fold, fenced by position) and popularity, and its documents into [`bulk`]. Shoppers who search, or act on
+//! a product that has no vector yet ([`urgent`]), wait for the model apart from all others ([`held`]). Where that takes
+//! too long the action waits in the shopper's state until the [`settler`] finds the vector. A record is done when its
+//! vector is stored, or its action waits there, and its document is
 //! indexed or parked.
 
 mod bulk;
@@ -14,6 +15,7 @@ mod hydrate;
 mod products;
 mod settler;
 mod triage;
+mod urgent;
 mod vectors;
 
 use std::sync::Arc;

@@ -1,10 +1,11 @@
 //! The catalogue embedder: products without a vector get one, in the background.
 //!
-//! Reads no topic: the catalogue itself says what is left. A product whose text the model refuses is set
+//! Reads no topic: the catalogue itself says what is left. What shoppers see first goes first ([`seen`]). A product whose text the model refuses is set
 //! aside for a while and blocks no other.
 
 mod config;
 mod progress;
+mod seen;
 mod work;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use rep_core::Clock;
 use rep_core::ports::StoreError;
 use rep_core::ports::catalog::Catalog;
 use rep_core::ports::embedder::Embedder;
+use rep_core::ports::popularity::Popularity;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +33,8 @@ pub struct CatalogEmbedderDeps {
     pub catalog: Arc<dyn Catalog>,
     /// The model.
     pub embedder: Arc<dyn Embedder>,
+    /// What is popular, and so seen first; none where nobody looks.
+    pub popularity: Option<Arc<dyn Popularity>>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }

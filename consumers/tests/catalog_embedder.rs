@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rep_consumers::catalog_embedder::{CatalogEmbedderConfig, CatalogEmbedderDeps, CatalogEmbedderRole};
+use rep_core::Product;
 use rep_core::ports::catalog::Catalog;
+use rep_core::ports::embedder::Urgency;
 use support::embedder::{Mood, vector_of};
 use support::events::{product, product_id};
 use support::world::World;
@@ -17,6 +19,7 @@ fn role(world: &World, config: CatalogEmbedderConfig) -> CatalogEmbedderRole {
     let deps = CatalogEmbedderDeps {
         catalog: Arc::new(world.stores.clone()),
         embedder: world.embedder.clone(),
+        popularity: Some(Arc::new(world.stores.clone())),
         clock: world.clock.clone(),
     };
     CatalogEmbedderRole::new(deps, config)
@@ -58,6 +61,38 @@ async fn every_product_but_the_refused_gets_its_vector() {
     assert!(waited > Duration::from_secs(500) && waited < Duration::from_secs(620), "{waited:?}");
     shutdown.cancel();
     assert_eq!(task.await.unwrap().unwrap().processed, 101);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_shoppers_see_first_goes_first() {
+    let world = World::new();
+    let of_category = |n: usize| Product { category: format!("category {}", n % 2), ..product(n) };
+    world.stores.put((1000..2000).map(of_category).collect()).await.unwrap();
+    let rare = Product { category: "rare".to_owned(), ..product(1990) };
+    world.stores.put(vec![rare]).await.unwrap();
+    world.stores.state.lock().derived.popularity.insert(product_id(1800), 1.0);
+    *world.embedder.mood.lock() = Mood::Slow(Duration::from_millis(100));
+    let config = CatalogEmbedderConfig { batch: 4, page: 8, ..CatalogEmbedderConfig::default() };
+    let role = role(&world, config);
+    let shutdown = CancellationToken::new();
+    let task = tokio::spawn(role.run(shutdown.clone()));
+    let has = |n: usize| world.stores.state.lock().products[&product_id(n)].vector.is_some();
+    world.until("what is popular", || has(1800)).await;
+    assert!(embedded(&world) <= 4, "before all others");
+    assert_eq!(world.embedder.urgencies()[0], Urgency::Urgent);
+    // What becomes popular meanwhile is next, and so are the first of each category.
+    world.stores.state.lock().derived.popularity.insert(product_id(1900), 1.0);
+    world.until("what has become popular", || has(1900)).await;
+    assert!(embedded(&world) < 200, "{}", embedded(&world));
+    world.until("the only one of its category", || has(1990)).await;
+    assert!(embedded(&world) < 600 && !has(1989), "{}", embedded(&world));
+    world.until("all", || embedded(&world) == 1000).await;
+    let urgencies = world.embedder.urgencies();
+    let urgent = urgencies.iter().filter(|urgency| **urgency == Urgency::Urgent).count();
+    assert!((12..=16).contains(&urgent), "the popular and the first page, {urgent} calls of 4");
+    assert_eq!(urgencies.last(), Some(&Urgency::Backlog));
+    shutdown.cancel();
+    assert_eq!(task.await.unwrap().unwrap().processed, 1000);
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,7 +13,7 @@ use rep_consumers::inventory::{InventoryConfig, InventoryDeps, InventoryRole};
 use rep_consumers::notify::{NotifyConfig, NotifyDeps, NotifyRole, SimulatedChannel};
 use rep_core::avro::Event;
 use rep_core::ports::catalog::VectorWrite;
-use rep_core::ports::embedder::{EmbedError, Embedder, TextKind};
+use rep_core::ports::embedder::{EmbedError, Embedder, TextKind, Urgency};
 use rep_core::ports::log::NewRecord;
 use rep_core::{
     ActionType, Clock, Currency, InventoryChange, ModelId, Money, Product, ProductId, Topic, TraceId,
@@ -36,7 +36,7 @@ impl Embedder for NoQueries {
         DIMENSIONS
     }
 
-    async fn embed(&self, texts: &[String], _: TextKind) -> Result<Array2<f32>, EmbedError> {
+    async fn embed(&self, texts: &[String], _: TextKind, _: Urgency) -> Result<Array2<f32>, EmbedError> {
         Err(EmbedError::Failed(format!("{} texts in a test without searches", texts.len())))
     }
 }

@@ -9,7 +9,7 @@ use lru::LruCache;
 use ndarray::{Array2, ArrayView1, aview1};
 use parking_lot::Mutex;
 use rep_core::ModelId;
-use rep_core::ports::embedder::{EmbedError, Embedder, TextKind};
+use rep_core::ports::embedder::{EmbedError, Embedder, TextKind, Urgency};
 use sha2::{Digest, Sha256};
 
 use crate::metrics;
@@ -125,13 +125,18 @@ impl<E: Embedder> CachedEmbedder<E> {
         wanted.fill(|key| found.get(key).cloned())
     }
 
-    async fn compute(&self, wanted: &mut Wanted<'_>, kind: TextKind) -> Result<(), EmbedError> {
+    async fn compute(
+        &self,
+        wanted: &mut Wanted<'_>,
+        kind: TextKind,
+        urgency: Urgency,
+    ) -> Result<(), EmbedError> {
         let (keys, texts): (Vec<CacheKey>, Vec<String>) =
             wanted.missing().map(|(key, text)| (key.clone(), text.to_owned())).unzip();
         if keys.is_empty() {
             return Ok(());
         }
-        let vectors = self.inner.embed(&texts, kind).await?;
+        let vectors = self.inner.embed(&texts, kind, urgency).await?;
         let entries: Vec<(CacheKey, Vec<f32>)> =
             keys.into_iter().zip(vectors.outer_iter().map(|row| row.to_vec())).collect();
         let computed: HashMap<CacheKey, Arc<[f32]>> =
@@ -159,12 +164,17 @@ impl<E: Embedder> Embedder for CachedEmbedder<E> {
         self.inner.dimensions()
     }
 
-    async fn embed(&self, texts: &[String], kind: TextKind) -> Result<Array2<f32>, EmbedError> {
+    async fn embed(
+        &self,
+        texts: &[String],
+        kind: TextKind,
+        urgency: Urgency,
+    ) -> Result<Array2<f32>, EmbedError> {
         let mut wanted = Wanted::new(self.inner.model(), texts, kind);
         metrics::cache_hits(kind, "memory", self.look_in_memory(&mut wanted));
         metrics::cache_hits(kind, "durable", self.look_in_durable(&mut wanted).await);
         metrics::cache_misses(kind, wanted.missing().count());
-        self.compute(&mut wanted, kind).await?;
+        self.compute(&mut wanted, kind, urgency).await?;
         wanted.into_array(self.dimensions())
     }
 }
@@ -239,11 +249,17 @@ mod tests {
     struct Counting {
         model: ModelId,
         asked: AtomicUsize,
+        /// Of each call.
+        urgencies: Mutex<Vec<Urgency>>,
     }
 
     impl Counting {
         fn new() -> Self {
-            Self { model: ModelId::new("counting").unwrap(), asked: AtomicUsize::new(0) }
+            Self {
+                model: ModelId::new("counting").unwrap(),
+                asked: AtomicUsize::new(0),
+                urgencies: Mutex::default(),
+            }
         }
     }
 
@@ -257,7 +273,13 @@ mod tests {
             2
         }
 
-        async fn embed(&self, texts: &[String], _: TextKind) -> Result<Array2<f32>, EmbedError> {
+        async fn embed(
+            &self,
+            texts: &[String],
+            _: TextKind,
+            urgency: Urgency,
+        ) -> Result<Array2<f32>, EmbedError> {
+            self.urgencies.lock().push(urgency);
             self.asked.fetch_add(texts.len(), Ordering::SeqCst);
             let value =
                 |(row, column): (usize, usize)| if column == 0 { texts[row].len() as f32 } else { 0.0 };
@@ -307,19 +329,28 @@ mod tests {
     async fn embeds_each_distinct_text_once_and_keeps_the_order() {
         let cached = embedder(8);
         let call = texts(&["a", "bbb", "a", "cc"]);
-        let first = cached.embed(&call, TextKind::Query).await.unwrap();
+        let first = cached.embed(&call, TextKind::Query, Urgency::Urgent).await.unwrap();
         assert_eq!(first.column(0).to_vec(), [1.0, 3.0, 1.0, 2.0]);
-        assert_eq!(cached.embed(&call, TextKind::Query).await.unwrap(), first);
+        assert_eq!(cached.embed(&call, TextKind::Query, Urgency::Urgent).await.unwrap(), first);
         assert_eq!(asked(&cached), 3);
-        cached.embed(&call, TextKind::Passage).await.unwrap();
+        cached.embed(&call, TextKind::Passage, Urgency::Urgent).await.unwrap();
         assert_eq!(asked(&cached), 6, "the two sides have vectors of their own");
+    }
+
+    #[tokio::test]
+    async fn what_was_embedded_urgently_is_known_to_the_backlog() {
+        let cached = embedder(8);
+        cached.embed(&texts(&["a"]), TextKind::Passage, Urgency::Urgent).await.unwrap();
+        cached.embed(&texts(&["a", "bb"]), TextKind::Passage, Urgency::Backlog).await.unwrap();
+        assert_eq!(asked(&cached), 2);
+        assert_eq!(*cached.inner().urgencies.lock(), [Urgency::Urgent, Urgency::Backlog]);
     }
 
     #[tokio::test]
     async fn forgets_the_least_recently_used_and_still_answers_a_call_wider_than_itself() {
         let cached = embedder(2);
         let call = texts(&["a", "bb", "ccc", "dddd"]);
-        let vectors = cached.embed(&call, TextKind::Query).await.unwrap();
+        let vectors = cached.embed(&call, TextKind::Query, Urgency::Urgent).await.unwrap();
         assert_eq!(vectors.column(0).to_vec(), [1.0, 2.0, 3.0, 4.0]);
         assert_eq!(cached.memory.lock().len(), 2);
     }
@@ -328,13 +359,13 @@ mod tests {
     async fn a_durable_cache_outlives_the_process_and_may_break() {
         let shelf = Arc::new(Shelf::default());
         let first = embedder(8).with_durable(shelf.clone());
-        first.embed(&texts(&["a", "bb"]), TextKind::Query).await.unwrap();
+        first.embed(&texts(&["a", "bb"]), TextKind::Query, Urgency::Urgent).await.unwrap();
         let second = embedder(8).with_durable(shelf.clone());
-        let vectors = second.embed(&texts(&["bb", "ccc"]), TextKind::Query).await.unwrap();
+        let vectors = second.embed(&texts(&["bb", "ccc"]), TextKind::Query, Urgency::Urgent).await.unwrap();
         assert_eq!(vectors.column(0).to_vec(), [2.0, 3.0]);
         assert_eq!(asked(&second), 1);
         shelf.broken.store(true, Ordering::SeqCst);
-        second.embed(&texts(&["new"]), TextKind::Query).await.unwrap();
+        second.embed(&texts(&["new"]), TextKind::Query, Urgency::Urgent).await.unwrap();
         assert_eq!(asked(&second), 2);
     }
 
@@ -344,13 +375,16 @@ mod tests {
         let key = CacheKey::new(&ModelId::new("counting").unwrap(), TextKind::Query, "a");
         shelf.put(&[(key, vec![1.0, 2.0, 3.0])]).await.unwrap();
         let cached = embedder(8).with_durable(shelf);
-        assert_eq!(cached.embed(&texts(&["a"]), TextKind::Query).await.unwrap().column(0).to_vec(), [1.0]);
+        assert_eq!(
+            cached.embed(&texts(&["a"]), TextKind::Query, Urgency::Urgent).await.unwrap().column(0).to_vec(),
+            [1.0]
+        );
         assert_eq!(asked(&cached), 1);
     }
 
     #[tokio::test]
     async fn nothing_in_gives_nothing_out() {
-        assert_eq!(embedder(1).embed(&[], TextKind::Query).await.unwrap().dim(), (0, 2));
+        assert_eq!(embedder(1).embed(&[], TextKind::Query, Urgency::Urgent).await.unwrap().dim(), (0, 2));
     }
 
     #[test]

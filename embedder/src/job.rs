@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView1};
 use parking_lot::Mutex;
-use rep_core::ports::embedder::EmbedError;
+use rep_core::ports::embedder::{EmbedError, TextKind};
 use tokio::sync::oneshot;
 
 /// What a caller waits for.
@@ -13,6 +13,7 @@ pub(crate) type Reply = oneshot::Receiver<Result<Array2<f32>, EmbedError>>;
 /// One text of a job: row `row` of its answer.
 pub(crate) struct Item {
     pub(crate) text: String,
+    pub(crate) kind: TextKind,
     pub(crate) row: usize,
     pub(crate) job: Arc<Job>,
 }
@@ -31,12 +32,12 @@ struct State {
 
 impl Job {
     /// Splits `texts` into items; the reply comes once each has its vector of `dimensions`, or one failed.
-    pub(crate) fn split(texts: &[String], dimensions: usize) -> (Vec<Item>, Reply) {
+    pub(crate) fn split(texts: &[String], kind: TextKind, dimensions: usize) -> (Vec<Item>, Reply) {
         let (sender, receiver) = oneshot::channel();
         let vectors = Array2::zeros((texts.len(), dimensions));
         let state = State { vectors, left: texts.len(), reply: Some(sender) };
         let job = Arc::new(Self { state: Mutex::new(state) });
-        let item = |(row, text): (usize, &String)| Item { text: text.clone(), row, job: job.clone() };
+        let item = |(row, text): (usize, &String)| Item { text: text.clone(), kind, row, job: job.clone() };
         (texts.iter().enumerate().map(item).collect(), receiver)
     }
 
@@ -77,7 +78,7 @@ mod tests {
 
     #[test]
     fn replies_once_when_the_last_row_is_there() {
-        let (items, mut reply) = Job::split(&["a".into(), "b".into()], 2);
+        let (items, mut reply) = Job::split(&["a".into(), "b".into()], TextKind::Query, 2);
         items[1].job.finish(1, array![0.0, 1.0].view());
         assert!(reply.try_recv().is_err());
         items[0].job.finish(0, array![1.0, 0.0].view());
@@ -87,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_caller_that_left_is_noticed() {
-        let (items, reply) = Job::split(&["a".into()], 2);
+        let (items, reply) = Job::split(&["a".into()], TextKind::Query, 2);
         assert!(!items[0].job.is_abandoned());
         drop(reply);
         assert!(items[0].job.is_abandoned());

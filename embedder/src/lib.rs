@@ -6,11 +6,12 @@
 //!
 //! Start at [`OnnxEmbedder::load`], which turns a [`ModelDir`] into an
 //! [`Embedder`](rep_core::ports::embedder::Embedder); wrap it in a [`CachedEmbedder`]; serve it with
-//! [`http::router`]. One text's way: bounded queue → tokenizer → batch by token budget →
-//! session → pool → reply.
+//! [`http::router`]. One text's way: bounded queue, in lanes by who waits → tokenizer →
+//! batch by token budget → session → pool → reply.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
+mod backlog;
 mod batch;
 pub mod bench;
 mod cached;
@@ -28,6 +29,7 @@ mod runtime;
 mod session;
 mod store;
 mod tokenize;
+mod turns;
 mod worker;
 
 pub use cached::{CacheKey, CachedEmbedder, VectorCache, VectorCacheError};

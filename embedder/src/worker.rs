@@ -1,24 +1,23 @@
-//! What a worker thread does: take queries first, else go on with passages, one batch at a time.
+//! What a worker thread does: one batch at a time, of the lane whose turn it is.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use rep_core::ports::embedder::{EmbedError, TextKind};
+use rep_core::ports::embedder::EmbedError;
 
 use crate::TextModel;
 use crate::batch::{BatchBudget, plan};
 use crate::job::Item;
 use crate::metrics;
-use crate::queue::Queue;
+use crate::queue::{Lane, Queue, Woken};
 use crate::tokenize::Tokens;
+use crate::turns::Turns;
 
-/// Passages taken at a time: enough to sort by length, few enough to be tokenized in milliseconds.
-const PASSAGES_TAKEN_MAX: usize = 64;
-/// Queries taken at a time.
-const QUERIES_TAKEN_MAX: usize = 32;
-/// After so many rounds of queries, one batch of passages gets its turn: passages wait, but not for ever.
-const QUERY_ROUNDS_MAX: usize = 8;
+/// Texts of a lane taken at a time: enough to sort by length, few enough to be tokenized in milliseconds.
+const TEXTS_TAKEN_MAX: usize = 64;
+/// Urgent passages taken at a time: what is taken is not overtaken by newer ones.
+const PASSAGES_TAKEN_MAX: usize = 8;
 
 /// A text with its tokens.
 struct Ready {
@@ -30,75 +29,65 @@ struct Ready {
 pub(crate) struct Worker {
     model: TextModel,
     queue: Arc<Queue>,
+    /// The lanes it serves.
+    lanes: &'static [Lane],
     budget: BatchBudget,
-    /// Passages that are tokenized and batched, but not run yet.
-    planned: VecDeque<Vec<Ready>>,
+    /// Texts of each lane that are tokenized and batched, but not run yet.
+    planned: [VecDeque<Vec<Ready>>; Lane::ALL.len()],
+    turns: Turns,
 }
 
 impl Worker {
-    pub(crate) fn new(model: TextModel, queue: Arc<Queue>, budget: BatchBudget) -> Self {
-        Self { model, queue, budget, planned: VecDeque::new() }
+    pub(crate) fn new(
+        model: TextModel,
+        queue: Arc<Queue>,
+        lanes: &'static [Lane],
+        budget: BatchBudget,
+    ) -> Self {
+        Self { model, queue, lanes, budget, planned: Default::default(), turns: Turns::default() }
     }
 
-    /// Works until the queue is closed.
-    pub(crate) fn run(mut self) {
-        // However this thread ends, nobody may be left waiting for it.
-        let _close = CloseAtEnd(self.queue.clone());
-        let mut query_rounds = 0;
+    /// Works until the queue is closed, or until nothing came for `idle_max` if that is given; gives which.
+    pub(crate) fn run(&mut self, idle_max: Option<Duration>) -> Woken {
         while !self.queue.is_closed() {
-            let passages_due = query_rounds >= QUERY_ROUNDS_MAX && self.has_passages();
-            if !passages_due && self.run_queries() {
-                query_rounds += 1;
-            } else if self.run_passages() {
-                query_rounds = 0;
-            } else if !self.queue.wait() {
-                return;
+            let (queue, planned) = (&self.queue, &self.planned);
+            let waits = |lane: Lane| !planned[lane as usize].is_empty() || queue.has(lane);
+            match self.turns.next(self.lanes, waits) {
+                Some(lane) => self.run_next(lane),
+                None => match self.queue.wait(self.lanes, idle_max) {
+                    Woken::Work => {}
+                    ended => return ended,
+                },
             }
         }
+        Woken::Closed
     }
 
-    fn has_passages(&self) -> bool {
-        !self.planned.is_empty() || self.queue.has(TextKind::Passage)
-    }
-
-    /// Runs the queries that wait; `false` if there are none.
-    fn run_queries(&mut self) -> bool {
-        let items = self.queue.take(TextKind::Query, QUERIES_TAKEN_MAX);
-        let any = !items.is_empty();
-        for batch in self.prepare(items, TextKind::Query) {
-            self.run_batch(batch, TextKind::Query);
+    /// Runs one batch of a lane, so that the lanes before it wait for one at most.
+    fn run_next(&mut self, lane: Lane) {
+        if self.planned[lane as usize].is_empty() {
+            let texts_max = if lane == Lane::Passage { PASSAGES_TAKEN_MAX } else { TEXTS_TAKEN_MAX };
+            let items = self.queue.take(lane, texts_max);
+            self.planned[lane as usize] = self.prepare(items).into();
         }
-        any
-    }
-
-    /// Runs one batch of passages, so that queries wait for one at most; `false` if there is none.
-    fn run_passages(&mut self) -> bool {
-        if self.planned.is_empty() {
-            let items = self.queue.take(TextKind::Passage, PASSAGES_TAKEN_MAX);
-            self.planned = self.prepare(items, TextKind::Passage).into();
-        }
-        match self.planned.pop_front() {
-            Some(batch) => {
-                self.run_batch(batch, TextKind::Passage);
-                true
-            }
-            None => false,
+        if let Some(batch) = self.planned[lane as usize].pop_front() {
+            self.run_batch(batch, lane);
         }
     }
 
-    fn prepare(&self, items: Vec<Item>, kind: TextKind) -> Vec<Vec<Ready>> {
-        let ready: Vec<Ready> = items.into_iter().filter_map(|item| self.tokenize(item, kind)).collect();
+    fn prepare(&self, items: Vec<Item>) -> Vec<Vec<Ready>> {
+        let ready: Vec<Ready> = items.into_iter().filter_map(|item| self.tokenize(item)).collect();
         let lengths: Vec<usize> = ready.iter().map(|ready| ready.tokens.ids.len()).collect();
         let mut ready: Vec<Option<Ready>> = ready.into_iter().map(Some).collect();
         let batches = plan(&lengths, self.budget);
         batches.into_iter().map(|rows| rows.iter().filter_map(|&row| ready[row].take()).collect()).collect()
     }
 
-    fn tokenize(&self, item: Item, kind: TextKind) -> Option<Ready> {
-        match self.model.encode(&item.text, kind) {
+    fn tokenize(&self, item: Item) -> Option<Ready> {
+        match self.model.encode(&item.text, item.kind) {
             Ok(tokens) => {
                 if tokens.cut {
-                    metrics::truncated(kind);
+                    metrics::truncated(item.kind);
                 }
                 Some(Ready { item, tokens })
             }
@@ -109,7 +98,7 @@ impl Worker {
         }
     }
 
-    fn run_batch(&mut self, mut batch: Vec<Ready>, kind: TextKind) {
+    fn run_batch(&mut self, mut batch: Vec<Ready>, lane: Lane) {
         batch.retain(|ready| !ready.item.job.is_abandoned());
         if batch.is_empty() {
             return;
@@ -118,7 +107,7 @@ impl Worker {
         let (rows, places) = distinct(&batch);
         let longest = rows.iter().map(|tokens| tokens.ids.len()).max().unwrap_or(0);
         let answer = self.model.run(&rows);
-        metrics::batch(kind, batch.len(), rows.len() * longest, started.elapsed());
+        metrics::batch(lane, batch.len(), rows.len() * longest, started.elapsed());
         match answer {
             Ok(vectors) => {
                 for (ready, place) in batch.iter().zip(places) {
@@ -149,7 +138,8 @@ fn distinct(batch: &[Ready]) -> (Vec<&Tokens>, Vec<usize>) {
     (rows, places)
 }
 
-struct CloseAtEnd(Arc<Queue>);
+/// Closes the queue when a thread ends, however it ends: nobody may be left waiting for it.
+pub(crate) struct CloseAtEnd(pub(crate) Arc<Queue>);
 
 impl Drop for CloseAtEnd {
     fn drop(&mut self) {
@@ -159,12 +149,14 @@ impl Drop for CloseAtEnd {
 
 #[cfg(test)]
 mod tests {
+    use rep_core::ports::embedder::TextKind;
+
     use super::*;
     use crate::job::Job;
 
     #[test]
     fn equal_texts_share_a_row() {
-        let (items, _reply) = Job::split(&["a".into(), "b".into(), "a".into()], 2);
+        let (items, _reply) = Job::split(&["a".into(), "b".into(), "a".into()], TextKind::Query, 2);
         let ready = |item: Item| {
             let ids = item.text.bytes().map(u32::from).collect();
             Ready { item, tokens: Tokens { ids, cut: false } }

@@ -11,7 +11,7 @@ use ndarray::Array2;
 use rep_api::ApiConfig;
 use rep_backends::{Backends, ConnectConfig, SystemClock, open_data_dir};
 use rep_core::ports::catalog::VectorWrite;
-use rep_core::ports::embedder::{EmbedError, Embedder, TextKind};
+use rep_core::ports::embedder::{EmbedError, Embedder, TextKind, Urgency};
 use rep_core::{
     ActionType, Clock, Currency, ModelId, Money, Product, ProductId, Timestamp, TraceId, UnitVector,
     UserAction, UserId, stable_hash128,
@@ -193,7 +193,7 @@ impl Embedder for HashEmbedder {
         self.dimensions
     }
 
-    async fn embed(&self, texts: &[String], _kind: TextKind) -> Result<Array2<f32>, EmbedError> {
+    async fn embed(&self, texts: &[String], _: TextKind, _: Urgency) -> Result<Array2<f32>, EmbedError> {
         let rows = texts.iter().flat_map(|text| {
             let n = (stable_hash128(text.as_bytes()) & u128::from(u64::MAX)) as u64;
             vector(n, self.dimensions).as_slice().to_vec()

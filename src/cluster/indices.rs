@@ -114,7 +114,8 @@ impl SwitchArgs {
     fn place(&self) -> anyhow::Result<Place> {
         let mut options = self.place.options()?;
         options.onnxruntime = self.onnxruntime.clone().or(options.onnxruntime);
-        options.embed_workers = self.embed_workers.or(options.embed_workers);
+        // Nobody waits for a vector here: all of it is backlog.
+        options.embed_backlog_workers = self.embed_workers.or(options.embed_workers);
         Place::of(options, self.place.config.as_deref())
     }
 }

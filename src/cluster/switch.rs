@@ -168,6 +168,8 @@ async fn embed(catalog: &Arc<ElasticsearchCatalog>, embedder: &Arc<dyn Embedder>
     let deps = CatalogEmbedderDeps {
         catalog: Arc::clone(catalog) as Arc<_>,
         embedder: Arc::clone(embedder),
+        // Nobody sees this index yet.
+        popularity: None,
         clock: Arc::new(SystemClock),
     };
     let config = CatalogEmbedderConfig {

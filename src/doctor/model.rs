@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use rep_core::ports::embedder::{Embedder, TextKind};
+use rep_core::ports::embedder::{Embedder, TextKind, Urgency};
 use rep_embedder::{ModelDir, OnnxEmbedder, locate_runtime, runtime_version};
 
 use super::report::{Check, Report};
@@ -65,7 +65,7 @@ fn embeds(dir: &ModelDir, settings: &Settings) -> anyhow::Result<(OnnxEmbedder, 
     let embedder = model::load(dir, settings)?;
     let began = Instant::now();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let vectors = runtime.block_on(embedder.embed(&[TEXT.to_owned()], TextKind::Query))?;
+    let vectors = runtime.block_on(embedder.embed(&[TEXT.to_owned()], TextKind::Query, Urgency::Urgent))?;
     let took_ms = began.elapsed().as_secs_f64() * 1e3;
     let (expected, found) = (dir.manifest().dimensions, vectors.ncols());
     anyhow::ensure!(found == expected, "it gives {found} dimensions, its manifest says {expected}");

@@ -78,6 +78,7 @@ pub(super) fn start(
             CatalogEmbedderDeps {
                 catalog: Arc::clone(&backends.catalog),
                 embedder: model()?,
+                popularity: Some(Arc::clone(&backends.popularity)),
                 clock: Arc::clone(clock),
             },
             CatalogEmbedderConfig::default(),

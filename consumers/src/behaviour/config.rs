@@ -23,11 +23,17 @@ pub struct BehaviourConfig {
     pub bulks_in_flight: usize,
     /// Longest wait for the vectors of a micro-batch's search queries. 1 ms to 5 s, default 250 ms.
     pub search_wait: Duration,
+    /// Longest wait of an action for the vector of a product that has none yet. 1 ms to 5 s, default 250 ms.
+    pub product_wait: Duration,
+    /// Most products without a vector that a micro-batch has embedded at once, ahead of the backlog. 0 to 1,024,
+    /// default 64; those beyond are left to the backlog.
+    pub products_at_once: usize,
     /// How long a product's vector that was read counts, before it is read again: so long may a changed text take to
     /// matter. 0 to 10 min, default 10 s.
     pub vectors_kept: Duration,
-    /// How long queries are not even asked for after that wait ran out or the model failed, so that a model
-    /// that hangs costs the stream one wait in this time. 0 to 60 s, default 2 s.
+    /// How long queries are not even asked for after their wait ran out or the model failed, so that a model
+    /// that hangs costs the stream one wait in this time; products likewise, after the model failed. 0 to 60 s,
+    /// default 2 s.
     pub search_cooldown: Duration,
 }
 
@@ -41,6 +47,8 @@ impl Default for BehaviourConfig {
             bulk_interval: Duration::from_secs(1),
             bulks_in_flight: 16,
             search_wait: Duration::from_millis(250),
+            product_wait: Duration::from_millis(250),
+            products_at_once: 64,
             search_cooldown: Duration::from_secs(2),
             vectors_kept: Duration::from_secs(10),
         }
@@ -55,6 +63,8 @@ impl BehaviourConfig {
         ConfigError::unless_in("bulk_interval", self.bulk_interval, ms(10), ms(60_000))?;
         ConfigError::unless_in("bulks_in_flight", self.bulks_in_flight, 1, 32)?;
         ConfigError::unless_in("search_wait", self.search_wait, ms(1), ms(5_000))?;
+        ConfigError::unless_in("product_wait", self.product_wait, ms(1), ms(5_000))?;
+        ConfigError::unless_in("products_at_once", self.products_at_once, 0, 1_024)?;
         ConfigError::unless_in("search_cooldown", self.search_cooldown, Duration::ZERO, ms(60_000))?;
         ConfigError::unless_in("vectors_kept", self.vectors_kept, Duration::ZERO, ms(600_000))?;
         let (minute, ages) = (ms(60_000), Duration::from_secs(3_660 * 24 * 3600));

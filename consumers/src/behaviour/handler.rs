@@ -13,7 +13,7 @@ use tracing::Instrument as _;
 
 use super::bulk::Bulk;
 use super::held::{Batch, Held};
-use super::hydrate::{Hydrator, QueryVectors};
+use super::hydrate::{Answer, Found, Hydrator};
 use super::triage::{Admitted, Triage};
 use super::vectors::Vectors;
 use super::{BehaviourConfig, BehaviourDeps};
@@ -54,21 +54,26 @@ impl BehaviourHandler {
         }
     }
 
+    /// Looks up what the actions are about.
+    async fn find(&self, admitted: &[Admitted<'_>]) -> Result<Found, StoreError> {
+        let begun = Instant::now();
+        let found = in_stage("hydrate", self.hydrator.find(admitted)).await?;
+        self.context.observe("hydrate", begun);
+        Ok(found)
+    }
+
     /// Gives the actions their embeddings and folds them in.
     async fn fold(
         &self,
         admitted: &[Admitted<'_>],
-        queries: Option<&QueryVectors>,
+        found: &Found,
+        answer: Option<&Answer>,
     ) -> Result<(), StoreError> {
         if admitted.is_empty() {
             return Ok(());
         }
-        let begun = Instant::now();
-        let none = QueryVectors::default();
-        let hydrate = self.hydrator.hydrate(admitted, queries.unwrap_or(&none));
-        let hydrated = in_stage("hydrate", hydrate).await?;
-        self.context.observe("hydrate", begun);
-
+        let none = Answer::default();
+        let hydrated = found.hydrate(admitted, answer.unwrap_or(&none));
         let begun = Instant::now();
         in_stage("vectors", self.vectors.apply(admitted, &hydrated.embeddings)).await?;
         self.context.observe("vectors", begun);
@@ -76,7 +81,7 @@ impl BehaviourHandler {
         Ok(())
     }
 
-    /// Lets the oldest held batch go on, once the vectors of its searches are there or are given up. Cancelled, it
+    /// Lets the oldest held batch go on, once the vectors that it waits for are there or are given up. Cancelled, it
     /// begins anew.
     async fn settle_held(&mut self, verdicts: &mut Verdicts) -> Result<(), StoreError> {
         if let Some(batch) = self.held.front() {
@@ -110,7 +115,11 @@ impl BehaviourHandler {
         let mut retry = self.context.retry("handle");
         let mut parts: Vec<_> = std::iter::once(0..admitted.len()).collect();
         while let Some(part) = parts.pop() {
-            let fold = self.fold(&admitted[part.clone()], batch.asked.vectors());
+            let part_of = &admitted[part.clone()];
+            let fold = async {
+                let found = self.find(part_of).await?;
+                self.fold(part_of, &found, batch.asked.answered()).await
+            };
             let (reason, error) = match caught(fold).await {
                 Ok(Ok(())) => continue,
                 Ok(Err(error)) if error.is_retryable() => {
@@ -161,9 +170,10 @@ impl Handler for BehaviourHandler {
 
         // In the order of the log, which is also what is fenced by it: nothing of it is held.
         let popular: Vec<PopularityEvent> = admitted.iter().filter_map(popularity_event).collect();
-        let asked = self.hydrator.ask(&admitted).await;
+        let found = self.find(&admitted).await?;
+        let asked = self.hydrator.ask(&admitted, &found).await;
         let (ready, waiting) = self.held.split(admitted, &asked);
-        self.fold(&ready, asked.vectors()).await?;
+        self.fold(&ready, &found, asked.answered()).await?;
 
         let begun = Instant::now();
         in_stage("popularity", self.record_popularity(popular)).await?;

@@ -1,4 +1,5 @@
-//! Actions that wait for the vector of a search, and whatever their shoppers did after it; all others go on.
+//! Actions that wait for the vector of a search, or of a product that has none yet, and whatever their shoppers did
+//! after it; all others go on.
 
 use std::collections::VecDeque;
 
@@ -6,7 +7,7 @@ use ahash::{AHashMap, AHashSet};
 use rep_core::ports::log::Record;
 use rep_core::{UserAction, UserId};
 
-use super::hydrate::{Asked, query_of};
+use super::hydrate::Asked;
 use super::triage::Admitted;
 
 /// Batches that wait; with one more, the stream waits for the oldest.
@@ -19,7 +20,7 @@ pub(super) struct Batch {
     pub(super) records: Vec<Record>,
     /// One for each record.
     pub(super) actions: Vec<UserAction>,
-    /// The vectors of its searches.
+    /// The vectors that it waits for.
     pub(super) asked: Asked,
 }
 
@@ -37,7 +38,7 @@ impl Held {
         self.batches.is_empty()
     }
 
-    /// Tells what can go on from what must wait: a shopper waits behind their search until `asked` is answered.
+    /// Tells what can go on from what must wait: a shopper waits behind what is asked for until it is answered.
     pub(super) fn split<'a>(
         &self,
         admitted: Vec<Admitted<'a>>,
@@ -48,8 +49,8 @@ impl Held {
         }
         let mut waiting_users: AHashSet<UserId> = AHashSet::new();
         if !asked.is_answered() {
-            let searching = admitted.iter().filter(|a| query_of(&a.action).is_some());
-            waiting_users.extend(searching.map(|a| a.action.user_id.clone()));
+            let asking = admitted.iter().filter(|a| asked.is_for(&a.action));
+            waiting_users.extend(asking.map(|a| a.action.user_id.clone()));
         }
         let waits = |user: &UserId| self.users.contains_key(user) || waiting_users.contains(user);
         admitted.into_iter().partition(|admitted| !waits(&admitted.action.user_id))

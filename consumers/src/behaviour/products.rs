@@ -16,7 +16,7 @@ use crate::RoleContext;
 /// Vectors that are kept, of 4 bytes a dimension.
 const KEPT_MAX: NonZeroUsize = NonZeroUsize::new(20_000).unwrap();
 
-pub(super) struct ProductVectors {
+pub(super) struct KeptVectors {
     context: RoleContext,
     catalog: Arc<dyn Catalog>,
     kept: Mutex<LruCache<ProductId, Kept, ahash::RandomState>>,
@@ -29,7 +29,7 @@ struct Kept {
     read_at: Instant,
 }
 
-impl ProductVectors {
+impl KeptVectors {
     pub(super) fn new(context: RoleContext, catalog: Arc<dyn Catalog>, kept_for: Duration) -> Self {
         let kept = Mutex::new(LruCache::with_hasher(KEPT_MAX, ahash::RandomState::new()));
         Self { context, catalog, kept, kept_for }

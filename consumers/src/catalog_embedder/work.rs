@@ -3,17 +3,24 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use ahash::AHashMap;
 use rep_core::ports::catalog::{Catalog, VectorWrite};
-use rep_core::ports::embedder::{EmbedError, Embedder, TextKind};
+use rep_core::ports::embedder::{EmbedError, Embedder, TextKind, Urgency};
 use rep_core::ports::{StoreError, one_each};
 use rep_core::{Product, ProductId, UnitVector, stable_hash128};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::seen::Seen;
 use super::{CatalogEmbedderConfig, CatalogEmbedderDeps, LiveProgress};
 use crate::{RoleContext, Tally};
+
+/// Products of one call for what shoppers see first: an action that waits lets few go before it.
+const URGENT_BATCH_MAX: usize = 4;
+/// Longest wait for the vectors of one batch: the backlog advances slowly on a busy machine.
+const EMBED_MAX: Duration = Duration::from_secs(600);
 
 /// A product and the text that stands for it.
 #[derive(Clone)]
@@ -30,6 +37,7 @@ pub(super) struct Worker {
     config: CatalogEmbedderConfig,
     progress: Arc<LiveProgress>,
     refused: Refused,
+    seen: Seen,
     counted_at: Option<Instant>,
     done_since: u64,
 }
@@ -76,6 +84,12 @@ impl Worker {
         progress: Arc<LiveProgress>,
     ) -> Self {
         Self {
+            seen: Seen::new(
+                context.clone(),
+                Arc::clone(&deps.catalog),
+                deps.popularity,
+                config.seen_interval,
+            ),
             context,
             catalog: deps.catalog,
             embedder: deps.embedder,
@@ -113,11 +127,18 @@ impl Worker {
     /// Works off one page; gives how many products are settled: embedded or set aside. `None` if none was left.
     async fn round(&mut self) -> Result<Option<u64>, StoreError> {
         self.refused.expire(Instant::now());
-        let passages = self.page().await?;
+        let (mut passages, mut urgency) = (self.page().await?, Urgency::Backlog);
+        if !passages.is_empty() {
+            (passages, urgency) = self.seen_before(passages).await?;
+        }
+        let batch = match urgency {
+            Urgency::Urgent => self.config.batch.min(URGENT_BATCH_MAX),
+            Urgency::Backlog => self.config.batch,
+        };
         let mut settled = 0;
-        for batch in passages.chunks(self.config.batch) {
+        for batch in passages.chunks(batch) {
             self.context.stats().received.fetch_add(batch.len() as u64, Ordering::Relaxed);
-            let (writes, refused) = self.embed(batch).await;
+            let (writes, refused) = self.embed(batch, urgency).await;
             settled += refused + self.set(writes).await?;
             self.count(false).await?;
         }
@@ -136,26 +157,42 @@ impl Worker {
                 Err(error) => retry.after(error).await?,
             }
         };
+        Ok(self.passages(&products))
+    }
+
+    /// What shoppers see before `passages`, if there is something and it is time to look; else these.
+    async fn seen_before(&mut self, passages: Vec<Passage>) -> Result<(Vec<Passage>, Urgency), StoreError> {
+        let mut retry = self.context.retry("seen first");
+        let (products, urgency) = loop {
+            match self.seen.unembedded(self.config.page).await {
+                Ok(products) => break products,
+                Err(error) => retry.after(error).await?,
+            }
+        };
+        let first = self.passages(&products);
+        Ok(if first.is_empty() { (passages, Urgency::Backlog) } else { (first, urgency) })
+    }
+
+    /// The passages of `products` that are not set aside, a page at most.
+    fn passages(&self, products: &[Arc<Product>]) -> Vec<Passage> {
         let passage = |product: &Arc<Product>| {
             let text = product.passage();
             let hash = stable_hash128(text.as_bytes());
             Passage { product_id: product.product_id.clone(), text, hash }
         };
-        let mut passages: Vec<Passage> = products.iter().map(passage).collect();
-        passages.retain(|passage| !self.refused.holds(passage));
-        passages.truncate(self.config.page);
-        Ok(passages)
+        let passages = products.iter().map(passage).filter(|passage| !self.refused.holds(passage));
+        passages.take(self.config.page).collect()
     }
 
     /// Embeds `batch`; halves what the model refuses until the texts at fault stand alone. Gives the vectors
     /// and how many texts were set aside.
-    async fn embed(&mut self, batch: &[Passage]) -> (Vec<VectorWrite>, u64) {
+    async fn embed(&mut self, batch: &[Passage], urgency: Urgency) -> (Vec<VectorWrite>, u64) {
         let begun = Instant::now();
         let mut writes = Vec::with_capacity(batch.len());
         let mut refused = 0;
         let mut waiting = vec![batch];
         while let Some(part) = waiting.pop() {
-            match self.vectors(part).await {
+            match self.vectors(part, urgency).await {
                 Ok(vectors) => {
                     let write = |(passage, vector): (&Passage, UnitVector)| VectorWrite {
                         product_id: passage.product_id.clone(),
@@ -179,12 +216,12 @@ impl Worker {
     }
 
     /// Vectors of `part`, however long the model is away or busy; an error is final for this part.
-    async fn vectors(&self, part: &[Passage]) -> Result<Vec<UnitVector>, String> {
+    async fn vectors(&self, part: &[Passage], urgency: Urgency) -> Result<Vec<UnitVector>, String> {
         let texts: Vec<String> = part.iter().map(|passage| passage.text.clone()).collect();
         let mut retry = self.context.retry("embed");
         let rows = loop {
-            let call = self.embedder.embed(&texts, TextKind::Passage);
-            match tokio::time::timeout(self.config.retry.attempt_max, call).await {
+            let call = self.embedder.embed(&texts, TextKind::Passage, urgency);
+            match tokio::time::timeout(EMBED_MAX, call).await {
                 Ok(Ok(rows)) => break rows,
                 Ok(Err(error)) if error.is_retryable() => retry.wait(&error).await,
                 Ok(Err(error)) => return Err(error.to_string()),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use ndarray::Array2;
 use parking_lot::Mutex;
-use rep_core::ports::embedder::{EmbedError, Embedder, TextKind};
+use rep_core::ports::embedder::{EmbedError, Embedder, TextKind, Urgency};
 use rep_core::{ModelId, UnitVector, stable_hash128};
 
 pub const DIMENSIONS: usize = 8;
@@ -32,6 +32,14 @@ pub struct HashEmbedder {
     pub calls: AtomicU32,
     /// Texts it refuses.
     pub refused: Mutex<HashSet<String>>,
+    urgencies: Mutex<Vec<Urgency>>,
+}
+
+impl HashEmbedder {
+    /// How urgent each call was.
+    pub fn urgencies(&self) -> Vec<Urgency> {
+        self.urgencies.lock().clone()
+    }
 }
 
 impl Default for HashEmbedder {
@@ -41,6 +49,7 @@ impl Default for HashEmbedder {
             mood: Mutex::new(Mood::Well),
             calls: AtomicU32::new(0),
             refused: Mutex::default(),
+            urgencies: Mutex::default(),
         }
     }
 }
@@ -55,8 +64,14 @@ impl Embedder for HashEmbedder {
         DIMENSIONS
     }
 
-    async fn embed(&self, texts: &[String], _: TextKind) -> Result<Array2<f32>, EmbedError> {
+    async fn embed(
+        &self,
+        texts: &[String],
+        _: TextKind,
+        urgency: Urgency,
+    ) -> Result<Array2<f32>, EmbedError> {
         self.calls.fetch_add(1, Ordering::Relaxed);
+        self.urgencies.lock().push(urgency);
         let mood = *self.mood.lock();
         match mood {
             Mood::Well => {}

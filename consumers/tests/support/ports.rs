@@ -1,5 +1,6 @@
 //! The doubles of catalogue and inboxes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -81,17 +82,25 @@ impl Catalog for MemoryStores {
 
     async fn list(
         &self,
-        _: &ProductFilter,
+        filter: &ProductFilter,
         _: Option<&ProductId>,
-        _: usize,
+        limit: usize,
     ) -> Result<ProductPage, StoreError> {
-        Ok(ProductPage { items: Vec::new(), next: None })
+        let state = self.state.lock();
+        let admitted = state.products.values().filter(|entry| filter.admits(&entry.product));
+        let items = admitted.take(limit).map(|entry| Arc::clone(&entry.product)).collect();
+        Ok(ProductPage { items, next: None })
     }
 
     async fn summary(&self) -> Result<CatalogSummary, StoreError> {
         let state = self.state.lock();
         let embedded = state.products.values().filter(|entry| entry.vector.is_some()).count();
-        Ok(CatalogSummary { total: state.products.len(), embedded, categories: Vec::new() })
+        let mut categories: BTreeMap<String, usize> = BTreeMap::new();
+        for entry in state.products.values() {
+            *categories.entry(entry.product.category.clone()).or_default() += 1;
+        }
+        let categories = categories.into_iter().collect();
+        Ok(CatalogSummary { total: state.products.len(), embedded, categories })
     }
 }
 

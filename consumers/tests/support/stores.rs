@@ -294,8 +294,13 @@ impl Popularity for MemoryStores {
         Ok(())
     }
 
-    async fn top(&self, _: usize, _: Timestamp) -> Result<Vec<(ProductId, f64)>, StoreError> {
-        Ok(Vec::new())
+    async fn top(&self, k: usize, _: Timestamp) -> Result<Vec<(ProductId, f64)>, StoreError> {
+        let state = self.state.lock();
+        let mut top: Vec<(ProductId, f64)> =
+            state.derived.popularity.iter().map(|(id, sum)| (id.clone(), *sum)).collect();
+        top.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        top.truncate(k);
+        Ok(top)
     }
 
     async fn scores(&self, ids: &[ProductId], _: Timestamp) -> Result<Vec<f64>, StoreError> {

@@ -16,12 +16,24 @@ pub enum TextKind {
     Passage,
 }
 
+/// Whether somebody waits for the vectors of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Urgency {
+    /// A person or a stream waits: milliseconds matter.
+    Urgent,
+    /// Nobody waits, such as for the rest of a catalogue: it gives way to whoever does.
+    Backlog,
+}
+
 /// Turns texts into unit vectors of one model.
 ///
 /// - `[n texts] → [n, D]`: row `i` belongs to text `i`; each row has Euclidean norm 1 within 1e-5.
 /// - The same text and kind give the same vector within 1e-6, whatever stands beside it in the batch.
 /// - Texts longer than the model's maximum are cut and counted; an empty text is embedded like any other.
 /// - Concurrency and waiting are bounded: a full queue answers [`EmbedError::Overloaded`], which is retryable.
+/// - Urgent texts go before the backlog, which they neither wait for nor find full; the backlog gets its turn
+///   however many urgent texts come. A vector does not depend on its urgency.
 #[async_trait]
 pub trait Embedder: Send + Sync {
     /// The model that all vectors of this embedder come from.
@@ -31,7 +43,12 @@ pub trait Embedder: Send + Sync {
     fn dimensions(&self) -> usize;
 
     /// Embeds `texts`; an empty slice gives a `[0, D]` array.
-    async fn embed(&self, texts: &[String], kind: TextKind) -> Result<Array2<f32>, EmbedError>;
+    async fn embed(
+        &self,
+        texts: &[String],
+        kind: TextKind,
+        urgency: Urgency,
+    ) -> Result<Array2<f32>, EmbedError>;
 }
 
 /// Why texts could not be embedded.

@@ -2,10 +2,12 @@
 //!
 //! | route | answers |
 //! |---|---|
-//! | `POST /embed` `{texts: [...], kind: "query" \| "passage"}` | `{model, dimensions, embeddings: [[…]]}` |
+//! | `POST /embed` `{texts: [...], kind: "query" \| "passage", priority?: "urgent" \| "backlog"}` | `{model, dimensions, embeddings: [[…]]}` |
 //! | `GET /model` | the model's [`Manifest`] |
 //! | `GET /livez` | 200 while the process answers |
 //! | `GET /readyz` | 200 once a model is loaded, else 503 |
+//!
+//! `priority` says whether somebody waits for the vectors; without it queries are urgent and passages are not.
 //!
 //! Metrics are recorded by the `metrics` crate; the process that hosts this router serves `/metrics`.
 //! Errors are `application/problem+json` (RFC 9457). Bounds: [`TEXTS_MAX`] texts, [`BODY_BYTES_MAX`] bytes.
@@ -96,9 +98,9 @@ async fn embed(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let body = body.map_err(Problem::body)?;
-    let EmbedRequest { texts, kind } = EmbedRequest::parse(&body).map_err(Problem::invalid)?;
+    let EmbedRequest { texts, kind, urgency } = EmbedRequest::parse(&body).map_err(Problem::invalid)?;
     let embedder = &service.get()?.embedder;
-    let vectors = embedder.embed(&texts, kind).await.map_err(embed_problem)?;
+    let vectors = embedder.embed(&texts, kind, urgency).await.map_err(embed_problem)?;
     let (model, dimensions) = (embedder.model().clone(), embedder.dimensions());
     // Writing 256 × 768 numbers as text takes some 10 ms: too long for an async thread.
     let write = move || Json(EmbedAnswer { model, dimensions, embeddings: rows(&vectors) }).into_response();

@@ -1,6 +1,6 @@
 //! Reading `POST /embed`, so that every error names its field.
 
-use rep_core::ports::embedder::TextKind;
+use rep_core::ports::embedder::{TextKind, Urgency};
 use serde_json::Value;
 
 use super::TEXTS_MAX;
@@ -14,6 +14,7 @@ const ERRORS_MAX: usize = 20;
 pub(super) struct EmbedRequest {
     pub(super) texts: Vec<String>,
     pub(super) kind: TextKind,
+    pub(super) urgency: Urgency,
 }
 
 impl EmbedRequest {
@@ -26,11 +27,12 @@ impl EmbedRequest {
         let mut errors = Vec::new();
         let texts = texts(fields.remove("texts"), &mut errors);
         let kind = kind(fields.remove("kind"), &mut errors);
-        errors
-            .extend(fields.keys().map(|field| problem(field, "is not known; known are `texts` and `kind`")));
+        let urgency = urgency(fields.remove("priority"), kind, &mut errors);
+        let unknown = "is not known; known are `texts`, `kind` and `priority`";
+        errors.extend(fields.keys().map(|field| problem(field, unknown)));
         errors.truncate(ERRORS_MAX);
-        match (kind, errors.is_empty()) {
-            (Some(kind), true) => Ok(Self { texts, kind }),
+        match (kind, urgency, errors.is_empty()) {
+            (Some(kind), Some(urgency), true) => Ok(Self { texts, kind, urgency }),
             _ => Err(errors),
         }
     }
@@ -73,6 +75,22 @@ fn kind(value: Option<Value>, errors: &mut Vec<FieldProblem>) -> Option<TextKind
     None
 }
 
+/// What is asked for; where nothing is, a query is urgent and a passage is not.
+fn urgency(value: Option<Value>, kind: Option<TextKind>, errors: &mut Vec<FieldProblem>) -> Option<Urgency> {
+    match value.as_ref().map(Value::as_str) {
+        Some(Some("urgent")) => Some(Urgency::Urgent),
+        Some(Some("backlog")) => Some(Urgency::Backlog),
+        Some(_) => {
+            errors.push(problem("priority", "must be `urgent` or `backlog`"));
+            None
+        }
+        None => kind.map(|kind| match kind {
+            TextKind::Query => Urgency::Urgent,
+            TextKind::Passage => Urgency::Backlog,
+        }),
+    }
+}
+
 fn problem(field: &str, message: impl Into<String>) -> FieldProblem {
     FieldProblem { field: field.into(), message: message.into() }
 }
@@ -88,8 +106,16 @@ mod tests {
 
     #[test]
     fn reads_what_is_in_order() {
-        let request = EmbedRequest::parse(br#"{"texts":["a",""],"kind":"passage"}"#).unwrap();
-        assert_eq!(request, EmbedRequest { texts: vec!["a".into(), "".into()], kind: TextKind::Passage });
+        let request = |kind, urgency| EmbedRequest { texts: vec!["a".into(), "".into()], kind, urgency };
+        for (kind, priority, wanted) in [
+            ("query", "", request(TextKind::Query, Urgency::Urgent)),
+            ("passage", "", request(TextKind::Passage, Urgency::Backlog)),
+            ("passage", r#","priority":"urgent""#, request(TextKind::Passage, Urgency::Urgent)),
+            ("query", r#","priority":"backlog""#, request(TextKind::Query, Urgency::Backlog)),
+        ] {
+            let body = format!(r#"{{"texts":["a",""],"kind":"{kind}"{priority}}}"#);
+            assert_eq!(EmbedRequest::parse(body.as_bytes()).unwrap(), wanted);
+        }
     }
 
     #[test]
@@ -101,6 +127,8 @@ mod tests {
         assert_eq!(fields(r#"{"texts":["a",1,null],"kind":"query"}"#), ["texts[1]", "texts[2]"]);
         assert_eq!(fields(r#"{"texts":[],"kind":"query"}"#), ["texts"]);
         assert_eq!(fields(r#"{"texts":["a"],"kind":"query","top":1}"#), ["top"]);
+        assert_eq!(fields(r#"{"texts":["a"],"kind":"query","priority":"high"}"#), ["priority"]);
+        assert_eq!(fields(r#"{"texts":["a"],"kind":"query","priority":null}"#), ["priority"]);
         let many = serde_json::json!({ "texts": vec!["a"; TEXTS_MAX + 1], "kind": "query" });
         assert_eq!(fields(&many.to_string()), ["texts"]);
         let wrong = serde_json::json!({ "texts": vec![1; TEXTS_MAX], "kind": "query" });

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use async_trait::async_trait;
 use ndarray::Array2;
-use rep_core::ports::embedder::{EmbedError, Embedder, TextKind};
+use rep_core::ports::embedder::{EmbedError, Embedder, TextKind, Urgency};
 use rep_core::{ModelId, stable_hash128};
 
 const DIMENSIONS: usize = 32;
@@ -40,7 +40,7 @@ impl Embedder for WordEmbedder {
         DIMENSIONS
     }
 
-    async fn embed(&self, texts: &[String], _: TextKind) -> Result<Array2<f32>, EmbedError> {
+    async fn embed(&self, texts: &[String], _: TextKind, _: Urgency) -> Result<Array2<f32>, EmbedError> {
         match self.mood.load(Ordering::SeqCst) {
             0 => {}
             1 => return Err(EmbedError::Unavailable("no model".to_owned())),

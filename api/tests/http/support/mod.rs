@@ -22,7 +22,7 @@ use rep_api::{
 use rep_core::avro::Codec;
 use rep_core::ports::behaviour::{BehaviourDocument, BehaviourStore};
 use rep_core::ports::catalog::{Catalog, VectorWrite};
-use rep_core::ports::embedder::{Embedder, TextKind};
+use rep_core::ports::embedder::{Embedder, TextKind, Urgency};
 use rep_core::ports::preferences::{PreferenceChange, PreferenceStore, PreferenceWrite};
 use rep_core::ports::{StoreError, StoreErrorKind};
 use rep_core::{
@@ -141,7 +141,11 @@ impl World {
 
     pub(crate) async fn add(&self, product: Product) {
         let passage = product.passage();
-        let rows = self.embedder.embed(std::slice::from_ref(&passage), TextKind::Passage).await.unwrap();
+        let rows = self
+            .embedder
+            .embed(std::slice::from_ref(&passage), TextKind::Passage, Urgency::Backlog)
+            .await
+            .unwrap();
         let write = VectorWrite {
             product_id: product.product_id.clone(),
             passage_hash: stable_hash128(passage.as_bytes()),
