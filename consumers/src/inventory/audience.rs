@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use ahash::AHashSet;
 use rep_core::ports::StoreError;
-use rep_core::ports::behaviour::BehaviourStore;
+use rep_core::ports::behaviour::{BehaviourStore, Interest};
 use rep_core::ports::preferences::PreferenceStore;
-use rep_core::{InterestReason, InventoryChange, UnitVector, UserId};
+use rep_core::{InterestReason, InventoryChange, Timestamp, UnitVector, UserId};
 
 use super::InventoryConfig;
 use crate::RoleContext;
@@ -18,6 +18,14 @@ pub(super) struct Audience {
     pub(super) config: InventoryConfig,
 }
 
+/// A shopper who may be told.
+pub(super) struct Listener {
+    pub(super) user_id: UserId,
+    pub(super) reason: InterestReason,
+    /// When they last showed interest in the product; that of the change for those who did not.
+    pub(super) at: Timestamp,
+}
+
 impl Audience {
     /// Shoppers who showed interest in the product, strongest reason first, then those whose taste is near;
     /// each once. "Since" counts from the change: a replay asks for the same time.
@@ -25,7 +33,7 @@ impl Audience {
         &self,
         change: &InventoryChange,
         vector: Option<&UnitVector>,
-    ) -> Result<Vec<(UserId, InterestReason)>, StoreError> {
+    ) -> Result<Vec<Listener>, StoreError> {
         let limit = self.config.interested_max;
         let since = change.timestamp.minus(self.config.interest_age);
         let interested = self.behaviour.interested(&change.product_id, since, limit);
@@ -33,17 +41,18 @@ impl Audience {
         if interested.len() >= limit {
             metrics::counter!("rep_inventory_audience_cut_total").increment(1);
         }
-        let mut audience: Vec<(UserId, InterestReason)> =
-            interested.into_iter().map(|interest| (interest.user_id, interest.reason)).collect();
+        let listener = |Interest { user_id, reason, at, .. }| Listener { user_id, reason, at };
+        let mut audience: Vec<Listener> = interested.into_iter().map(listener).collect();
         let Some(vector) = vector.filter(|_| self.config.similar_max > 0) else {
             return Ok(audience);
         };
         let since = change.timestamp.minus(self.config.similar_age);
         let (k, cosine_min) = (self.config.similar_max, self.config.similar_cosine_min);
         let near = self.context.bounded(self.preferences.nearest(vector, k, cosine_min, since)).await?;
-        let told: AHashSet<UserId> = audience.iter().map(|(user_id, _)| user_id.clone()).collect();
+        let told: AHashSet<UserId> = audience.iter().map(|listener| listener.user_id.clone()).collect();
         let similar = near.into_iter().filter(|(user_id, _)| !told.contains(user_id));
-        audience.extend(similar.map(|(user_id, _)| (user_id, InterestReason::Similar)));
+        let (reason, at) = (InterestReason::Similar, change.timestamp);
+        audience.extend(similar.map(|(user_id, _)| Listener { user_id, reason, at }));
         Ok(audience)
     }
 }

@@ -7,9 +7,14 @@ use serde::{Deserialize, Serialize};
 use crate::embedded::codec::{decode, encode};
 use crate::embedded::error::corrupt;
 
-const PRODUCT_VERSION: u8 = 2;
-/// Products without `changed_at`, which is the last field.
-const PRODUCT_VERSION_1: u8 = 1;
+const PRODUCT_VERSION: u8 = 3;
+/// Products of earlier versions, and what they lack at their end: none of the options is there, the list is empty.
+const PRODUCT_VERSIONS_BEFORE: [(u8, &[u8]); 2] = [
+    // `changed_at` and `history`.
+    (1, &[0; 5]),
+    // `history`.
+    (2, &[0; 4]),
+];
 const VECTOR_VERSION: u8 = 1;
 
 #[derive(Serialize)]
@@ -42,9 +47,9 @@ pub(super) fn product_bytes(product: &Product) -> Result<Vec<u8>, StoreError> {
 }
 
 pub(super) fn product(bytes: &[u8]) -> Result<Product, StoreError> {
-    if bytes.first() == Some(&PRODUCT_VERSION_1) {
-        // A zero stands for no moment.
-        return decode(PRODUCT_VERSION_1, &[bytes, &[0]].concat(), "a product");
+    let before = PRODUCT_VERSIONS_BEFORE.iter().find(|(version, _)| bytes.first() == Some(version));
+    if let Some((version, lacking)) = before {
+        return decode(*version, &[bytes, lacking].concat(), "a product");
     }
     decode(PRODUCT_VERSION, bytes, "a product")
 }
@@ -63,31 +68,39 @@ pub(super) fn vector(bytes: &[u8]) -> Result<StoredVector, StoreError> {
 
 #[cfg(test)]
 mod tests {
-    use rep_core::{Currency, Money, ProductId, Timestamp};
+    use rep_core::{Currency, History, InventoryChange, Money, ProductId, Timestamp};
 
     use super::*;
 
     #[test]
-    fn a_product_of_the_version_before_is_read() {
+    fn products_of_versions_before_are_read() {
+        let money = |minor| Money::from_minor(minor, Currency::EUR).unwrap();
         let cup = |changed_at| Product {
             product_id: ProductId::new("cup").unwrap(),
             name: "Cup".into(),
             description: "Holds tea.".into(),
             category: "cups".into(),
             brand: None,
-            price: Money::from_minor(150, Currency::EUR).unwrap(),
+            price: money(150),
             stock: 3,
             image_url: None,
             attributes: [("colour".to_owned(), "green".to_owned())].into(),
             name_ko: Some("컵".into()),
             description_ko: None,
             changed_at,
+            history: History::default(),
         };
-        let now = cup(Some(Timestamp::from_ms(1_767_268_800_123)));
+        let moment = Timestamp::from_ms(1_767_268_800_123);
+        let mut now = Product { price: money(120), ..cup(None) };
+        InventoryChange::between(Some(&cup(None)), &mut now, moment).unwrap();
+        assert_eq!(now.history.prices().len(), 2);
         assert_eq!(product(&product_bytes(&now).unwrap()).unwrap(), now);
-        let mut before = product_bytes(&cup(None)).unwrap();
-        assert_eq!(before.pop(), Some(0), "no moment");
-        before[0] = PRODUCT_VERSION_1;
-        assert_eq!(product(&before).unwrap(), cup(None));
+        for (version, changed_at, lacking) in [(1, None, 5), (2, None, 4), (2, Some(moment), 4)] {
+            let mut before = product_bytes(&cup(changed_at)).unwrap();
+            let added = before.split_off(before.len() - lacking);
+            assert!(added.iter().all(|byte| *byte == 0), "nothing of what came later");
+            before[0] = version;
+            assert_eq!(product(&before).unwrap(), cup(changed_at));
+        }
     }
 }
