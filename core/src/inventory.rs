@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Currency, FieldError, History, Money, Product, ProductId, Timestamp, TraceId, stable_hash128};
 
+/// How far ahead of the clock a change's time may be, so that it is later than the change before.
+const AHEAD_MAX: Duration = Duration::from_secs(60);
+
 /// A product's price or stock changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -26,7 +29,7 @@ pub struct InventoryChange {
     pub stock_before: Option<i64>,
     /// Pieces now.
     pub stock_after: i64,
-    /// When it changed: later than every earlier change of the product, as far as its writer knows.
+    /// When it changed: later than every earlier change of the product, unless that was noted by a clock a minute ahead.
     pub timestamp: Timestamp,
     /// The stock flaps: the same step was news a moment ago, so it is none now. See [`History`].
     #[serde(default)]
@@ -63,7 +66,8 @@ impl InventoryChange {
             price_after: after.price.minor(),
             stock_before: before.map(|before| i64::from(before.stock)),
             stock_after: i64::from(after.stock),
-            timestamp: at,
+            // What a clock far ahead noted must not make every later change one of the future.
+            timestamp: if at.since(now) <= AHEAD_MAX { at } else { now },
             flapping,
         };
         after.changed_at = Some(at);
@@ -153,6 +157,10 @@ pub(crate) mod tests {
         assert_eq!((none, same.changed_at), (None, before.changed_at));
         assert_eq!(same.history, before.history, "it is carried along");
         assert_eq!(before.history.prices().len(), 6);
+
+        let ahead = Product { changed_at: Some(at(90_000)), ..product(100, 5) };
+        let (change, after) = step(&ahead, 90, 5, 10);
+        assert_eq!((change.unwrap().timestamp, after.changed_at), (at(10), Some(at(90_001))));
 
         let new = |now| InventoryChange::between(None, &mut product(100, 5), at(now)).unwrap();
         assert_eq!((new(1).price_before, new(1).stock_before), (None, None));
