@@ -1,5 +1,7 @@
 //! What goes over other channels alone.
 
+use std::slice::from_ref;
+
 use super::super::support::{Subject, at, eventually, new_user};
 use super::{delivery, unread};
 use crate::ports::notifications::{Delivery, DeliveryOutcome};
@@ -21,8 +23,8 @@ pub async fn what_goes_over_other_channels_alone_is_known_and_shows_nowhere(subj
     let DeliveryOutcome::Delivered(item) = &outcomes[3] else { panic!("{:?}", outcomes[3]) };
     assert_eq!(item.sequence, 1);
     let page = store.inbox(&user, None, 10).await.unwrap();
-    assert_eq!((page.items, page.unread), (vec![item.clone()], 1));
-    assert_eq!(store.replay(&user, 0, 10).await.unwrap().items, [item.clone()]);
+    assert_eq!((page.items.as_slice(), page.unread), (from_ref(item), 1));
+    assert_eq!(store.replay(&user, 0, 10).await.unwrap().items, from_ref(item));
     let mut told = Vec::new();
     eventually("the listed one is told", async || {
         while let Ok(item) = receiver.try_recv() {
@@ -31,7 +33,7 @@ pub async fn what_goes_over_other_channels_alone_is_known_and_shows_nowhere(subj
         (!told.is_empty()).then_some(())
     })
     .await;
-    assert_eq!(told, [item.clone()]);
+    assert_eq!(told, from_ref(item));
     let id = &unlisted.notification.notification_id;
     assert_eq!(store.mark_read(&user, id, at(9)).await.unwrap(), None);
     assert_eq!(unread(&**store, &user).await, 1);
