@@ -2,9 +2,9 @@
 
 use std::ops::{Range, RangeInclusive};
 
-use rep_core::ports::notifications::{InboxItem, InboxPage, Replay};
+use rep_core::ports::notifications::{Delivery, InboxItem, InboxPage, Replay};
 
-/// Items an inbox keeps.
+/// Items an inbox keeps; as many deliveries that it does not show are known beside it.
 pub(crate) const INBOX_ITEMS_MAX: u64 = 1000;
 
 /// The numbers that an inbox keeps, from `first` to `last`; none if `last` is less.
@@ -47,4 +47,11 @@ impl Numbers {
 pub(crate) fn replay(after: u64, items: Vec<InboxItem>) -> Replay {
     let gap = items.first().is_none_or(|item| item.sequence > after + 1);
     Replay { items, gap }
+}
+
+/// The newest of `deliveries`, up to `limit`, newest first; of one moment, those that come first.
+pub(crate) fn newest(mut deliveries: Vec<Delivery>, limit: usize) -> Vec<Delivery> {
+    deliveries.sort_by_key(|delivery| std::cmp::Reverse(delivery.at));
+    deliveries.truncate(limit);
+    deliveries
 }

@@ -77,6 +77,29 @@ impl Rejected {
     }
 }
 
+/// Why records are refused for good.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    pub(crate) reason: &'static str,
+    pub(crate) error: String,
+    attempts: u32,
+}
+
+impl Refusal {
+    /// A store's, after `attempts`.
+    pub(crate) fn of_store(error: &StoreError, attempts: u32) -> Self {
+        Self { reason: reason_of(error), error: error.to_string(), attempts }
+    }
+
+    pub(crate) fn panic(error: String, attempts: u32) -> Self {
+        Self { reason: reason::PANIC, error, attempts }
+    }
+
+    pub(crate) fn of(&self, record: &Record) -> Rejected {
+        Rejected::new(record, self.reason, &self.error, self.attempts)
+    }
+}
+
 impl Verdicts {
     /// Parks `record` after its first attempt.
     pub fn reject(&mut self, record: &Record, reason: &'static str, error: impl ToString) {

@@ -1,13 +1,19 @@
 //! The notify role: notifications that are due go into inboxes and live streams, and out over channels.
 //!
 //! The inbox is the promise: each notification is in it exactly once, and live streams are told once. The
-//! simulated channels are used after that, and only for what the inbox took as new, so a shopper is never
+//! simulated channels are used after that, and only for what the store took as new, so a shopper is never
 //! rung twice; a crash in between may leave them unrung, with the inbox holding what they missed.
+//!
+//! So many an hour are told to one shopper. What is in the cart or on the wishlist goes at once, also from a reserve;
+//! the rest waits a second, and the worthiest of it goes. What does not fit goes into one summary: nothing is dropped
+//! in silence ([ADR 11](../../../docs/adr/0011-what-is-notified.md)).
 
 mod cap;
 mod channel;
 mod config;
 mod handler;
+mod held;
+mod round;
 
 use std::sync::Arc;
 

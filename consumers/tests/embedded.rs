@@ -85,6 +85,7 @@ async fn fill_catalog(backends: &Backends) {
         name_ko: None,
         description_ko: None,
         changed_at: None,
+        history: Default::default(),
     };
     let products: Vec<Product> = (0..PRODUCTS).map(product).collect();
     let vector = |(n, product): (usize, &Product)| {
@@ -215,6 +216,7 @@ async fn a_price_drop_reaches_the_inboxes_of_all_who_care() {
         stock_before: Some(5),
         stock_after: 5,
         timestamp: SystemClock.now(),
+        flapping: false,
     };
     // Told twice, delivered once.
     let twice = vec![record(&backends, &change), record(&backends, &change)];

@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rep_consumers::inventory::InventoryConfig;
@@ -11,11 +12,12 @@ use rep_core::avro::Event;
 use rep_core::ports::behaviour::BehaviourDocument;
 use rep_core::ports::notifications::InboxItem;
 use rep_core::{
-    ActionType, InterestReason, Notification, NotificationKind, NotificationSettings, Position, Preference,
-    Timestamp, Topic,
+    ActionType, Currency, InterestReason, InventoryChange, Money, Notification, NotificationKind,
+    NotificationSettings, Position, Preference, Product, Timestamp, Topic,
 };
 use support::embedder::vector_of;
 use support::events::{action, price_drop, product, trace_id, user_id};
+use support::stores::KeptProduct;
 use support::world::{Running, World};
 
 fn interested(world: &World, user: usize, kind: ActionType, product: usize) {
@@ -63,6 +65,7 @@ fn notification(n: usize, user: usize, kind: NotificationKind) -> Notification {
         price_after: change.price_after,
         stock_after: change.stock_after,
         timestamp: change.timestamp,
+        merged: 0,
     }
 }
 
@@ -81,11 +84,17 @@ async fn those_who_care_are_told_once_with_the_strongest_reason() {
     world.append(&too_little);
     world.append(&price_drop("c3", 99, world.now()));
     world.append(&price_drop("old", 0, rep_core::Timestamp::from_ms(5)));
+    world.append(&price_drop("yesterday", 0, world.now().minus(Duration::from_secs(24 * 3600 + 1))));
+    world.append(&price_drop("tomorrow", 0, world.now().plus(Duration::from_secs(24 * 3600))));
     world.log.append_now(Topic::ProductInventory, b"p0", b"rubbish".to_vec());
     let role = world.run_inventory(InventoryConfig::default());
     world.until_drained("inventory", Topic::ProductInventory).await;
     let stats = role.stop().await.unwrap();
-    assert_eq!((stats.notifications, stats.skipped, stats.dead_lettered), (3, 2, 2));
+    assert_eq!(
+        (stats.notifications, stats.skipped, stats.dead_lettered),
+        (3, 4, 2),
+        "nobody hears of the past"
+    );
     let mut told: Vec<_> =
         notifications(&world).into_iter().map(|n| (n.user_id.to_string(), n.reason, n.kind)).collect();
     told.sort_by(|a, b| a.0.cmp(&b.0));
@@ -166,27 +175,159 @@ async fn settings_channels_and_the_cap_are_kept() {
         world.append(&notification(n, 4, drop));
     }
     world.append(&notification(0, 4, drop));
+    let carted = |n| Notification { reason: InterestReason::Carted, ..notification(n, 4, drop) };
+    world.append(&carted(30));
     let role = world.run_notify(NotifyConfig::default());
     world.until_drained("notify", Topic::NotificationPush).await;
     let stats = role.stop().await.unwrap();
-    assert_eq!((stats.received, stats.processed, stats.skipped), (35, 35, 1));
-    assert_eq!((stats.notifications, stats.muted), (22, 12));
+    assert_eq!((stats.received, stats.processed, stats.skipped), (36, 36, 1));
+    // One each, and 15 with a summary of the other 16; what is muted: unwanted, merged, and a repeat of what went.
+    assert_eq!((stats.notifications, stats.muted), (18, 18));
     assert_eq!(inbox(&world, 1)[0].channels, ["in-app", "push"]);
     assert!(inbox(&world, 2).is_empty());
-    assert_eq!(inbox(&world, 3)[0].channels, ["sms"]);
-    assert_eq!(inbox(&world, 4).len(), 20);
-    assert_eq!((world.push.sent(), world.sms.sent()), (21, 1));
+    assert!(inbox(&world, 3).is_empty(), "by SMS alone is not in the app");
+    assert_eq!(world.stores.state.lock().unlisted.len(), 1);
+    let of_four = inbox(&world, 4);
+    assert_eq!((of_four.len(), of_four[0].notification.product_id.as_str()), (16, "p30"), "the cart at once");
+    let summary = &of_four[15].notification;
+    assert_eq!((summary.kind, summary.merged), (NotificationKind::Summary, 16));
+    assert_eq!((world.push.sent(), world.sms.sent()), (17, 1));
 
-    // A new member reads the cap from the inbox; an hour later there is room again.
+    // A new member reads from the store what was told; an hour later there is room again.
     let role = world.run_notify(NotifyConfig::default());
     world.append(&notification(50, 4, drop));
+    world.append(&Notification { user_id: user_id(3), ..notification(0, 3, drop) });
+    for n in 60..70 {
+        world.append(&carted(n));
+    }
     world.until_drained("notify", Topic::NotificationPush).await;
-    assert_eq!(inbox(&world, 4).len(), 20);
+    let told = inbox(&world, 4);
+    assert_eq!(told.len(), 20);
+    assert!(
+        told[16..].iter().all(|item| item.notification.reason == InterestReason::Carted),
+        "from the reserve"
+    );
+    assert_eq!(world.sms.sent(), 1, "what did not show is known, too");
     tokio::time::sleep(Duration::from_secs(3600)).await;
     world.append(&notification(51, 4, drop));
     world.until_drained("notify", Topic::NotificationPush).await;
     assert_eq!(inbox(&world, 4).len(), 21);
     role.stop().await.unwrap();
+}
+
+/// A glitch up and back, a price of nothing and stock that flaps are no news; what is, counts against what was seen.
+#[tokio::test(start_paused = true)]
+async fn glitches_and_flapping_stock_are_no_news() {
+    let world = World::with_products(1);
+    interested(&world, 1, ActionType::AddToCart, 0);
+    let steps =
+        [(1000, 5), (100_000, 5), (1000, 5), (0, 5), (1000, 5), (1000, 0), (1000, 5), (1000, 0), (1000, 5)];
+    let mut now = product(0);
+    let mut at = world.now().plus(Duration::from_millis(1));
+    let mut take = |(minor, stock)| {
+        let price = Money::from_minor(minor, Currency::EUR).unwrap();
+        let mut next = Product { price, stock, ..product(0) };
+        at = at.plus(Duration::from_millis(1));
+        let change = InventoryChange::between(Some(&now), &mut next, at);
+        now = next;
+        (change, now.clone())
+    };
+    let mut changes: Vec<_> = steps.into_iter().filter_map(|step| take(step).0).collect();
+    // Raised and lowered below what the shopper saw: one drop.
+    changes.extend([(1200, 5), (800, 5)].into_iter().filter_map(|step| take(step).0));
+    let (_, last) = take((800, 5));
+    let kept = KeptProduct { product: Arc::new(last), vector: None };
+    world.stores.state.lock().products.insert(kept.product.product_id.clone(), kept);
+    for change in &changes {
+        world.append(change);
+    }
+    let role = world.run_inventory(InventoryConfig::default());
+    world.until_drained("inventory", Topic::ProductInventory).await;
+    let stats = role.stop().await.unwrap();
+    let told = notifications(&world);
+    let is: Vec<_> = told.iter().map(|n| (n.kind, n.price_before, n.price_after)).collect();
+    use NotificationKind::{BackInStock, PriceDrop};
+    assert_eq!(is, [(BackInStock, Some(1000), 1000), (PriceDrop, Some(1000), 800)]);
+    assert_eq!(
+        (stats.received, stats.skipped),
+        (10, 7),
+        "the end of a glitch could be news, and is to nobody"
+    );
+}
+
+/// Sixty products of a sale that the shopper viewed, and then five that are in the cart.
+#[tokio::test(start_paused = true)]
+async fn a_sale_does_not_drown_the_cart() {
+    let world = World::with_products(65);
+    for n in 0..65 {
+        let action = if n < 60 { ActionType::View } else { ActionType::AddToCart };
+        interested(&world, 1, action, n);
+        let mut change = price_drop(&format!("sale{n}"), n, world.now());
+        change.price_after = 700 - n as i64;
+        world.append(&change);
+    }
+    let inventory = InventoryConfig { similar_max: 0, ..InventoryConfig::default() };
+    let inventory = world.run_inventory(inventory);
+    world.until_drained("inventory", Topic::ProductInventory).await;
+    inventory.stop().await.unwrap();
+    let notify = world.run_notify(NotifyConfig::default());
+    world.until_drained("notify", Topic::NotificationPush).await;
+    let stats = notify.stop().await.unwrap();
+    assert_eq!((stats.notifications, stats.muted), (20, 46));
+    let inbox = inbox(&world, 1);
+    let of = |reason| inbox.iter().filter(move |item| item.notification.reason == reason);
+    assert_eq!(of(InterestReason::Carted).count(), 5);
+    let viewed = of(InterestReason::Viewed).filter(|item| item.notification.merged == 0);
+    let mut viewed: Vec<_> = viewed.map(|item| item.notification.price_after).collect();
+    viewed.sort_unstable();
+    assert_eq!(viewed, (641..655).collect::<Vec<i64>>(), "the greatest drops");
+    let summary = &inbox[19].notification;
+    assert_eq!(summary.title(), "46 more of what you viewed are cheaper");
+}
+
+/// A product that rings again and again has its share, and another is heard of all the same.
+#[tokio::test(start_paused = true)]
+async fn one_product_does_not_use_up_the_hour() {
+    let world = World::with_products(2);
+    let drop = NotificationKind::BackInStock;
+    for n in 0..40 {
+        let id = Notification::id_of(&price_drop(&format!("c{n}"), 0, world.now()), drop, &user_id(1));
+        world.append(&Notification {
+            notification_id: id,
+            reason: InterestReason::Carted,
+            ..notification(0, 1, drop)
+        });
+    }
+    world.append(&notification(1, 1, NotificationKind::PriceDrop));
+    let notify = world.run_notify(NotifyConfig::default());
+    world.until_drained("notify", Topic::NotificationPush).await;
+    notify.stop().await.unwrap();
+    let inbox = inbox(&world, 1);
+    let of = |kind| inbox.iter().filter(move |item| item.notification.kind == kind);
+    assert_eq!((of(drop).count(), of(NotificationKind::PriceDrop).count()), (4, 1));
+    let summary = of(NotificationKind::Summary).next().unwrap();
+    assert_eq!((inbox.len(), summary.notification.title()), (6, "1 more in your cart has news".to_owned()));
+}
+
+/// Whatever a crash interrupts, the hour holds 20, each once, and one summary of the same rest.
+#[tokio::test(start_paused = true)]
+async fn a_crash_at_any_step_keeps_the_cap_and_one_summary() {
+    for steps in 0..25 {
+        let world = World::with_products(1);
+        for n in 0..36 {
+            let reason = if n % 6 == 5 { InterestReason::Carted } else { InterestReason::Viewed };
+            world.append(&Notification { reason, ..notification(n, 1, NotificationKind::PriceDrop) });
+        }
+        let mut config = NotifyConfig::default();
+        config.consume.records_max = 8;
+        through_crashes(&world, steps, Topic::NotificationPush, "notify", || world.run_notify(config)).await;
+        let inbox = inbox(&world, 1);
+        let carted = inbox.iter().filter(|item| item.notification.reason == InterestReason::Carted);
+        let summaries: Vec<_> = inbox.iter().filter(|item| item.notification.merged > 0).collect();
+        assert_eq!((inbox.len(), carted.count(), summaries.len()), (20, 6, 1), "steps {steps}");
+        assert_eq!(summaries[0].notification.merged, 17, "steps {steps}");
+        assert!(world.push.sent() <= 20 && world.dead_letters().is_empty(), "steps {steps}");
+    }
 }
 
 async fn through_crashes(world: &World, steps: u32, topic: Topic, group: &str, run: impl Fn() -> Running) {
@@ -246,7 +387,7 @@ async fn stores_that_are_away_delay_and_lose_nothing() {
     let inventory = world.run_inventory(InventoryConfig::default());
     world.until_drained("inventory", Topic::ProductInventory).await;
     inventory.stop().await.unwrap();
-    for operation in ["settings", "inbox", "deliver"] {
+    for operation in ["settings", "recent", "deliver"] {
         world.faults.fail(operation, rep_core::ports::StoreErrorKind::Full, 8);
     }
     let notify = world.run_notify(NotifyConfig::default());

@@ -1,12 +1,13 @@
-//! Price and stock changes (`product.inventory.v1`), and which of them matter to shoppers.
+//! Price and stock changes (`product.inventory.v1`). Which of them are news: [`crate::News`].
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Currency, FieldError, Money, NotificationKind, Product, ProductId, Timestamp, TraceId, stable_hash128,
-};
+use crate::{Currency, FieldError, History, Money, Product, ProductId, Timestamp, TraceId, stable_hash128};
+
+/// How far ahead of the clock a change's time may be, so that it is later than the change before.
+const AHEAD_MAX: Duration = Duration::from_secs(60);
 
 /// A product's price or stock changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,12 +29,16 @@ pub struct InventoryChange {
     pub stock_before: Option<i64>,
     /// Pieces now.
     pub stock_after: i64,
-    /// When it changed.
+    /// When it changed: later than every earlier change of the product, unless that was noted by a clock a minute ahead.
     pub timestamp: Timestamp,
+    /// The stock flaps: the same step was news a moment ago, so it is none now. See [`History`].
+    #[serde(default)]
+    pub flapping: bool,
 }
 
 impl InventoryChange {
-    /// The change of price or stock from `before` to `after`, noted now in `after.changed_at`; `None` where both stay.
+    /// The change of price or stock from `before` to `after`, noted now in `after.changed_at` and `after.history`; `None`
+    /// where both stay.
     ///
     /// Its identity is that of the step: whoever takes it from the same state to the same state, however often and in
     /// whatever process, tells of one change; and a step back and forth again is another, since `changed_at` grows.
@@ -41,12 +46,18 @@ impl InventoryChange {
         let noted = before.and_then(|before| before.changed_at);
         if before.is_some_and(|before| before.price == after.price && before.stock == after.stock) {
             after.changed_at = noted;
+            after.history = before.map(|before| before.history.clone()).unwrap_or_default();
             return None;
         }
         // Prices of two currencies do not compare: then the price counts as new.
         let price_before = before.map(|b| b.price).filter(|price| price.currency() == after.price.currency());
         // A new product may be one that was removed before: of its earlier changes nothing is known.
         let since = if before.is_some() { noted } else { Some(now) };
+        let at = noted.map_or(now, |noted| now.max(noted.plus(Duration::from_millis(1))));
+        let (history, flapping) = match before {
+            Some(before) => History::after(before, after, at),
+            None => (History::begin(after, at), false),
+        };
         let change = Self {
             trace_id: id_of(since, before, after),
             product_id: after.product_id.clone(),
@@ -55,9 +66,12 @@ impl InventoryChange {
             price_after: after.price.minor(),
             stock_before: before.map(|before| i64::from(before.stock)),
             stock_after: i64::from(after.stock),
-            timestamp: now,
+            // What a clock far ahead noted must not make every later change one of the future.
+            timestamp: if at.since(now) <= AHEAD_MAX { at } else { now },
+            flapping,
         };
-        after.changed_at = Some(noted.map_or(now, |noted| now.max(noted.plus(Duration::from_millis(1)))));
+        after.changed_at = Some(at);
+        after.history = history;
         Some(change)
     }
 
@@ -84,84 +98,39 @@ fn id_of(since: Option<Timestamp>, before: Option<&Product>, after: &Product) ->
         .unwrap_or_else(|_| unreachable!("hexadecimal digits are an id"))
 }
 
-/// From when on a change matters.
-#[derive(Clone, Copy, Debug)]
-pub struct DetectionRules {
-    /// Least drop that is told, as a share of the price before.
-    pub price_drop_min: f64,
-    /// Stock at or under which "last few" is told, in pieces.
-    pub low_stock_max: i64,
-}
-
-impl Default for DetectionRules {
-    /// A drop of 5 %, three pieces.
-    fn default() -> Self {
-        Self { price_drop_min: 0.05, low_stock_max: 3 }
-    }
-}
-
-/// What shoppers are told about `change`, the most important first; nothing for a new product, and no drop
-/// is told of what cannot be bought.
-pub fn detect(change: &InventoryChange, rules: DetectionRules) -> Vec<NotificationKind> {
-    let mut kinds = Vec::new();
-    if let Some(before) = change.price_before
-        && before > 0
-        && change.price_after < before
-        && change.stock_after > 0
-        && (before - change.price_after) as f64 >= before as f64 * rules.price_drop_min
-    {
-        kinds.push(NotificationKind::PriceDrop);
-    }
-    if let Some(before) = change.stock_before {
-        if before == 0 && change.stock_after > 0 {
-            kinds.push(NotificationKind::BackInStock);
-        } else if before > rules.low_stock_max && (1..=rules.low_stock_max).contains(&change.stock_after) {
-            kinds.push(NotificationKind::LowStock);
-        }
-    }
-    kinds
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn change(price: (i64, i64), stock: (i64, i64)) -> InventoryChange {
-        InventoryChange {
-            trace_id: TraceId::new("t").unwrap(),
-            product_id: ProductId::new("p").unwrap(),
-            currency: Currency::EUR,
-            price_before: Some(price.0),
-            price_after: price.1,
-            stock_before: Some(stock.0),
-            stock_after: stock.1,
-            timestamp: Timestamp::from_ms(0),
-        }
+    pub(crate) fn at(ms: i64) -> Timestamp {
+        Timestamp::from_ms(ms)
     }
 
-    #[test]
-    fn a_change_is_known_by_the_step_it_is() {
-        let price = |minor| Money::from_minor(minor, Currency::EUR).unwrap();
-        let product = |minor, stock, changed_at| Product {
+    pub(crate) fn product(minor: i64, stock: u32) -> Product {
+        Product {
             product_id: ProductId::new("p").unwrap(),
             name: "Cup".into(),
             description: String::new(),
             category: "cups".into(),
             brand: None,
-            price: price(minor),
+            price: Money::from_minor(minor, Currency::EUR).unwrap(),
             stock,
             image_url: None,
             attributes: Default::default(),
             name_ko: None,
             description_ko: None,
-            changed_at,
-        };
-        let at = Timestamp::from_ms;
+            changed_at: None,
+            history: History::default(),
+        }
+    }
+
+    #[test]
+    fn a_change_is_known_by_the_step_it_is() {
         let step = |before: &Product, minor, stock, now| {
-            let mut after = product(minor, stock, None);
+            let mut after = product(minor, stock);
             (InventoryChange::between(Some(before), &mut after, at(now)), after)
         };
-        let begin = product(100, 5, None);
+        let begin = product(100, 5);
         let (first, lowered) = step(&begin, 90, 5, 10);
         let (again, _) = step(&begin, 90, 5, 20);
         let (first, again) = (first.unwrap(), again.unwrap());
@@ -174,37 +143,27 @@ mod tests {
         let mut before = lowered;
         for minor in [100, 90, 100, 90] {
             let (change, after) = step(&before, minor, 5, 10);
+            let change = change.unwrap();
             assert!(after.changed_at > before.changed_at);
-            assert!(known.insert(change.unwrap().trace_id));
+            assert_eq!(
+                after.changed_at,
+                Some(change.timestamp),
+                "changes of one product are told apart by time"
+            );
+            assert!(known.insert(change.trace_id));
             before = after;
         }
         let (none, same) = step(&before, 90, 5, 99);
         assert_eq!((none, same.changed_at), (None, before.changed_at));
+        assert_eq!(same.history, before.history, "it is carried along");
+        assert_eq!(before.history.prices().len(), 6);
 
-        let new = |now| InventoryChange::between(None, &mut product(100, 5, None), at(now)).unwrap();
+        let ahead = Product { changed_at: Some(at(90_000)), ..product(100, 5) };
+        let (change, after) = step(&ahead, 90, 5, 10);
+        assert_eq!((change.unwrap().timestamp, after.changed_at), (at(10), Some(at(90_001))));
+
+        let new = |now| InventoryChange::between(None, &mut product(100, 5), at(now)).unwrap();
         assert_eq!((new(1).price_before, new(1).stock_before), (None, None));
-        assert_ne!(new(1).trace_id, new(2).trace_id, "made anew after it was removed");
-    }
-
-    #[test]
-    fn tells_what_matters_and_nothing_else() {
-        use NotificationKind::{BackInStock, LowStock, PriceDrop};
-        let rules = DetectionRules::default();
-        let cases = [
-            ((1000, 950), (9, 9), vec![PriceDrop]),
-            ((1000, 951), (9, 9), vec![]),
-            ((1000, 1200), (9, 9), vec![]),
-            ((1000, 500), (0, 0), vec![]),
-            ((1000, 500), (0, 4), vec![PriceDrop, BackInStock]),
-            ((1000, 1000), (4, 3), vec![LowStock]),
-            ((1000, 1000), (3, 2), vec![]),
-            ((1000, 1000), (2, 0), vec![]),
-            ((0, 0), (5, 5), vec![]),
-        ];
-        for (price, stock, expected) in cases {
-            assert_eq!(detect(&change(price, stock), rules), expected, "{price:?} {stock:?}");
-        }
-        let new = InventoryChange { price_before: None, stock_before: None, ..change((0, 5), (0, 5)) };
-        assert!(detect(&new, rules).is_empty());
+        assert_ne!(new(1).trace_id, new(2).trace_id, "created again after it was removed");
     }
 }

@@ -9,10 +9,12 @@ pub mod avro;
 #[cfg(feature = "contract")]
 pub mod contract;
 mod hash;
+mod history;
 mod ids;
 mod interest;
 mod inventory;
 mod money;
+mod news;
 mod notification;
 mod partition;
 mod popularity;
@@ -31,10 +33,14 @@ pub use action::{
     SEARCH_QUERY_BYTES_MAX, UserAction,
 };
 pub use hash::stable_hash128;
+pub use history::{
+    History, LOW_STOCK_MAX, OUT_OF_STOCK_MIN, PRICE_POINTS_MAX, PRICE_WINDOW, PricePoint, STOCK_QUIET,
+};
 pub use ids::{ID_BYTES_MAX, IdError, ModelId, NotificationId, ProductId, SessionId, TraceId, UserId};
 pub use interest::{Registers, Standing};
-pub use inventory::{DetectionRules, InventoryChange, detect};
+pub use inventory::InventoryChange;
 pub use money::{Currency, MINOR_UNITS_MAX, Money, MoneyError};
+pub use news::{DetectionRules, News, Told};
 pub use notification::{
     InterestReason, Notification, NotificationKind, NotificationKinds, NotificationSettings,
 };

@@ -14,6 +14,9 @@ pub enum NotificationKind {
     BackInStock,
     /// Only a few are left.
     LowStock,
+    /// Several of these in one, which would have been too many by themselves. Made where notifications are delivered:
+    /// it is never in the log, and earlier versions read it as unknown.
+    Summary,
     /// Something a newer producer knows; kept, not delivered.
     #[serde(other)]
     Unknown,
@@ -26,6 +29,7 @@ impl NotificationKind {
             Self::PriceDrop => "PRICE_DROP",
             Self::BackInStock => "BACK_IN_STOCK",
             Self::LowStock => "LOW_STOCK",
+            Self::Summary => "SUMMARY",
             Self::Unknown => "UNKNOWN",
         }
     }
@@ -68,7 +72,7 @@ pub struct Notification {
     pub reason: InterestReason,
     /// Of both prices.
     pub currency: Currency,
-    /// Minor units before.
+    /// Minor units of the price that this shopper saw, or of the one before the change where that is not known.
     #[serde(default)]
     pub price_before: Option<i64>,
     /// Minor units now.
@@ -77,6 +81,9 @@ pub struct Notification {
     pub stock_after: i64,
     /// When the price or stock changed.
     pub timestamp: Timestamp,
+    /// Products that a summary stands for, from 1; 0 for every other kind.
+    #[serde(default)]
+    pub merged: u32,
 }
 
 impl Notification {
@@ -86,14 +93,58 @@ impl Notification {
     /// bounds whatever the parts are.
     pub fn id_of(change: &InventoryChange, kind: NotificationKind, user: &UserId) -> NotificationId {
         let text = format!("{}\u{1f}{}\u{1f}{}", change.trace_id, kind.as_str(), user);
-        let hash = crate::hash::stable_hash128(text.as_bytes());
-        NotificationId::new(format!("{hash:032x}"))
-            .unwrap_or_else(|_| unreachable!("hexadecimal digits are an id"))
+        hashed(&text)
+    }
+
+    /// One notification for several of one shopper: about the first of `merged`, with the weakest of their reasons, since it
+    /// is true of all; it has prices to compare only if all are price drops. `None` if there are none.
+    ///
+    /// Its id follows from that of the first, so that the same summary made again is the same.
+    pub fn summary_of(merged: &[&Self]) -> Option<Self> {
+        let first = *merged.first()?;
+        let mut products: Vec<&ProductId> = merged.iter().map(|one| &one.product_id).collect();
+        products.sort_unstable();
+        products.dedup();
+        let text = format!("{}\u{1f}{}", first.notification_id, NotificationKind::Summary.as_str());
+        let all_drop = merged.iter().all(|one| one.kind == NotificationKind::PriceDrop);
+        Some(Self {
+            notification_id: hashed(&text),
+            kind: NotificationKind::Summary,
+            reason: merged.iter().map(|one| one.reason).max().unwrap_or(first.reason),
+            price_before: first.price_before.filter(|_| all_drop),
+            merged: u32::try_from(products.len()).unwrap_or(u32::MAX),
+            ..first.clone()
+        })
+    }
+
+    /// By how much the price is below the one before, as a share of it from 0 to 1; 0 for what is no price drop.
+    pub fn drop_share(&self) -> f64 {
+        match (self.kind, self.price_before) {
+            (NotificationKind::PriceDrop, Some(before)) if before > 0 => {
+                ((before - self.price_after) as f64 / before as f64).clamp(0.0, 1.0)
+            }
+            _ => 0.0,
+        }
     }
 
     /// One line that says what happened.
     pub fn title(&self) -> String {
         match self.kind {
+            NotificationKind::Summary => {
+                let what = match self.reason {
+                    InterestReason::Carted => "in your cart",
+                    InterestReason::Wishlisted => "on your wishlist",
+                    InterestReason::Viewed => "of what you viewed",
+                    InterestReason::Similar | InterestReason::Unknown => "of what you may like",
+                };
+                let verb = match (self.price_before, self.merged) {
+                    (Some(_), 1) => "is cheaper",
+                    (Some(_), _) => "are cheaper",
+                    (None, 1) => "has news",
+                    (None, _) => "have news",
+                };
+                format!("{} more {what} {verb}", self.merged)
+            }
             NotificationKind::PriceDrop => format!("Price drop: {}", self.product_name),
             NotificationKind::BackInStock => format!("Back in stock: {}", self.product_name),
             NotificationKind::LowStock => format!("Only {} left: {}", self.stock_after, self.product_name),
@@ -103,6 +154,14 @@ impl Notification {
 
     /// One sentence with the figures.
     pub fn body(&self) -> String {
+        if self.kind == NotificationKind::Summary {
+            let others = self.merged.saturating_sub(1);
+            return match others {
+                0 => format!("{}.", self.product_name),
+                1 => format!("{} and one other product.", self.product_name),
+                _ => format!("{} and {others} other products.", self.product_name),
+            };
+        }
         let money =
             |minor| Money::from_minor(minor, self.currency).map_or_else(|_| String::new(), |m| m.to_string());
         let why = match self.reason {
@@ -123,11 +182,16 @@ impl Notification {
     }
 }
 
+fn hashed(text: &str) -> NotificationId {
+    NotificationId::new(format!("{:032x}", crate::hash::stable_hash128(text.as_bytes())))
+        .unwrap_or_else(|_| unreachable!("hexadecimal digits are an id"))
+}
+
 /// What a shopper wants to be told, and how.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NotificationSettings {
-    /// In the inbox and the live streams.
+    /// In the inbox and the live streams; what goes over other channels alone is in neither.
     pub in_app: bool,
     /// By push (a simulated channel).
     pub push: bool,
@@ -164,8 +228,63 @@ impl NotificationSettings {
             NotificationKind::PriceDrop => self.kinds.price_drop,
             NotificationKind::BackInStock => self.kinds.back_in_stock,
             NotificationKind::LowStock => self.kinds.low_stock,
+            // Made of what was wanted.
+            NotificationKind::Summary => true,
             NotificationKind::Unknown => false,
         };
         kind && (self.in_app || self.push || self.sms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(n: u32, kind: NotificationKind, reason: InterestReason) -> Notification {
+        Notification {
+            notification_id: NotificationId::new(format!("n{n}")).unwrap(),
+            trace_id: TraceId::new("t").unwrap(),
+            user_id: UserId::new("u").unwrap(),
+            product_id: ProductId::new(format!("p{}", n / 2)).unwrap(),
+            product_name: format!("Cup {n}"),
+            kind,
+            reason,
+            currency: Currency::EUR,
+            price_before: Some(200),
+            price_after: 150,
+            stock_after: 3,
+            timestamp: Timestamp::from_ms(1),
+            merged: 0,
+        }
+    }
+
+    #[test]
+    fn a_summary_counts_products_and_says_what_is_true_of_all() {
+        use InterestReason::{Carted, Viewed};
+        use NotificationKind::{LowStock, PriceDrop};
+        assert_eq!(Notification::summary_of(&[]), None);
+        let three = [told(0, PriceDrop, Carted), told(1, PriceDrop, Viewed), told(2, PriceDrop, Viewed)];
+        let merged: Vec<&Notification> = three.iter().collect();
+        let summary = Notification::summary_of(&merged).unwrap();
+        assert_eq!((summary.merged, summary.reason), (2, Viewed));
+        assert_eq!(summary.title(), "2 more of what you viewed are cheaper");
+        assert_eq!(summary.body(), "Cup 0 and one other product.");
+        assert_eq!(Notification::summary_of(&merged).unwrap().notification_id, summary.notification_id);
+        assert_ne!(summary.notification_id, three[0].notification_id);
+        let mixed = [&three[0], &told(9, LowStock, Carted)];
+        assert_eq!(Notification::summary_of(&mixed).unwrap().title(), "2 more in your cart have news");
+        assert_eq!(Notification::summary_of(&mixed[..1]).unwrap().title(), "1 more in your cart is cheaper");
+        let old: NotificationKind = serde_json::from_str("\"SOMETHING_NEWER\"").unwrap();
+        assert_eq!(old, NotificationKind::Unknown);
+    }
+
+    #[test]
+    fn a_percentage_is_against_what_was_seen() {
+        let drop = told(0, NotificationKind::PriceDrop, InterestReason::Carted);
+        assert_eq!(drop.body(), "Now 1.50 EUR instead of 2.00 EUR (−25 %). It is in your cart.");
+        assert_eq!(
+            (drop.drop_share(), told(0, NotificationKind::LowStock, InterestReason::Carted).drop_share()),
+            (0.25, 0.0)
+        );
     }
 }

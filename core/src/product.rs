@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Currency, FieldError, Money, ProductId, Timestamp};
+use crate::{Currency, FieldError, History, Money, ProductId, Timestamp};
 
 /// Longest product name, in bytes.
 pub const NAME_BYTES_MAX: usize = 512;
@@ -48,6 +48,10 @@ pub struct Product {
     /// [`crate::InventoryChange::between`].
     #[serde(default)]
     pub changed_at: Option<Timestamp>,
+    /// Its earlier prices and stock, as far as they were noted: what is news is judged by it. The shop's writer keeps it;
+    /// what callers put in is replaced.
+    #[serde(default)]
+    pub history: History,
 }
 
 impl Product {

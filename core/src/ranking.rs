@@ -111,6 +111,7 @@ pub(crate) mod testing {
             name_ko: None,
             description_ko: None,
             changed_at: None,
+            history: Default::default(),
         }
     }
 

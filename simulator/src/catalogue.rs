@@ -117,6 +117,7 @@ impl Catalogue {
             name_ko: Some(texts.name_ko),
             description_ko: Some(texts.description_ko),
             changed_at: None,
+            history: Default::default(),
         }
     }
 }

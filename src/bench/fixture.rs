@@ -87,6 +87,7 @@ pub(super) fn product(n: u64) -> Product {
         name_ko: None,
         description_ko: None,
         changed_at: None,
+        history: Default::default(),
     }
 }
 

@@ -85,6 +85,7 @@ fn read(row: Row) -> Result<Product, Vec<Problem>> {
             name_ko,
             description_ko,
             changed_at: None,
+            history: Default::default(),
         })
     })();
     fields.finish(product)

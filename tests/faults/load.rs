@@ -8,7 +8,7 @@ use rep_core::{ActionType, ProductId, SessionId, Timestamp, TraceId, UserAction,
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
-use crate::run::{PRICE, PRICE_LOWERED, Run};
+use crate::run::{PRICE, PRICES_LOWERED, Run};
 use crate::support::Random;
 
 /// Longest time from the end of a fault until everything is acknowledged again, as promised.
@@ -21,8 +21,6 @@ const SHOPPERS: u64 = 8;
 const PAUSE: Duration = Duration::from_millis(100);
 /// Pause of the merchant between two prices.
 const PRICE_PAUSE: Duration = Duration::from_millis(900);
-/// How often each watched product becomes cheaper: under the hourly cap of those who are told.
-const DROPS: usize = 4;
 /// Pause before what was not acknowledged is sent again.
 const AGAIN: Duration = Duration::from_millis(100);
 /// Wrong answers that are kept.
@@ -177,10 +175,13 @@ impl Load {
         }
     }
 
-    /// Lowers the price of one watched product after the other, and raises it again.
+    /// Lowers the price of one watched product after the other, each time below all before, and raises it again.
     pub(crate) fn change_prices(&self, cluster: &Cluster, run: &Run) {
-        for product in run.watched.iter().cycle().take(run.watched.len() * DROPS) {
-            for price in [PRICE_LOWERED, PRICE] {
+        let drops = PRICES_LOWERED
+            .iter()
+            .flat_map(|lowered| run.watched.iter().map(move |product| (lowered, product)));
+        for (lowered, product) in drops {
+            for price in [*lowered, PRICE] {
                 if self.is_over() {
                     return;
                 }

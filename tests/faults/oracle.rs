@@ -7,13 +7,13 @@ use rep_backends::Backends;
 use rep_core::avro::DeadLetter;
 use rep_core::ports::log::Record;
 use rep_core::{
-    Clock as _, DecayedSum, DetectionRules, HALF_LIFE_DEFAULT, InventoryChange, ModelId, Notification,
-    NotificationKind, ProductId, Topic, TraceId, UnitVector, UserAction, UserId, detect,
+    Clock as _, DecayedSum, HALF_LIFE_DEFAULT, InventoryChange, ModelId, Notification, NotificationKind,
+    ProductId, Topic, TraceId, UnitVector, UserAction, UserId,
 };
 
 use crate::cluster::MODEL;
 use crate::run::{PRICE, Run};
-use crate::support::fold::{apart, offline};
+use crate::support::fold::{apart, offline, real_drops};
 
 /// Documents or notifications of one page.
 const PAGE: usize = 1000;
@@ -209,13 +209,11 @@ async fn judge_notifications(stores: &Backends, run: &Run, verdict: &mut Verdict
                     verdict.doubled.push(format!("{user} was told twice: {:?}", item.notification));
                 }
             }
-            for change in &changes {
-                if detect(change, DetectionRules::default()).contains(&NotificationKind::PriceDrop) {
-                    let due = Notification::id_of(change, NotificationKind::PriceDrop, &user);
-                    match seen.contains(&due) {
-                        true => verdict.told += 1,
-                        false => verdict.lost.push(format!("{user} was not told of {change:?}")),
-                    }
+            for change in real_drops(changes.iter()) {
+                let due = Notification::id_of(change, NotificationKind::PriceDrop, &user);
+                match seen.contains(&due) {
+                    true => verdict.told += 1,
+                    false => verdict.lost.push(format!("{user} was not told of {change:?}")),
                 }
             }
         }

@@ -21,8 +21,8 @@ const WARM_UP: Duration = Duration::from_secs(2);
 const USUAL_MAX: Duration = Duration::from_secs(90);
 /// Price of a watched product, in minor units.
 pub(crate) const PRICE: i64 = 10_000;
-/// Its price when it is lowered: a drop that is told.
-pub(crate) const PRICE_LOWERED: i64 = 6_000;
+/// Its prices when it is lowered: drops that are told, as many as one shopper is told of one product in an hour.
+pub(crate) const PRICES_LOWERED: [i64; 4] = [8_000, 7_000, 6_000, 5_000];
 /// Shoppers who have each watched product in their cart.
 const WATCHERS: usize = 5;
 /// What is read by whom.

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use rep_core::{ModelId, Position, Preference, ProductId, TasteRules, UnitVector, UserAction, UserId};
+use rep_core::{
+    InventoryChange, ModelId, Position, Preference, ProductId, TasteRules, UnitVector, UserAction, UserId,
+};
 
 /// Preferences after each action of `log`, in its order, took effect once; repeats must have been left out. `vectors` are
 /// those of the products, of `model`; searches move nothing.
@@ -19,6 +21,18 @@ pub(crate) fn offline<'a>(
         preference.fold(action, position, vector.into(), TasteRules::default());
     }
     folded
+}
+
+/// Of the changes of one product, in their order, those that are a real drop to a shopper who knew it before the first:
+/// below every price before by 5 % at least.
+pub(crate) fn real_drops<'a>(changes: impl Iterator<Item = &'a InventoryChange>) -> Vec<&'a InventoryChange> {
+    let mut lowest = None;
+    let is_drop = |change: &&InventoryChange| {
+        let known = *lowest.get_or_insert(change.price_before.unwrap_or(change.price_after));
+        lowest = Some(known.min(change.price_after));
+        change.price_after * 100 <= known * 95
+    };
+    changes.filter(is_drop).collect()
 }
 
 /// Greatest difference of two numbers at the same place; without end if only one is there.

@@ -26,6 +26,8 @@ pub(crate) enum NotificationKindSchema {
     PriceDrop,
     BackInStock,
     LowStock,
+    /// Several of these in one.
+    Summary,
     Unknown,
 }
 

@@ -34,7 +34,7 @@ pub(crate) struct NotificationView {
     pub(crate) title: String,
     /// One sentence with the figures.
     pub(crate) body: String,
-    /// Decimal string.
+    /// The price that this shopper saw, as a decimal string.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub(crate) price_before: Option<String>,
@@ -45,6 +45,10 @@ pub(crate) struct NotificationView {
     pub(crate) currency: Currency,
     /// Pieces then.
     pub(crate) stock_after: i64,
+    /// Products that a `SUMMARY` stands for; the one named is the first of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(crate) merged: Option<u32>,
     /// Over which channels it went.
     pub(crate) channels: Vec<String>,
     /// When price or stock changed.
@@ -71,6 +75,7 @@ impl From<InboxItem> for NotificationView {
             price_after: decimal(told.price_after),
             currency: told.currency,
             stock_after: told.stock_after,
+            merged: (told.merged > 0).then_some(told.merged),
             channels: item.channels,
             created_at: told.timestamp,
             delivered_at: item.delivered_at,
@@ -137,7 +142,7 @@ pub(crate) struct Ticket {
 #[schema(as = NotificationSettings, rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes `rep_core::NotificationSettings`, which serialises itself")]
 pub(crate) struct SettingsSchema {
-    /// In the inbox and the live streams.
+    /// In the inbox and the live streams; what goes over other channels alone is in neither.
     in_app: bool,
     /// By push (a simulated channel).
     push: bool,

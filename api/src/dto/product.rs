@@ -143,6 +143,7 @@ pub(crate) fn product_of(
         name_ko,
         description_ko,
         changed_at: None,
+        history: Default::default(),
     };
     product.validate().map_err(|error: FieldError| vec![error.into()])?;
     Ok(product)

@@ -1,5 +1,7 @@
 //! Inboxes: a shopper's items by number, what was told before, settings.
 
+mod stored;
+
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -33,7 +35,9 @@ pub struct EmbeddedNotifications {
 struct Shared {
     db: Db,
     items: Keyspace,
-    /// Notification id → sequence: what was delivered before.
+    /// What went over other channels alone, by a number of its own.
+    unlisted: Keyspace,
+    /// Notification id → sequence, 0 for what is unlisted: what was delivered before.
     delivered: Keyspace,
     inboxes: Keyspace,
     settings: Keyspace,
@@ -60,6 +64,7 @@ impl EmbeddedNotifications {
         let shared = Shared {
             db: db.clone(),
             items: db.keyspace("notifications")?,
+            unlisted: db.keyspace("notifications_unlisted")?,
             delivered: db.keyspace("notifications_delivered")?,
             inboxes: db.keyspace("inboxes")?,
             settings: db.keyspace("notification_settings")?,
@@ -88,19 +93,35 @@ impl Shared {
 
     fn item(&self, user: &UserId, sequence: u64) -> Result<Option<InboxItem>, StoreError> {
         let bytes = self.items.get(item_key(user, sequence)).map_err(store_error)?;
-        bytes.map(|bytes| decode(VERSION, &bytes, "a notification")).transpose()
+        bytes.map(|bytes| stored::item(&bytes)).transpose()
     }
 
     fn deliver(&self, deliveries: Vec<Delivery>) -> Result<Vec<DeliveryOutcome>, StoreError> {
         let _writing = self.writing.lock();
         let mut batch = self.db.batch();
         let mut inboxes: HashMap<UserId, (Inbox, Inbox)> = HashMap::new();
+        let mut unlisted: HashMap<UserId, (u64, Vec<InboxItem>)> = HashMap::new();
         let mut together: HashSet<[u8; 16]> = HashSet::new();
         let mut outcomes = Vec::with_capacity(deliveries.len());
-        for Delivery { notification, channels, at } in deliveries {
+        for delivery in deliveries {
+            let is_in_app = delivery.is_in_app();
+            let Delivery { notification, channels, at } = delivery;
             let key = delivered_key(&notification.user_id, &notification.notification_id);
             if together.contains(&key) || self.delivered.contains_key(key).map_err(store_error)? {
                 outcomes.push(DeliveryOutcome::Duplicate);
+                continue;
+            }
+            together.insert(key);
+            if !is_in_app {
+                let user = notification.user_id.clone();
+                let (before, items) = match unlisted.entry(user.clone()) {
+                    Entry::Occupied(entry) => entry.into_mut(),
+                    Entry::Vacant(entry) => entry.insert((self.last_unlisted(&user)?, Vec::new())),
+                };
+                let sequence = *before + items.len() as u64 + 1;
+                items.push(InboxItem { notification, sequence, delivered_at: at, channels, read_at: None });
+                batch.insert(&self.delivered, key, 0_u64.to_be_bytes());
+                outcomes.push(DeliveryOutcome::Unlisted);
                 continue;
             }
             let (_, inbox) = match inboxes.entry(notification.user_id.clone()) {
@@ -113,7 +134,6 @@ impl Shared {
             inbox.last += 1;
             inbox.unread += 1;
             let sequence = inbox.last;
-            together.insert(key);
             batch.insert(&self.delivered, key, sequence.to_be_bytes());
             let item = InboxItem { notification, sequence, delivered_at: at, channels, read_at: None };
             outcomes.push(DeliveryOutcome::Delivered(item));
@@ -122,15 +142,18 @@ impl Shared {
             self.make_room(user, *before, inbox, &mut batch)?;
             batch.insert(&self.inboxes, user.as_str(), encode(VERSION, inbox)?);
         }
+        for (user, (before, items)) in &unlisted {
+            self.put_unlisted(user, *before, items, &mut batch)?;
+        }
         let delivered = outcomes.iter().filter_map(|outcome| match outcome {
             DeliveryOutcome::Delivered(item) => Some(item),
-            DeliveryOutcome::Duplicate => None,
+            DeliveryOutcome::Unlisted | DeliveryOutcome::Duplicate => None,
         });
         for item in delivered.clone() {
             let user = &item.notification.user_id;
             // More may come in one call than an inbox keeps.
             if inboxes.get(user).is_some_and(|(_, inbox)| item.sequence >= inbox.first) {
-                batch.insert(&self.items, item_key(user, item.sequence), encode(VERSION, item)?);
+                batch.insert(&self.items, item_key(user, item.sequence), stored::item_bytes(item)?);
             }
         }
         self.db.write_synced(batch)?;
@@ -138,6 +161,43 @@ impl Shared {
             self.hub.publish(&item.notification.user_id, item.clone());
         }
         Ok(outcomes)
+    }
+
+    /// The number of the last unlisted delivery, 0 if there is none.
+    fn last_unlisted(&self, user: &UserId) -> Result<u64, StoreError> {
+        let last = self.unlisted.range(item_key(user, 0)..=item_key(user, u64::MAX)).next_back();
+        let Some(last) = last else { return Ok(0) };
+        let (_, value) = last.into_inner().map_err(store_error)?;
+        Ok(stored::item(&value)?.sequence)
+    }
+
+    /// Keeps the newest of `items`, which follow number `before`; lets the oldest leave that there is no room for.
+    fn put_unlisted(
+        &self,
+        user: &UserId,
+        before: u64,
+        items: &[InboxItem],
+        batch: &mut WriteBatch,
+    ) -> Result<(), StoreError> {
+        let first = |last: u64| (last + 1).saturating_sub(INBOX_ITEMS_MAX).max(1);
+        let kept = first(before + items.len() as u64);
+        for leaves in first(before)..kept.min(before + 1) {
+            batch.remove(&self.unlisted, item_key(user, leaves));
+        }
+        for item in items.iter().filter(|item| item.sequence >= kept) {
+            batch.insert(&self.unlisted, item_key(user, item.sequence), stored::item_bytes(item)?);
+        }
+        Ok(())
+    }
+
+    fn recent(&self, user: &UserId, limit: usize) -> Result<Vec<Delivery>, StoreError> {
+        let mut items = self.page(user, self.inbox_of(user)?, None, limit)?.items;
+        let unlisted = self.unlisted.range(item_key(user, 0)..=item_key(user, u64::MAX));
+        for entry in unlisted.rev().take(limit) {
+            let (_, value) = entry.into_inner().map_err(store_error)?;
+            items.push(stored::item(&value)?);
+        }
+        Ok(inbox::newest(items.into_iter().map(Delivery::from).collect(), limit))
     }
 
     /// Lets the oldest items leave that the inbox has no room for; `before` is the inbox as it is on disk.
@@ -173,7 +233,7 @@ impl Shared {
         let mut items = Vec::new();
         for entry in self.items.range(item_key(user, start)..item_key(user, end)).rev().take(limit) {
             let (_, value) = entry.into_inner().map_err(store_error)?;
-            items.push(decode::<InboxItem>(VERSION, &value, "a notification")?);
+            items.push(stored::item(&value)?);
         }
         Ok(inbox.numbers().page(items, inbox.unread, limit))
     }
@@ -186,7 +246,7 @@ impl Shared {
         let mut items: Vec<InboxItem> = Vec::new();
         for entry in self.items.range(item_key(user, *numbers.start())..=item_key(user, *numbers.end())) {
             let (_, value) = entry.into_inner().map_err(store_error)?;
-            items.push(decode::<InboxItem>(VERSION, &value, "a notification")?);
+            items.push(stored::item(&value)?);
         }
         Ok(inbox::replay(after, items))
     }
@@ -214,7 +274,7 @@ impl Shared {
         let mut inbox = self.inbox_of(user)?;
         inbox.unread = inbox.unread.saturating_sub(1);
         let mut batch = self.db.batch();
-        batch.insert(&self.items, item_key(user, item.sequence), encode(VERSION, &item)?);
+        batch.insert(&self.items, item_key(user, item.sequence), stored::item_bytes(&item)?);
         batch.insert(&self.inboxes, user.as_str(), encode(VERSION, &inbox)?);
         self.db.write_synced(batch)?;
         Ok(Some(item))
@@ -224,9 +284,11 @@ impl Shared {
         let _writing = self.writing.lock();
         let mut batch = self.db.batch();
         let mut count = 0;
-        for entry in self.items.range(item_key(user, 0)..=item_key(user, u64::MAX)) {
-            batch.remove(&self.items, entry.key().map_err(store_error)?);
-            count += 1;
+        for kept in [&self.items, &self.unlisted] {
+            for entry in kept.range(item_key(user, 0)..=item_key(user, u64::MAX)) {
+                batch.remove(kept, entry.key().map_err(store_error)?);
+                count += 1;
+            }
         }
         // The deliveries stay known: what was told before is not told again after a replay. They are
         // hashes, and say nothing about the person.
@@ -251,6 +313,11 @@ impl Notifications for EmbeddedNotifications {
         }
         let user = user.clone();
         self.blocking(move |shared| shared.page(&user, inbox, before, limit)).await
+    }
+
+    async fn recent(&self, user: &UserId, limit: usize) -> Result<Vec<Delivery>, StoreError> {
+        let user = user.clone();
+        self.blocking(move |shared| shared.recent(&user, limit)).await
     }
 
     async fn replay(&self, user: &UserId, after: u64, limit: usize) -> Result<Replay, StoreError> {

@@ -150,6 +150,7 @@ impl Shop {
             name_ko: None,
             description_ko: None,
             changed_at: None,
+            history: Default::default(),
         })
     }
 

@@ -1,7 +1,7 @@
 //! Inboxes: a shopper's items by number, what was told before, settings.
 //!
 //! Keys carry a hash of the shopper's id, and in it the hash slot: `inbox` (last number, unread), `items` (number →
-//! JSON), `reads` (number → when), `settings`, and one `sent:…` for each notification, by a hash of its id, for longer
+//! JSON), `reads` (number → when), `unlisted` (what went over other channels alone, newest first), `settings`, and one `sent:…` for each notification, by a hash of its id, for longer
 //! than the log can bring it again. A delivery is one script, which tells the streams too.
 
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use rep_core::ports::notifications::{
 };
 use rep_core::ports::{StoreError, one_each};
 use rep_core::{Notification, NotificationId, NotificationSettings, Timestamp, UserId, stable_hash128};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
 use super::feed::Feed;
@@ -44,6 +44,17 @@ if not unread_left then redis.call('HINCRBY', KEYS[1], 'unread', 1) end
 for i = 1, 3 do redis.call('EXPIRE', KEYS[i], ARGV[3]) end
 redis.call('PUBLISH', ARGV[4], item)
 return last
+"#;
+
+/// KEYS: sent, unlisted. ARGV: time to live of the delivery and of the list in seconds, the delivery's JSON, most of them.
+/// Answers 0 for a repeat. It has no number.
+const DELIVER_UNLISTED: &str = r#"
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+redis.call('SET', KEYS[1], '0', 'EX', ARGV[1])
+redis.call('LPUSH', KEYS[2], ARGV[3])
+redis.call('LTRIM', KEYS[2], 0, tonumber(ARGV[4]) - 1)
+redis.call('EXPIRE', KEYS[2], ARGV[2])
+return 1
 "#;
 
 /// KEYS: inbox, items, reads. ARGV: number, the id's JSON, the moment in ms. Answers the item and when it was read
@@ -80,6 +91,14 @@ struct Body<'a> {
     delivered_at: Timestamp,
     channels: &'a [String],
     read_at: Option<Timestamp>,
+}
+
+/// A delivery that the inbox does not show.
+#[derive(Deserialize)]
+struct Unlisted {
+    notification: Notification,
+    delivered_at: Timestamp,
+    channels: Vec<String>,
 }
 
 /// The keys of one shopper.
@@ -120,6 +139,12 @@ impl RedisNotifications {
         let keys = self.keys(&notification.user_id);
         let body = json(&Body { notification, delivered_at: *at, channels, read_at: None })?;
         let mut script = redis::cmd("EVAL");
+        if !delivery.is_in_app() {
+            script.arg(DELIVER_UNLISTED).arg(2).arg(keys.sent(&notification.notification_id));
+            script.arg(keys.key("unlisted")).arg(SENT_TTL.as_secs()).arg(INBOX_TTL.as_secs());
+            script.arg(body).arg(INBOX_ITEMS_MAX);
+            return Ok(script);
+        }
         script.arg(DELIVER).arg(4).arg(keys.key("inbox")).arg(keys.key("items")).arg(keys.key("reads"));
         script.arg(keys.sent(&notification.notification_id)).arg(format!(",{}", &body[1..]));
         script.arg(SENT_TTL.as_secs()).arg(INBOX_TTL.as_secs()).arg(&self.channel).arg(INBOX_ITEMS_MAX);
@@ -174,9 +199,12 @@ impl Notifications for RedisNotifications {
             }
             let scripts = part.iter().map(|delivery| self.script(delivery)).collect::<Result<_, _>>()?;
             let answers = one_each(part.len(), self.link.run_all(scripts).await?)?;
-            for (Delivery { notification, channels, at }, answer) in part.into_iter().zip(answers) {
+            for (delivery, answer) in part.into_iter().zip(answers) {
+                let is_in_app = delivery.is_in_app();
+                let Delivery { notification, channels, at } = delivery;
                 outcomes.push(match parsed::<u64>(answer?)? {
                     0 => DeliveryOutcome::Duplicate,
+                    _ if !is_in_app => DeliveryOutcome::Unlisted,
                     sequence => {
                         let read_at = None;
                         DeliveryOutcome::Delivered(InboxItem {
@@ -197,6 +225,19 @@ impl Notifications for RedisNotifications {
         let (inbox, unread) = self.numbers(&keys).await?;
         let numbers: Vec<u64> = inbox.before(before).rev().take(limit).collect();
         Ok(inbox.page(self.items(&keys, &numbers).await?, unread, limit))
+    }
+
+    async fn recent(&self, user: &UserId, limit: usize) -> Result<Vec<Delivery>, StoreError> {
+        let listed = self.inbox(user, None, limit).await?.items;
+        let mut range = redis::cmd("LRANGE");
+        range.arg(self.keys(user).key("unlisted")).arg(0).arg(limit.saturating_sub(1));
+        let unlisted: Vec<Vec<u8>> = if limit == 0 { Vec::new() } else { self.link.run(range).await? };
+        let read = |json: &Vec<u8>| serde_json::from_slice::<Unlisted>(json).map_err(corrupt);
+        let unlisted: Vec<Unlisted> = unlisted.iter().map(read).collect::<Result<_, _>>()?;
+        let unlisted = unlisted.into_iter().map(|Unlisted { notification, delivered_at: at, channels }| {
+            Delivery { notification, channels, at }
+        });
+        Ok(inbox::newest(listed.into_iter().map(Delivery::from).chain(unlisted).collect(), limit))
     }
 
     async fn replay(&self, user: &UserId, after: u64, limit: usize) -> Result<Replay, StoreError> {
@@ -250,16 +291,19 @@ impl Notifications for RedisNotifications {
         let keys = self.keys(user);
         let mut count = redis::cmd("HLEN");
         count.arg(keys.key("items"));
+        let mut unlisted = redis::cmd("LLEN");
+        unlisted.arg(keys.key("unlisted"));
         let mut delete = redis::cmd("DEL");
-        ["inbox", "items", "reads", "settings"].iter().for_each(|name| {
+        ["inbox", "items", "reads", "unlisted", "settings"].iter().for_each(|name| {
             delete.arg(keys.key(name));
         });
         // The deliveries stay known: what was told before is not told again after a replay. They are hashes, and say
         // nothing about the person.
-        let mut answers = one_each(2, self.link.run_all(vec![count, delete]).await?)?.into_iter();
-        let gone = answers.next().unwrap_or(Ok(Value::Nil))?;
-        answers.next().unwrap_or(Ok(Value::Nil))?;
-        parsed(gone)
+        let mut answers = one_each(3, self.link.run_all(vec![count, unlisted, delete]).await?)?.into_iter();
+        let mut next = || answers.next().unwrap_or(Ok(Value::Nil));
+        let gone = parsed::<u64>(next()?)? + parsed::<u64>(next()?)?;
+        next()?;
+        Ok(gone)
     }
 
     fn subscribe(&self, user: &UserId) -> broadcast::Receiver<InboxItem> {

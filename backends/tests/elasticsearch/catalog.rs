@@ -64,6 +64,7 @@ pub(crate) fn product(number: usize) -> Product {
         name_ko: None,
         description_ko: None,
         changed_at: None,
+        history: Default::default(),
     }
 }
 

@@ -22,6 +22,7 @@ fn record(user: &UserId, ms: i64) -> HistoryRecord {
         price_after: 15_000,
         stock_after: 3,
         timestamp: at(ms),
+        merged: 0,
     };
     let outcome = |channel: &str, delivered| ChannelOutcome {
         channel: channel.into(),

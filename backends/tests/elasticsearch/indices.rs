@@ -21,6 +21,7 @@ fn product(id: usize) -> Product {
         name_ko: None,
         description_ko: None,
         changed_at: None,
+        history: Default::default(),
     }
 }
 

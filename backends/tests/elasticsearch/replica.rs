@@ -124,6 +124,7 @@ async fn prices_and_stock_follow_the_log() {
         stock_before: Some(1),
         stock_after: 0,
         timestamp: Timestamp::from_ms(1_790_000_000_000),
+        flapping: false,
     };
     let value = subject.log.codec.encode(&change).unwrap();
     let record = NewRecord::new(one.product_id.as_str().to_owned(), value);

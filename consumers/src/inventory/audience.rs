@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ahash::AHashSet;
 use rep_core::ports::StoreError;
-use rep_core::ports::behaviour::BehaviourStore;
+use rep_core::ports::behaviour::{BehaviourStore, Interest};
 use rep_core::ports::preferences::PreferenceStore;
 use rep_core::{InterestReason, InventoryChange, Timestamp, UnitVector, UserId};
 
@@ -43,11 +43,7 @@ impl Audience {
         if interested.len() >= limit {
             metrics::counter!("rep_inventory_audience_cut_total").increment(1);
         }
-        let listener = |interest: rep_core::ports::behaviour::Interest| Listener {
-            user_id: interest.user_id,
-            reason: interest.reason,
-            at: interest.at,
-        };
+        let listener = |Interest { user_id, reason, at, .. }| Listener { user_id, reason, at };
         let mut audience: Vec<Listener> = interested.into_iter().map(listener).collect();
         if let Some(vector) = vector.filter(|_| self.config.similar_max > 0) {
             let similar = self.similar(change, vector, &audience).await?;

@@ -15,6 +15,8 @@ pub struct InventoryConfig {
     pub consume: ConsumeConfig,
     /// Which times a change may have. Default from the year 2000 to five minutes ahead.
     pub time_limits: EventTimeLimits,
+    /// How old a change may be to be news; nobody is notified of the past. 1 min to 366 days, default 24 h.
+    pub news_age: Duration,
     /// Which changes matter.
     pub rules: DetectionRules,
     /// How long interest lasts. 1 min to 366 days, default 30 days.
@@ -39,6 +41,7 @@ impl Default for InventoryConfig {
         Self {
             consume: ConsumeConfig { records_max: 500, ..ConsumeConfig::default() },
             time_limits: EventTimeLimits::default(),
+            news_age: DAY,
             rules: DetectionRules::default(),
             interest_age: 30 * DAY,
             interested_max: 10_000,
@@ -55,6 +58,7 @@ impl InventoryConfig {
     /// Refuses what is out of range.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let minute = Duration::from_secs(60);
+        ConfigError::unless_in("news_age", self.news_age, minute, 366 * DAY)?;
         ConfigError::unless_in("interest_age", self.interest_age, minute, 366 * DAY)?;
         ConfigError::unless_in("interested_max", self.interested_max, 1, 1_000_000)?;
         ConfigError::unless_in("similar_max", self.similar_max, 0, 10_000)?;

@@ -11,8 +11,7 @@ use rep_core::ports::catalog::Catalog;
 use rep_core::ports::log::{EventLog, NewRecord, Record};
 use rep_core::ports::{StoreError, StoreErrorKind, one_each};
 use rep_core::{
-    InventoryChange, Notification, NotificationKind, Product, ProductId, Topic, TraceContext, UnitVector,
-    detect,
+    InventoryChange, News, Notification, NotificationKind, Product, ProductId, Topic, TraceContext, UnitVector,
 };
 use tokio::time::Instant;
 
@@ -32,11 +31,17 @@ pub(super) struct InventoryHandler {
     config: InventoryConfig,
 }
 
-/// A change that shoppers are told about.
-struct Told {
+/// A change that may be news.
+struct Candidate {
     change: InventoryChange,
     trace: Option<TraceContext>,
-    kinds: Vec<NotificationKind>,
+}
+
+/// What a change is news of.
+struct Due<'a> {
+    candidate: &'a Candidate,
+    changed: &'a Changed,
+    news: News,
 }
 
 /// A product that changed, with its vector if it has one.
@@ -56,10 +61,10 @@ impl InventoryHandler {
         Self { context, log: deps.log, codec: deps.codec, catalog: deps.catalog, audience, config }
     }
 
-    /// The changes that matter; what is no valid change is rejected, the rest has nothing to do.
-    fn told(&self, records: &[Record], verdicts: &mut Verdicts) -> Vec<Told> {
+    /// The changes that may be news; what is no valid change is rejected, the rest has nothing to do.
+    fn candidates(&self, records: &[Record], passed: &mut Passed, verdicts: &mut Verdicts) -> Vec<Candidate> {
         let now = self.context.now();
-        let mut told = Vec::new();
+        let mut candidates = Vec::new();
         for record in records {
             let change = match self.codec.decode::<InventoryChange>(&record.value) {
                 Err(error) => {
@@ -73,18 +78,44 @@ impl InventoryHandler {
                 continue;
             }
             verdicts.done.push(record.position);
-            let kinds = detect(&change, self.config.rules);
-            if kinds.is_empty() {
-                verdicts.tally.skipped += 1;
+            if !News::may_come_of(&change) {
+                passed.plain += 1;
+            } else if now.since(change.timestamp) > self.config.news_age {
+                passed.past += 1;
             } else {
-                told.push(Told { change, trace: record.trace, kinds });
+                candidates.push(Candidate { change, trace: record.trace });
             }
         }
-        told
+        candidates
     }
 
-    async fn products(&self, told: &[Told]) -> Result<AHashMap<ProductId, Changed>, StoreError> {
-        let mut ids: Vec<ProductId> = told.iter().map(|told| told.change.product_id.clone()).collect();
+    /// What the changes of known products are news of; the rest is counted.
+    fn news<'a>(
+        &self,
+        candidates: &'a [Candidate],
+        products: &'a AHashMap<ProductId, Changed>,
+        passed: &mut Passed,
+    ) -> Vec<Due<'a>> {
+        let mut due = Vec::with_capacity(candidates.len());
+        for candidate in candidates {
+            let change = &candidate.change;
+            let Some(changed) = products.get(&change.product_id) else {
+                passed.unknown += 1;
+                continue;
+            };
+            let news = News::of(change, Some(&changed.product), self.config.rules);
+            match news.is_none() {
+                true if change.flapping => passed.flapping += 1,
+                true => passed.no_real_drop += 1,
+                false => due.push(Due { candidate, changed, news }),
+            }
+        }
+        due
+    }
+
+    async fn products(&self, candidates: &[Candidate]) -> Result<AHashMap<ProductId, Changed>, StoreError> {
+        let mut ids: Vec<ProductId> =
+            candidates.iter().map(|candidate| candidate.change.product_id.clone()).collect();
         ids.sort_unstable();
         ids.dedup();
         let products = one_each(ids.len(), self.context.bounded(self.catalog.get(&ids)).await?)?;
@@ -96,24 +127,26 @@ impl InventoryHandler {
 
     fn encoded(
         &self,
-        Told { change, trace, .. }: &Told,
+        Due { candidate, changed, .. }: &Due<'_>,
+        listener: &Listener,
         kind: NotificationKind,
-        product: &Product,
-        Listener { user_id, reason, .. }: &Listener,
+        price_seen: Option<i64>,
     ) -> Result<NewRecord, StoreError> {
+        let Candidate { change, trace } = candidate;
         let notification = Notification {
-            notification_id: Notification::id_of(change, kind, user_id),
+            notification_id: Notification::id_of(change, kind, &listener.user_id),
             trace_id: change.trace_id.clone(),
-            user_id: user_id.clone(),
+            user_id: listener.user_id.clone(),
             product_id: change.product_id.clone(),
-            product_name: product.name.clone(),
+            product_name: changed.product.name.clone(),
             kind,
-            reason: *reason,
+            reason: listener.reason,
             currency: change.currency,
-            price_before: change.price_before,
+            price_before: price_seen,
             price_after: change.price_after,
             stock_after: change.stock_after,
             timestamp: change.timestamp,
+            merged: 0,
         };
         let value = self
             .codec
@@ -134,34 +167,66 @@ impl InventoryHandler {
     }
 }
 
+/// Changes that are news to nobody, by why. Counted once the batch is done.
+#[derive(Default)]
+struct Passed {
+    /// Nothing that anybody waits for, such as a rise.
+    plain: u64,
+    /// Older than news may be.
+    past: u64,
+    /// The stock comes and goes.
+    flapping: u64,
+    /// Too little, or lately it was cheaper.
+    no_real_drop: u64,
+    /// The product is not there (any more).
+    unknown: u64,
+}
+
+impl Passed {
+    /// Gives how many there are.
+    fn count(self) -> u64 {
+        let Self { plain, past, flapping, no_real_drop, unknown } = self;
+        for (why, count) in [("past", past), ("flapping", flapping), ("no_real_drop", no_real_drop)] {
+            if count > 0 {
+                metrics::counter!("rep_inventory_no_news_total", "why" => why).increment(count);
+            }
+        }
+        if unknown > 0 {
+            metrics::counter!("rep_inventory_products_unknown_total").increment(unknown);
+        }
+        plain + past + flapping + no_real_drop + unknown
+    }
+}
+
 #[async_trait]
 impl Handler for InventoryHandler {
     async fn handle(&mut self, records: &[Record], verdicts: &mut Verdicts) -> Result<(), StoreError> {
-        let told = self.told(records, verdicts);
-        if told.is_empty() {
+        let mut passed = Passed::default();
+        let candidates = self.candidates(records, &mut passed, verdicts);
+        if candidates.is_empty() {
+            verdicts.tally.skipped += passed.count();
             return Ok(());
         }
         let begun = Instant::now();
-        let products = in_stage("products", self.products(&told)).await?;
-        let known: Vec<(&Told, &Changed)> =
-            told.iter().filter_map(|told| Some((told, products.get(&told.change.product_id)?))).collect();
-        let unknown = (told.len() - known.len()) as u64;
-        let lookups: Vec<_> = known
+        let products = in_stage("products", self.products(&candidates)).await?;
+        let due = self.news(&candidates, &products, &mut passed);
+        let lookups: Vec<_> = due
             .iter()
-            .map(|(told, changed)| self.audience.of(&told.change, changed.vector.as_ref()))
+            .map(|due| self.audience.of(&due.candidate.change, due.changed.vector.as_ref()))
             .collect();
         let mut audiences = stream::iter(lookups).buffered(self.config.lookups);
         let mut chunk = Vec::with_capacity(self.config.append_records);
         let mut step = 0;
-        for (told, changed) in &known {
+        for due in &due {
             let Some(audience) = audiences.try_next().await? else { break };
             for listener in &audience {
-                for kind in &told.kinds {
-                    chunk.push(self.encoded(told, *kind, &changed.product, listener)?);
+                let told = due.news.to(listener.reason, listener.at);
+                for kind in told.kinds {
+                    chunk.push(self.encoded(due, listener, kind, told.price_seen)?);
                     verdicts.tally.notifications += 1;
-                    breathe(step).await;
-                    step += 1;
                 }
+                breathe(step).await;
+                step += 1;
                 if chunk.len() >= self.config.append_records {
                     self.append(std::mem::take(&mut chunk)).await?;
                 }
@@ -170,10 +235,7 @@ impl Handler for InventoryHandler {
         if !chunk.is_empty() {
             self.append(chunk).await?;
         }
-        if unknown > 0 {
-            metrics::counter!("rep_inventory_products_unknown_total").increment(unknown);
-            verdicts.tally.skipped += unknown;
-        }
+        verdicts.tally.skipped += passed.count();
         self.context.observe("notify", begun);
         Ok(())
     }

@@ -1,10 +1,9 @@
-//! Channels that leave the house. In this product they are simulated.
+//! Channels that leave this product. They are simulated.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use rep_core::ports::notifications::InboxItem;
-use rep_core::stable_hash128;
+use rep_core::{Notification, stable_hash128};
 
 /// What became of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +23,8 @@ pub trait Channel: Send + Sync {
     /// Its name as the inbox shows it, such as `push`.
     fn name(&self) -> &'static str;
 
-    /// Sends what `item` says to its shopper.
-    async fn send(&self, item: &InboxItem) -> ChannelOutcome;
+    /// Sends what `notification` says to its shopper.
+    async fn send(&self, notification: &Notification) -> ChannelOutcome;
 }
 
 /// A channel without a far end: counts, and fails a stated share, the same ones each time.
@@ -69,8 +68,8 @@ impl Channel for SimulatedChannel {
         self.name
     }
 
-    async fn send(&self, item: &InboxItem) -> ChannelOutcome {
-        let id = item.notification.notification_id.as_str();
+    async fn send(&self, notification: &Notification) -> ChannelOutcome {
+        let id = notification.notification_id.as_str();
         if stable_hash128(id.as_bytes()) % 1_000 < u128::from(self.failures_per_mille) {
             self.failed.fetch_add(1, Ordering::Relaxed);
             return ChannelOutcome::Failed { reason: "simulated failure".to_owned() };

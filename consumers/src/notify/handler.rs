@@ -1,25 +1,28 @@
-//! One delivery: settings, cap, inbox, channels.
+//! Deliveries: whose turn it is, their settings, the cap, the inbox, the channels.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use ahash::AHashMap;
+use ahash::AHashSet;
 use async_trait::async_trait;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, stream};
 use metrics::Histogram;
 use rep_core::avro::Codec;
 use rep_core::ports::log::Record;
-use rep_core::ports::notifications::{Delivery, DeliveryOutcome, InboxItem, Notifications};
+use rep_core::ports::notifications::{Delivery, DeliveryOutcome, Notifications};
 use rep_core::ports::{StoreError, one_each};
-use rep_core::{Notification, NotificationKind, NotificationSettings, Timestamp, UserId};
+use rep_core::{Notification, NotificationKind, Position, Timestamp, UserId};
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
-use super::cap::Cap;
+use super::cap::{Cap, Fate, Limits, Recent, is_prompt};
+use super::held::{Held, Item, Turn};
+use super::round::{Decision, Refused, Round, Shopper};
 use super::{Channel, ChannelOutcome, NotifyConfig, NotifyDeps};
-use crate::spans::in_stage;
+use crate::handler::{Refusal, Tally};
+use crate::panics::caught;
+use crate::spans::{Work, in_stage};
 use crate::{Handler, RoleContext, Verdicts};
-
-/// The inbox and the live streams, as the inbox names them.
-const IN_APP: &str = "in-app";
 
 pub(super) struct NotifyHandler {
     context: RoleContext,
@@ -28,27 +31,17 @@ pub(super) struct NotifyHandler {
     push: Arc<dyn Channel>,
     sms: Arc<dyn Channel>,
     config: NotifyConfig,
+    limits: Limits,
+    held: Held,
     cap: Cap,
     since_logged: Histogram,
     since_changed: Histogram,
 }
 
-/// A notification to be delivered, and when it was appended.
-struct Due {
-    notification: Notification,
-    logged_at: Timestamp,
-}
-
-/// What is known of a shopper before delivery; the inbox is read if the cap does not know them.
-struct Shopper {
-    user_id: UserId,
-    settings: NotificationSettings,
-    inbox: Option<Vec<InboxItem>>,
-}
-
 impl NotifyHandler {
     pub(super) fn new(context: RoleContext, deps: NotifyDeps, config: NotifyConfig) -> Self {
         let stage = "notification";
+        let limits = config.limits();
         Self {
             context,
             codec: deps.codec,
@@ -56,86 +49,168 @@ impl NotifyHandler {
             push: deps.push,
             sms: deps.sms,
             config,
-            cap: Cap::new(config.cap, config.cap_window, config.cap_shoppers),
+            limits,
+            held: Held::new(config.hold, config.held_max),
+            cap: Cap::new(limits, config.cap_shoppers),
             since_logged: metrics::histogram!("rep_freshness_seconds", "stage" => stage, "since" => "log"),
             since_changed: metrics::histogram!("rep_freshness_seconds", "stage" => stage, "since" => "event"),
         }
     }
 
-    /// What is to be delivered. Kinds that only newer producers know are dropped.
-    fn due(&self, records: &[Record], verdicts: &mut Verdicts) -> Vec<Due> {
-        let mut due = Vec::with_capacity(records.len());
-        for record in records {
-            match self.codec.decode::<Notification>(&record.value) {
-                Err(error) => verdicts.reject(record, error.reason(), error),
-                Ok(notification) => {
-                    verdicts.done.push(record.position);
-                    if notification.kind == NotificationKind::Unknown {
-                        verdicts.tally.skipped += 1;
-                    } else {
-                        due.push(Due { notification, logged_at: record.appended_at });
-                    }
-                }
-            }
+    /// Settles turns that have come, or every one if `all`: about a batch of them. Gives whether there were any.
+    async fn settle(&mut self, all: bool, verdicts: &mut Verdicts) -> bool {
+        let turns = self.held.turns(Instant::now(), all, self.config.consume.records_max);
+        if turns.is_empty() {
+            return false;
         }
-        due
+        let items = turns.iter().flat_map(|turn| self.held.items(turn));
+        let records: Vec<Record> = items.map(|item| item.record.clone()).collect();
+        let work = Work::on(&records, self.context.role(), "handle");
+        let settled = self.settle_turns(&turns, verdicts).instrument(work.span()).await;
+        self.held.finish(&turns, &settled, Instant::now());
+        true
     }
 
-    async fn settings(&mut self, due: &[Due]) -> Result<AHashMap<UserId, NotificationSettings>, StoreError> {
-        let mut users: Vec<&UserId> = due.iter().map(|due| &due.notification.user_id).collect();
-        users.sort_unstable();
-        users.dedup();
-        let lookups: Vec<_> = users.into_iter().map(|user| self.shopper(user)).collect();
-        let shoppers: Vec<Shopper> =
-            stream::iter(lookups).buffered(self.config.lookups).try_collect().await?;
-        let mut settings = AHashMap::with_capacity(shoppers.len());
-        for shopper in shoppers {
-            if let Some(inbox) = shopper.inbox {
-                self.cap.learn(shopper.user_id.clone(), &inbox);
-            }
-            settings.insert(shopper.user_id, shopper.settings);
-        }
-        Ok(settings)
-    }
-
-    async fn shopper(&self, user: &UserId) -> Result<Shopper, StoreError> {
-        let settings = self.context.bounded(self.notifications.settings(user)).await?;
-        let mut inbox = None;
-        if !self.cap.knows(user) {
-            let page = self.notifications.inbox(user, None, self.cap.limit());
-            inbox = Some(self.context.bounded(page).await?.items);
-        }
-        Ok(Shopper { user_id: user.clone(), settings, inbox })
-    }
-
-    fn channels(&self, settings: &NotificationSettings) -> Vec<String> {
-        let channels =
-            [(settings.in_app, IN_APP), (settings.push, self.push.name()), (settings.sms, self.sms.name())];
-        channels.into_iter().filter(|(wanted, _)| *wanted).map(|(_, name)| name.to_owned()).collect()
-    }
-
-    async fn deliver(&mut self, deliveries: Vec<Delivery>) -> Result<Vec<DeliveryOutcome>, StoreError> {
-        let users: Vec<UserId> = deliveries.iter().map(|d| d.notification.user_id.clone()).collect();
-        let outcomes = self.context.bounded(self.notifications.deliver(deliveries)).await;
-        let outcomes = outcomes.and_then(|outcomes| one_each(users.len(), outcomes));
-        if outcomes.is_err() {
-            users.iter().for_each(|user| self.cap.forget(user));
-        }
-        outcomes
-    }
-
-    async fn send(&self, items: &[InboxItem]) {
-        let sends: Vec<_> = items
+    /// Gives the records that are settled. Cancelled, it has reported nothing, and begins again.
+    async fn settle_turns(&mut self, turns: &[Turn], verdicts: &mut Verdicts) -> AHashSet<Position> {
+        let begun = Instant::now();
+        // From here on only the store knows what these shoppers were told.
+        let known: Vec<Option<Recent>> = turns.iter().map(|turn| self.cap.take(&turn.user)).collect();
+        let lookups: Vec<_> = turns
             .iter()
-            .flat_map(|item| [&self.push, &self.sms].map(|channel| (item, channel)))
-            .filter(|(item, channel)| item.channels.iter().any(|name| name == channel.name()))
-            .map(|(item, channel)| self.send_one(item, &**channel))
+            .zip(&known)
+            .map(|(turn, recent)| self.shopper(&turn.user, recent.as_ref()))
+            .collect();
+        let lookups = stream::iter(lookups).buffered(self.config.lookups).collect::<Vec<_>>();
+        let shoppers = in_stage("settings", lookups).await;
+        self.context.observe("settings", begun);
+
+        let now = self.context.now();
+        let others = [self.push.name(), self.sms.name()];
+        let (mut rounds, mut refused) = (Vec::with_capacity(turns.len()), Vec::new());
+        for (turn, shopper) in turns.iter().zip(shoppers) {
+            let items = self.held.items(turn);
+            match shopper {
+                Ok(shopper) => rounds.push(Round::of(turn, items, shopper, self.limits, others, now)),
+                Err(refusal) => refused.push(Refused { items, refusal }),
+            }
+        }
+
+        let begun = Instant::now();
+        let deliveries: Vec<Delivery> = rounds.iter().flat_map(|round| round.deliveries(now)).collect();
+        let outcomes = in_stage("deliver", self.deliver(&deliveries)).await;
+        self.context.observe("deliver", begun);
+        self.observe_freshness(&rounds);
+
+        let begun = Instant::now();
+        let is_new = |outcome: &Outcome| {
+            matches!(outcome, Ok(DeliveryOutcome::Delivered(_) | DeliveryOutcome::Unlisted))
+        };
+        let sent: Vec<&Delivery> = deliveries
+            .iter()
+            .zip(&outcomes)
+            .filter(|(_, outcome)| is_new(outcome))
+            .map(|(sent, _)| sent)
+            .collect();
+        in_stage("channels", self.send(&sent)).await;
+        self.context.observe("channels", begun);
+        verdicts.tally.notifications += sent.len() as u64;
+
+        let mut settled = AHashSet::new();
+        for Refused { items, refusal } in refused {
+            for item in items {
+                settled.insert(item.record.position);
+                verdicts.rejected.push(refusal.of(&item.record));
+            }
+        }
+        let mut outcomes = outcomes.into_iter();
+        for round in rounds {
+            let outcomes: Vec<Outcome> = outcomes
+                .by_ref()
+                .take(round.delivered().count() + usize::from(round.summary.is_some()))
+                .collect();
+            let is_certain = outcomes.iter().all(is_new);
+            settle_round(&round, outcomes, &mut settled, verdicts);
+            if let Some(item) = round.items.first().filter(|_| is_certain) {
+                self.cap.put(item.notification.user_id.clone(), round.recent);
+            }
+        }
+        self.cap.trim(now);
+        settled
+    }
+
+    /// Settings, and what was told lately: `known`, or as the store knows it. Waits while the store is away.
+    async fn shopper(&self, user: &UserId, known: Option<&Recent>) -> Result<Shopper, Refusal> {
+        let mut retry = self.context.retry("settings");
+        loop {
+            let lookup = async {
+                let settings = self.context.bounded(self.notifications.settings(user)).await?;
+                let recent = match known {
+                    Some(recent) => recent.clone(),
+                    None => {
+                        let recent = self.notifications.recent(user, self.limits.total);
+                        Recent::learn(&self.context.bounded(recent).await?)
+                    }
+                };
+                Ok::<_, StoreError>(Shopper { settings, recent })
+            };
+            match caught(lookup).await {
+                Ok(Ok(shopper)) => return Ok(shopper),
+                Ok(Err(error)) if error.is_retryable() => retry.wait(&error).await,
+                Ok(Err(error)) => return Err(Refusal::of_store(&error, retry.attempts())),
+                Err(panic) => return Err(Refusal::panic(panic, retry.attempts())),
+            }
+        }
+    }
+
+    /// Delivers all, after as many attempts as it takes; what is refused for good is halved until it stands alone.
+    async fn deliver(&self, deliveries: &[Delivery]) -> Vec<Outcome> {
+        let mut outcomes: Vec<Option<Outcome>> = deliveries.iter().map(|_| None).collect();
+        let mut retry = self.context.retry("deliver");
+        let mut parts: Vec<Range<usize>> = std::iter::once(0..deliveries.len()).collect();
+        while let Some(part) = parts.pop().filter(|part| !part.is_empty()) {
+            let call = async {
+                let delivered = self.notifications.deliver(deliveries[part.clone()].to_vec());
+                one_each(part.len(), self.context.bounded(delivered).await?)
+            };
+            let refusal = match caught(call).await {
+                Ok(Ok(delivered)) => {
+                    outcomes[part]
+                        .iter_mut()
+                        .zip(delivered)
+                        .for_each(|(place, outcome)| *place = Some(Ok(outcome)));
+                    continue;
+                }
+                Ok(Err(error)) if error.is_retryable() => {
+                    retry.wait(&error).await;
+                    parts.push(part);
+                    continue;
+                }
+                Ok(Err(error)) => Refusal::of_store(&error, retry.attempts()),
+                Err(panic) => Refusal::panic(panic, retry.attempts()),
+            };
+            if part.len() > 1 {
+                let middle = part.start + part.len() / 2;
+                parts.extend([middle..part.end, part.start..middle]);
+            } else {
+                outcomes[part.start] = Some(Err(refusal));
+            }
+        }
+        outcomes.into_iter().flatten().collect()
+    }
+
+    async fn send(&self, deliveries: &[&Delivery]) {
+        let sends: Vec<_> = deliveries
+            .iter()
+            .flat_map(|delivery| [&self.push, &self.sms].map(|channel| (delivery, channel)))
+            .filter(|(delivery, channel)| delivery.channels.iter().any(|name| name == channel.name()))
+            .map(|(delivery, channel)| self.send_one(&delivery.notification, &**channel))
             .collect();
         stream::iter(sends).buffer_unordered(self.config.sends).collect::<Vec<()>>().await;
     }
 
-    async fn send_one(&self, item: &InboxItem, channel: &dyn Channel) {
-        let outcome = match tokio::time::timeout(self.config.send_max, channel.send(item)).await {
+    async fn send_one(&self, notification: &Notification, channel: &dyn Channel) {
+        let outcome = match tokio::time::timeout(self.config.send_max, channel.send(notification)).await {
             Ok(ChannelOutcome::Sent) => "sent",
             Ok(ChannelOutcome::Failed { reason }) => {
                 tracing::debug!(channel = channel.name(), reason, "message is not sent");
@@ -147,71 +222,109 @@ impl NotifyHandler {
             .increment(1);
     }
 
-    fn observe_freshness(&self, due: &[Due]) {
+    fn observe_freshness(&self, rounds: &[Round<'_>]) {
         let now = self.context.now();
-        for run in due.chunk_by(|a, b| a.logged_at == b.logged_at) {
-            self.since_logged.record_many(now.since(run[0].logged_at).as_secs_f64(), run.len());
+        let moment = |item: &Item| (item.record.appended_at, item.notification.timestamp);
+        let due: Vec<(Timestamp, Timestamp)> = rounds.iter().flat_map(Round::delivered).map(moment).collect();
+        for run in due.chunk_by(|a, b| a.0 == b.0) {
+            self.since_logged.record_many(now.since(run[0].0).as_secs_f64(), run.len());
         }
-        for run in due.chunk_by(|a, b| a.notification.timestamp == b.notification.timestamp) {
-            let changed_at = run[0].notification.timestamp;
-            self.since_changed.record_many(now.since(changed_at).as_secs_f64(), run.len());
+        for run in due.chunk_by(|a, b| a.1 == b.1) {
+            self.since_changed.record_many(now.since(run[0].1).as_secs_f64(), run.len());
         }
+    }
+}
+
+/// What became of a delivery, or why it is refused for good.
+type Outcome = Result<DeliveryOutcome, Refusal>;
+
+/// Reports what became of `round`: `outcomes` of what was delivered, and then of its summary.
+fn settle_round(
+    round: &Round<'_>,
+    outcomes: Vec<Outcome>,
+    settled: &mut AHashSet<Position>,
+    verdicts: &mut Verdicts,
+) {
+    let mut outcomes = outcomes.into_iter();
+    let mut of_items: Vec<Outcome> = outcomes.by_ref().take(round.delivered().count()).collect();
+    of_items.reverse();
+    let summarised = match outcomes.next() {
+        Some(Ok(_)) => true,
+        Some(Err(Refusal { error, .. })) => {
+            tracing::warn!(error, "a summary is refused");
+            false
+        }
+        None => false,
+    };
+    for (item, decision) in round.items.iter().zip(&round.decisions) {
+        let why = match decision {
+            Decision::Postponed => continue,
+            Decision::Unwanted => Some("unwanted"),
+            Decision::Capped(Fate::Repeat) => Some("repeat"),
+            Decision::Capped(Fate::OverCap | Fate::OverProduct) if summarised => Some("merged"),
+            Decision::Capped(Fate::OverCap) => Some("cap"),
+            Decision::Capped(Fate::OverProduct) => Some("product"),
+            Decision::Capped(Fate::Deliver) => match of_items.pop() {
+                Some(Err(refusal)) => {
+                    settled.insert(item.record.position);
+                    verdicts.rejected.push(refusal.of(&item.record));
+                    continue;
+                }
+                Some(Ok(DeliveryOutcome::Duplicate)) => Some("repeat"),
+                _ => None,
+            },
+        };
+        if let Some(why) = why {
+            muted(why, &mut verdicts.tally);
+        }
+        settled.insert(item.record.position);
+        verdicts.done.push(item.record.position);
     }
 }
 
 /// Counts what was held back, and why.
-fn muted(why: &'static str, count: u64) -> u64 {
-    if count > 0 {
-        metrics::counter!("rep_notify_muted_total", "why" => why).increment(count);
-    }
-    count
+fn muted(why: &'static str, tally: &mut Tally) {
+    metrics::counter!("rep_notify_muted_total", "why" => why).increment(1);
+    tally.muted += 1;
 }
 
 #[async_trait]
 impl Handler for NotifyHandler {
+    /// Holds what is due; it is delivered by the next [`Self::tick`], or by a later one. Kinds that only newer producers
+    /// know are dropped.
     async fn handle(&mut self, records: &[Record], verdicts: &mut Verdicts) -> Result<(), StoreError> {
-        let due = self.due(records, verdicts);
-        if due.is_empty() {
-            return Ok(());
-        }
-        let begun = Instant::now();
-        let settings = in_stage("settings", self.settings(&due)).await?;
-        self.context.observe("settings", begun);
-
-        let now = self.context.now();
-        let (mut unwanted, mut over_cap) = (0, 0);
-        let mut deliveries = Vec::with_capacity(due.len());
-        for Due { notification, .. } in &due {
-            let Some(wish) = settings.get(&notification.user_id) else { continue };
-            if !wish.wants(notification.kind) {
-                unwanted += 1;
-            } else if !self.cap.admit(&notification.user_id, &notification.notification_id, now) {
-                over_cap += 1;
-            } else {
-                let channels = self.channels(wish);
-                deliveries.push(Delivery { notification: notification.clone(), channels, at: now });
+        let now = Instant::now();
+        for record in records {
+            match self.codec.decode::<Notification>(&record.value) {
+                Err(error) => verdicts.reject(record, error.reason(), error),
+                Ok(notification) if notification.kind == NotificationKind::Unknown => {
+                    verdicts.done.push(record.position);
+                    verdicts.tally.skipped += 1;
+                }
+                Ok(notification) => {
+                    let is_prompt = is_prompt(notification.reason);
+                    self.held.push(Item { record: record.clone(), notification, is_prompt }, now);
+                }
             }
         }
-
-        let begun = Instant::now();
-        let outcomes = in_stage("deliver", self.deliver(deliveries)).await?;
-        self.context.observe("deliver", begun);
-        let all = outcomes.len();
-        let item = |outcome| match outcome {
-            DeliveryOutcome::Delivered(item) => Some(item),
-            DeliveryOutcome::Duplicate => None,
-        };
-        let items: Vec<InboxItem> = outcomes.into_iter().filter_map(item).collect();
-        self.observe_freshness(&due);
-
-        let begun = Instant::now();
-        in_stage("channels", self.send(&items)).await;
-        self.context.observe("channels", begun);
-        self.cap.trim(now);
-        verdicts.tally.notifications += items.len() as u64;
-        let repeats = (all - items.len()) as u64;
-        verdicts.tally.muted +=
-            muted("unwanted", unwanted) + muted("cap", over_cap) + muted("repeat", repeats);
         Ok(())
+    }
+
+    fn due(&self) -> Option<Instant> {
+        self.held.due(Instant::now())
+    }
+
+    async fn tick(&mut self, verdicts: &mut Verdicts) -> Result<(), StoreError> {
+        while self.settle(false, verdicts).await {}
+        Ok(())
+    }
+
+    async fn flush(&mut self, verdicts: &mut Verdicts) -> Result<(), StoreError> {
+        while self.settle(true, verdicts).await {}
+        Ok(())
+    }
+
+    fn revoked(&mut self, partitions: &[u32]) {
+        self.held.revoked(partitions);
     }
 }

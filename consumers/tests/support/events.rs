@@ -30,6 +30,7 @@ pub fn product(n: usize) -> Product {
         name_ko: None,
         description_ko: None,
         changed_at: None,
+        history: Default::default(),
     }
 }
 
@@ -64,5 +65,6 @@ pub fn price_drop(trace: &str, product: usize, at: Timestamp) -> InventoryChange
         stock_before: Some(9),
         stock_after: 9,
         timestamp: at,
+        flapping: false,
     }
 }

@@ -10,8 +10,8 @@ use rep_core::ports::notifications::{
     Delivery, DeliveryOutcome, InboxItem, InboxPage, Notifications, Replay,
 };
 use rep_core::{
-    NotificationId, NotificationSettings, Product, ProductFilter, ProductId, Timestamp, UnitVector, UserId,
-    stable_hash128,
+    Notification, NotificationId, NotificationSettings, Product, ProductFilter, ProductId, Timestamp,
+    UnitVector, UserId, stable_hash128,
 };
 use tokio::sync::broadcast;
 
@@ -111,10 +111,19 @@ impl Notifications for MemoryStores {
         let outcomes = {
             let mut state = self.state.lock();
             let mut deliver = |delivery: Delivery| {
-                let inbox = state.inboxes.entry(delivery.notification.user_id.clone()).or_default();
+                let user = delivery.notification.user_id.clone();
                 let id = &delivery.notification.notification_id;
-                if inbox.iter().any(|item| item.notification.notification_id == *id) {
+                let is_known = |known: &Notification| known.user_id == user && known.notification_id == *id;
+                if state.unlisted.iter().any(|unlisted| is_known(&unlisted.notification)) {
                     return DeliveryOutcome::Duplicate;
+                }
+                let inbox = state.inboxes.entry(user.clone()).or_default();
+                if inbox.iter().any(|item| is_known(&item.notification)) {
+                    return DeliveryOutcome::Duplicate;
+                }
+                if !delivery.is_in_app() {
+                    state.unlisted.push(delivery);
+                    return DeliveryOutcome::Unlisted;
                 }
                 let item = InboxItem {
                     sequence: inbox.len() as u64 + 1,
@@ -137,6 +146,18 @@ impl Notifications for MemoryStores {
         let state = self.state.lock();
         let items = state.inboxes.get(user).map_or(&[][..], |inbox| &inbox[..]);
         Ok(InboxPage { items: items.iter().rev().take(limit).cloned().collect(), unread: 0, next: None })
+    }
+
+    async fn recent(&self, user: &UserId, limit: usize) -> Result<Vec<Delivery>, StoreError> {
+        self.faults.enter("recent").await?;
+        let state = self.state.lock();
+        let listed = state.inboxes.get(user).map_or(&[][..], |inbox| &inbox[..]);
+        let unlisted = state.unlisted.iter().filter(|unlisted| unlisted.notification.user_id == *user);
+        let mut all: Vec<Delivery> =
+            listed.iter().cloned().map(Delivery::from).chain(unlisted.cloned()).collect();
+        all.sort_by_key(|delivery| std::cmp::Reverse(delivery.at));
+        all.truncate(limit);
+        Ok(all)
     }
 
     async fn replay(&self, _: &UserId, _: u64, _: usize) -> Result<Replay, StoreError> {

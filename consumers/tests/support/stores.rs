@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use rep_core::ports::StoreError;
 use rep_core::ports::behaviour::{BehaviourDocument, BehaviourStore, HistoryPage, IndexOutcome, Interest};
-use rep_core::ports::notifications::InboxItem;
+use rep_core::ports::notifications::{Delivery, InboxItem};
 use rep_core::ports::popularity::{Popularity, PopularityEvent};
 use rep_core::ports::preferences::{
     Fold, FoldRules, Folded, PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome, Waiting, WaitingPage,
@@ -42,6 +42,8 @@ pub struct State {
     pub committed: Derived,
     pub products: BTreeMap<ProductId, KeptProduct>,
     pub inboxes: HashMap<UserId, Vec<InboxItem>>,
+    /// What went over other channels alone.
+    pub unlisted: Vec<Delivery>,
     pub settings: HashMap<UserId, NotificationSettings>,
     /// Outcomes to give for a document instead of indexing it, in order.
     pub scripted: HashMap<TraceId, VecDeque<IndexOutcome>>,

@@ -40,6 +40,7 @@ pub fn versions() -> &'static [SchemaVersion] {
         version!(NotificationPush, "notification.push.v1", 1),
         version!(UserActionDlq, "user.action.v1.dlq", 2),
         version!(UserAction, "user.action.v1", 2),
+        version!(ProductInventory, "product.inventory.v1", 2),
     ];
     VERSIONS
 }

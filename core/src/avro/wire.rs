@@ -110,6 +110,8 @@ pub struct InventoryWire<'a> {
     stock_before: Option<i64>,
     stock_after: i64,
     timestamp: i64,
+    #[serde(default)]
+    flapping: bool,
 }
 
 impl Event for InventoryChange {
@@ -126,6 +128,7 @@ impl Event for InventoryChange {
             stock_before: self.stock_before,
             stock_after: self.stock_after,
             timestamp: self.timestamp.as_ms(),
+            flapping: self.flapping,
         }
     }
 
@@ -139,6 +142,7 @@ impl Event for InventoryChange {
             stock_before: wire.stock_before,
             stock_after: wire.stock_after,
             timestamp: Timestamp::from_ms(wire.timestamp),
+            flapping: wire.flapping,
         };
         change.validate()?;
         Ok(change)
@@ -203,6 +207,7 @@ impl Event for Notification {
             price_after: wire.price_after,
             stock_after: wire.stock_after,
             timestamp: Timestamp::from_ms(wire.timestamp),
+            merged: 0,
         })
     }
 

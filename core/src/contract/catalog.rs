@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a suite is test code: what fails here fails the test")]
 
 mod find;
+mod history;
 mod shelf;
 
 use std::collections::HashSet;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use self::find::*;
+pub use self::history::*;
 use self::shelf::{Shelf, direction, ids, price, word};
 use super::support::unique;
 use crate::ports::StoreErrorKind;
@@ -42,6 +44,7 @@ macro_rules! catalog_contract {
             [
                 a_write_is_found_by_every_read_after_it,
                 what_was_written_is_there_after_a_restart,
+                a_history_is_kept_and_replaced_whole,
                 get_follows_the_order_of_its_ids,
                 put_gives_what_stood_there_before,
                 a_vector_stays_while_the_passage_does,

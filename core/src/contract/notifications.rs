@@ -1,7 +1,11 @@
 //! The suite of [`Notifications`].
 #![expect(clippy::unwrap_used, reason = "a suite is test code: what fails here fails the test")]
 
+mod unlisted;
+
 use tokio::sync::broadcast::error::TryRecvError;
+
+pub use self::unlisted::*;
 
 use super::support::{Subject, at, eventually, new_product, new_trace, new_user, unique};
 use crate::ports::notifications::{Delivery, DeliveryOutcome, InboxItem, Notifications};
@@ -19,6 +23,8 @@ macro_rules! notifications_contract {
             [
                 what_is_delivered_stands_in_the_inbox_in_order,
                 a_repeat_is_told_once_even_within_one_call,
+                what_goes_over_other_channels_alone_is_known_and_shows_nowhere,
+                what_was_delivered_lately_is_known_whether_it_shows_or_not,
                 of_concurrent_repeats_one_is_delivered,
                 pages_of_an_inbox_neither_skip_nor_repeat,
                 an_inbox_keeps_its_newest_thousand,
@@ -50,6 +56,7 @@ fn delivery(user: &UserId, ms: i64) -> Delivery {
         price_after: 9_000,
         stock_after: 3,
         timestamp: at(ms),
+        merged: 0,
     };
     Delivery { notification, channels: vec!["in-app".to_owned(), "push".to_owned()], at: at(ms + 5) }
 }
@@ -64,7 +71,7 @@ async fn deliver(store: &dyn Notifications, deliveries: Vec<Delivery>) -> Vec<In
         .into_iter()
         .map(|outcome| match outcome {
             DeliveryOutcome::Delivered(item) => item,
-            DeliveryOutcome::Duplicate => panic!("this is no repeat"),
+            other => panic!("is not in the inbox: {other:?}"),
         })
         .collect()
 }

@@ -7,6 +7,9 @@ use tokio::sync::broadcast;
 use super::StoreError;
 use crate::{Notification, NotificationId, NotificationSettings, Timestamp, UserId};
 
+/// The channel of the inbox and the live streams.
+pub const IN_APP: &str = "in-app";
+
 /// A notification in a shopper's inbox.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InboxItem {
@@ -22,15 +25,28 @@ pub struct InboxItem {
     pub read_at: Option<Timestamp>,
 }
 
-/// A notification to be put into an inbox.
-#[derive(Clone, Debug)]
+/// A notification to be delivered, or that was.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Delivery {
     /// What is told.
     pub notification: Notification,
-    /// Over which channels.
+    /// Over which channels. Without [`IN_APP`] the inbox does not show it.
     pub channels: Vec<String>,
     /// When.
     pub at: Timestamp,
+}
+
+impl Delivery {
+    /// Whether the inbox and the live streams show it.
+    pub fn is_in_app(&self) -> bool {
+        self.channels.iter().any(|channel| channel == IN_APP)
+    }
+}
+
+impl From<InboxItem> for Delivery {
+    fn from(item: InboxItem) -> Self {
+        Self { notification: item.notification, channels: item.channels, at: item.delivered_at }
+    }
 }
 
 /// What became of a delivery.
@@ -39,7 +55,9 @@ pub struct Delivery {
 pub enum DeliveryOutcome {
     /// It is in the inbox, and live streams were told.
     Delivered(InboxItem),
-    /// It was there already; nobody was told again.
+    /// It is new and goes over other channels alone: it is known from now on, and no inbox or stream shows it.
+    Unlisted,
+    /// It was known already, whichever channels it went over; nobody was told again.
     Duplicate,
 }
 
@@ -66,7 +84,9 @@ pub struct Replay {
 /// Inboxes.
 ///
 /// - `deliver` is idempotent by notification id, durable when it returns, and only then tells streams.
-/// - An inbox keeps its newest 1,000 items; older ones leave.
+/// - A delivery without the channel [`IN_APP`] is known by its id as any other, and shows nowhere: it has no number, is
+///   never unread, and cannot be marked as read.
+/// - An inbox keeps its newest 1,000 items; older ones leave. As many of the others are known to `recent`.
 /// - Everything is by shopper: no call shows one shopper what belongs to another.
 #[async_trait]
 pub trait Notifications: Send + Sync {
@@ -75,6 +95,9 @@ pub trait Notifications: Send + Sync {
 
     /// Up to `limit` items with a sequence below `before`.
     async fn inbox(&self, user: &UserId, before: Option<u64>, limit: usize) -> Result<InboxPage, StoreError>;
+
+    /// The newest deliveries to a shopper, up to `limit`, newest first, whether the inbox shows them or not.
+    async fn recent(&self, user: &UserId, limit: usize) -> Result<Vec<Delivery>, StoreError>;
 
     /// Up to `limit` items with a sequence above `after`, the newest if not all fit. A number that this inbox
     /// has not given yet is a gap: it belongs to one that was erased.
@@ -95,7 +118,7 @@ pub trait Notifications: Send + Sync {
     /// Keeps what the shopper wants.
     async fn put_settings(&self, user: &UserId, settings: NotificationSettings) -> Result<(), StoreError>;
 
-    /// Forgets inbox and settings of a shopper; gives how many items went. What was delivered stays known, as
+    /// Forgets inbox and settings of a shopper; gives how many deliveries went. What was delivered stays known, as
     /// bare hashes, so that a repeat is not told again; numbers begin at 1 again.
     async fn erase(&self, user: &UserId) -> Result<u64, StoreError>;
 

@@ -42,11 +42,12 @@ pub(crate) fn full_change() -> InventoryChange {
         stock_before: Some(0),
         stock_after: 12,
         timestamp: Timestamp::from_ms(1_767_225_600_007),
+        flapping: true,
     }
 }
 
 pub(crate) fn bare_change() -> InventoryChange {
-    InventoryChange { price_before: None, stock_before: None, ..full_change() }
+    InventoryChange { price_before: None, stock_before: None, flapping: false, ..full_change() }
 }
 
 pub(crate) fn full_notification() -> Notification {
@@ -63,6 +64,7 @@ pub(crate) fn full_notification() -> Notification {
         price_after: 1490,
         stock_after: 12,
         timestamp: Timestamp::from_ms(1_767_225_600_007),
+        merged: 0,
     }
 }
 

@@ -46,22 +46,24 @@ pub(crate) fn any_change() -> impl Strategy<Value = InventoryChange> {
     // Also one that was logged by an earlier release and is not taken any more.
     let currency =
         prop::sample::select(vec![Currency::EUR, Currency::KRW, Currency::recorded("ABC").unwrap()]);
-    (id(), id(), currency, option::of(amount()), amount(), option::of(amount()), amount(), any::<i64>())
-        .prop_map(
-            |(trace_id, product_id, currency, price_before, price_after, stock_before, stock_after, ms)| {
-                let timestamp = Timestamp::from_ms(ms);
-                InventoryChange {
-                    trace_id,
-                    product_id,
-                    currency,
-                    price_before,
-                    price_after,
-                    stock_before,
-                    stock_after,
-                    timestamp,
-                }
-            },
-        )
+    let stock = (option::of(amount()), amount(), any::<bool>());
+    (id(), id(), currency, option::of(amount()), amount(), stock, any::<i64>()).prop_map(
+        |(trace_id, product_id, currency, price_before, price_after, stock, ms)| {
+            let (stock_before, stock_after, flapping) = stock;
+            let timestamp = Timestamp::from_ms(ms);
+            InventoryChange {
+                trace_id,
+                product_id,
+                currency,
+                price_before,
+                price_after,
+                stock_before,
+                stock_after,
+                timestamp,
+                flapping,
+            }
+        },
+    )
 }
 
 pub(crate) fn any_notification() -> impl Strategy<Value = Notification> {
@@ -83,6 +85,7 @@ pub(crate) fn any_notification() -> impl Strategy<Value = Notification> {
             price_after: change.price_after,
             stock_after: change.stock_after,
             timestamp: change.timestamp,
+            merged: 0,
         },
     )
 }

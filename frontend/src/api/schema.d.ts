@@ -2535,13 +2535,18 @@ export interface components {
             /** Format: date-time */
             deliveredAt: string;
             kind: components["schemas"]["NotificationKind"];
+            /**
+             * Format: int32
+             * @description Products that a `SUMMARY` stands for; the one named is the first of them.
+             */
+            merged?: number;
             notificationId: string;
             /**
              * @description Decimal string.
              * @example 17.90
              */
             priceAfter: string;
-            /** @description Decimal string. */
+            /** @description The price that this shopper saw, as a decimal string. */
             priceBefore?: string;
             productId: string;
             productName: string;
@@ -2566,7 +2571,7 @@ export interface components {
          * @description What happened to a product.
          * @enum {string}
          */
-        NotificationKind: "PRICE_DROP" | "BACK_IN_STOCK" | "LOW_STOCK" | "UNKNOWN";
+        NotificationKind: "PRICE_DROP" | "BACK_IN_STOCK" | "LOW_STOCK" | "SUMMARY" | "UNKNOWN";
         /** @description Which kinds of notification are wanted. */
         NotificationKinds: {
             backInStock: boolean;
@@ -2586,7 +2591,7 @@ export interface components {
         };
         /** @description What a shopper wants to be told, and how. */
         NotificationSettings: {
-            /** @description In the inbox and the live streams. */
+            /** @description In the inbox and the live streams; what goes over other channels alone is in neither. */
             inApp: boolean;
             kinds: components["schemas"]["NotificationKinds"];
             /** @description By push (a simulated channel). */

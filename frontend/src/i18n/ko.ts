@@ -78,8 +78,10 @@ export const ko: Messages = {
   },
   notif: {
     title: "알림", inbox: "받은 알림", unread_one: "읽지 않음 {{count}}개", unread_other: "읽지 않음 {{count}}개", live: "실시간", empty: "아직 없습니다", emptyHint: "상품을 장바구니에 담은 뒤 “상품 바꾸기”에서 가격을 내려 보세요.", markRead: "읽음으로 표시", markAll: "모두 읽음으로 표시", settings: "설정", channels: "채널", kinds: "알림 받을 내용", inApp: "앱 안에서", push: "푸시 (모의)", sms: "문자 (모의)", priceDrop: "가격 인하", backInStock: "재입고", lowStock: "품절 임박", saved: "저장됨",
-    change: "상품 바꾸기", changeHint: "가격을 내리고 관심 있는 사람들에게 전해지는 것을 보세요.", pick: "상품", mine: "내 상품", search: "상품 찾기", newPrice: "새 가격", newStock: "새 재고", apply: "바꾸기", applied: "바꿨습니다. 알림을 기다리는 중…", arrivedIn: "변경 후 {{ms}} 만에 도착", noArrival: "바꿨습니다. 회원님께는 알림이 없습니다. 관심을 보인 상품이 아니거나 변화가 작거나 꺼져 있습니다.", cartFirst: "먼저 내 장바구니에 담기", carted: "장바구니에 있음", toRestore: "{{price}}(으)로 되돌리기", mineEmpty: "아직 없습니다. 먼저 상점에서 상품을 보거나 담으세요.", gap: "자리를 비운 사이 놓친 알림이 있습니다. 받은 알림에는 모두 있습니다.",
-    kind: { PRICE_DROP: "가격 인하", BACK_IN_STOCK: "재입고", LOW_STOCK: "품절 임박", UNKNOWN: "소식" },
+    change: "상품 바꾸기", changeHint: "가격을 내리고 관심 있는 사람들에게 전해지는 것을 보세요.", pick: "상품", mine: "내 상품", search: "상품 찾기", newPrice: "새 가격", newStock: "새 재고", apply: "바꾸기", applied: "바꿨습니다. 알림을 기다리는 중…", arrivedIn: "변경 후 {{ms}} 만에 도착", noArrival: "바꿨습니다. 회원님께는 알림이 없습니다. 관심을 보인 상품이 아니거나 변화가 작거나 최근 30일 안에 그만큼 저렴한 적이 있거나 꺼져 있습니다.", cartFirst: "먼저 내 장바구니에 담기", carted: "장바구니에 있음", toRestore: "{{price}}(으)로 되돌리기", mineEmpty: "아직 없습니다. 먼저 상점에서 상품을 보거나 담으세요.", gap: "자리를 비운 사이 놓친 알림이 있습니다. 받은 알림에는 모두 있습니다.",
+    kind: { PRICE_DROP: "가격 인하", BACK_IN_STOCK: "재입고", LOW_STOCK: "품절 임박", SUMMARY: "그 밖의 소식", UNKNOWN: "소식" },
+    more: { cheaper_one: "{{count}}개 상품이 더 저렴해졌습니다", cheaper_other: "{{count}}개 상품이 더 저렴해졌습니다", news_one: "{{count}}개 상품에 소식이 더 있습니다", news_other: "{{count}}개 상품에 소식이 더 있습니다" },
+    moreOf: { CARTED: "장바구니에 담은 상품", WISHLISTED: "찜한 상품", VIEWED: "살펴본 상품", SIMILAR: "취향에 가까운 상품", UNKNOWN: "추천 소식" },
     reason: { CARTED: "장바구니에 있음", WISHLISTED: "찜한 상품", VIEWED: "살펴본 상품", SIMILAR: "취향에 가까움", UNKNOWN: "추천 소식" },
     was: "이전 {{price}}", nowPrice: "현재 {{price}}", nowStock_one: "{{count}}개", nowStock_other: "{{count}}개", arrived: "새 알림", restored: "가격을 되돌렸습니다",
   },

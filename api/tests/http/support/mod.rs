@@ -295,6 +295,7 @@ pub(crate) fn product(id: &str, name: &str, category: &str) -> Product {
         name_ko: None,
         description_ko: None,
         changed_at: None,
+        history: Default::default(),
     }
 }
 

@@ -56,6 +56,7 @@ impl MemoryNotifications {
             price_after: 1500,
             stock_after: 4,
             timestamp: Timestamp::from_ms(NOW_MS),
+            merged: 0,
         };
         let at = Timestamp::from_ms(NOW_MS + 5);
         let delivery = Delivery { notification, channels: vec!["in-app".to_owned()], at };
@@ -115,6 +116,10 @@ impl Notifications for MemoryNotifications {
         let next = items.last().filter(|_| more).map(|item| item.sequence);
         let unread = all.iter().filter(|item| item.read_at.is_none()).count() as u64;
         Ok(InboxPage { items, unread, next })
+    }
+
+    async fn recent(&self, user: &UserId, limit: usize) -> Result<Vec<Delivery>, StoreError> {
+        Ok(self.inbox(user, None, limit).await?.items.into_iter().map(Delivery::from).collect())
     }
 
     async fn replay(&self, user: &UserId, after: u64, limit: usize) -> Result<Replay, StoreError> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rep_core::ports::StoreError;
-use rep_core::{Currency, Money, Product, ProductId, Timestamp, stable_hash128};
+use rep_core::{Currency, History, Money, Product, ProductId, Timestamp, stable_hash128};
 use serde::{Deserialize, Serialize};
 
 use crate::elasticsearch::error::corrupt;
@@ -33,6 +33,9 @@ pub(super) struct StoredProduct {
     /// Documents of earlier versions have none.
     #[serde(default)]
     changed_at: Option<Timestamp>,
+    /// Likewise. All of its fields are written always, lists whole: an update leaves nothing of the one before.
+    #[serde(default)]
+    history: History,
     /// [`stable_hash128`] of the passage, in hexadecimal digits.
     pub(super) passage_hash: String,
 }
@@ -85,6 +88,7 @@ impl StoredProduct {
             name_ko: product.name_ko.clone(),
             description_ko: product.description_ko.clone(),
             changed_at: product.changed_at,
+            history: product.history.clone(),
             passage_hash: hex(stable_hash128(product.passage().as_bytes())),
         }
     }
@@ -107,6 +111,7 @@ impl StoredProduct {
             name_ko: self.name_ko,
             description_ko: self.description_ko,
             changed_at: self.changed_at,
+            history: self.history,
         })
     }
 

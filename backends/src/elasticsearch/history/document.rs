@@ -41,6 +41,9 @@ pub(super) struct StoredRecord {
     price_after: i64,
     stock_after: i64,
     timestamp: Timestamp,
+    /// Documents of earlier versions have none.
+    #[serde(default)]
+    merged: u32,
     delivered_at: Timestamp,
     outcomes: Vec<ChannelOutcome>,
 }
@@ -60,6 +63,7 @@ impl StoredRecord {
             price_after: self.price_after,
             stock_after: self.stock_after,
             timestamp: self.timestamp,
+            merged: self.merged,
         };
         HistoryRecord { notification, delivered_at: self.delivered_at, outcomes: self.outcomes }
     }

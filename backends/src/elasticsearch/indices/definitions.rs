@@ -172,6 +172,7 @@ fn product(dimensions: usize) -> Value {
         "nameKo": prose(),
         "descriptionKo": prose(),
         "changedAt": moment(),
+        "history": opaque(),
         "words": { "properties": {
             "name": words(),
             "brand": words(),
@@ -240,6 +241,7 @@ fn notification_history() -> Value {
         "priceAfter": number(),
         "stockAfter": number(),
         "timestamp": moment(),
+        "merged": number(),
         "deliveredAt": moment(),
         "outcomes": { "properties": {
             "channel": keyword(),

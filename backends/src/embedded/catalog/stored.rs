@@ -8,10 +8,14 @@ use crate::embedded::codec::{decode, encode};
 use crate::embedded::error::corrupt;
 
 const PRODUCT_VERSION: u8 = 3;
-/// Prices in minor units of before the digits of ISO 4217.
-const PRODUCT_VERSION_2: u8 = 2;
-/// The same, without `changed_at`, which is the last field.
-const PRODUCT_VERSION_1: u8 = 1;
+/// Products of earlier versions, and what they lack at their end: none of the options is there, the list is empty. Their
+/// prices are in minor units of before the digits of ISO 4217.
+const PRODUCT_VERSIONS_BEFORE: [(u8, &[u8]); 2] = [
+    // `changed_at` and `history`.
+    (1, &[0; 5]),
+    // `history`.
+    (2, &[0; 4]),
+];
 const VECTOR_VERSION: u8 = 1;
 
 #[derive(Serialize)]
@@ -44,12 +48,9 @@ pub(super) fn product_bytes(product: &Product) -> Result<Vec<u8>, StoreError> {
 }
 
 pub(super) fn product(bytes: &[u8]) -> Result<Product, StoreError> {
-    let earlier: Product = match bytes.first() {
-        // A zero stands for no moment.
-        Some(&PRODUCT_VERSION_1) => decode(PRODUCT_VERSION_1, &[bytes, &[0]].concat(), "a product")?,
-        Some(&PRODUCT_VERSION_2) => decode(PRODUCT_VERSION_2, bytes, "a product")?,
-        _ => return decode(PRODUCT_VERSION, bytes, "a product"),
-    };
+    let before = PRODUCT_VERSIONS_BEFORE.iter().find(|(version, _)| bytes.first() == Some(version));
+    let Some((version, lacking)) = before else { return decode(PRODUCT_VERSION, bytes, "a product") };
+    let earlier: Product = decode(*version, &[bytes, lacking].concat(), "a product")?;
     Ok(Product { price: earlier.price.in_iso_units(), ..earlier })
 }
 
@@ -67,9 +68,13 @@ pub(super) fn vector(bytes: &[u8]) -> Result<StoredVector, StoreError> {
 
 #[cfg(test)]
 mod tests {
-    use rep_core::{Currency, Money, ProductId, Timestamp};
+    use rep_core::{Currency, History, InventoryChange, Money, ProductId, Timestamp};
 
     use super::*;
+
+    fn money(minor: i64) -> Money {
+        Money::from_minor(minor, Currency::EUR).unwrap()
+    }
 
     fn cup(changed_at: Option<Timestamp>) -> Product {
         Product {
@@ -78,24 +83,37 @@ mod tests {
             description: "Holds tea.".into(),
             category: "cups".into(),
             brand: None,
-            price: Money::from_minor(150, Currency::EUR).unwrap(),
+            price: money(150),
             stock: 3,
             image_url: None,
             attributes: [("colour".to_owned(), "green".to_owned())].into(),
             name_ko: Some("컵".into()),
             description_ko: None,
             changed_at,
+            history: History::default(),
         }
     }
 
+    /// As a version before stored it.
+    fn bytes_before(product: &Product, version: u8, lacking: usize) -> Vec<u8> {
+        let mut before = product_bytes(product).unwrap();
+        let added = before.split_off(before.len() - lacking);
+        assert!(added.iter().all(|byte| *byte == 0), "nothing of what came later");
+        before[0] = version;
+        before
+    }
+
     #[test]
-    fn a_product_of_the_versions_before_is_read() {
-        let now = cup(Some(Timestamp::from_ms(1_767_268_800_123)));
+    fn products_of_versions_before_are_read() {
+        let moment = Timestamp::from_ms(1_767_268_800_123);
+        let mut now = Product { price: money(120), ..cup(None) };
+        InventoryChange::between(Some(&cup(None)), &mut now, moment).unwrap();
+        assert_eq!(now.history.prices().len(), 2);
         assert_eq!(product(&product_bytes(&now).unwrap()).unwrap(), now);
-        let mut before = product_bytes(&cup(None)).unwrap();
-        assert_eq!(before.pop(), Some(0), "no moment");
-        before[0] = PRODUCT_VERSION_1;
-        assert_eq!(product(&before).unwrap(), cup(None));
+        for (version, changed_at, lacking) in [(1, None, 5), (2, None, 4), (2, Some(moment), 4)] {
+            let before = bytes_before(&cup(changed_at), version, lacking);
+            assert_eq!(product(&before).unwrap(), cup(changed_at));
+        }
     }
 
     #[test]
@@ -108,14 +126,11 @@ mod tests {
             ("ABC", 1990, "19.90"),
         ] {
             let price = Money::from_minor(minor, Currency::recorded(code).unwrap()).unwrap();
-            let mut bytes = product_bytes(&Product { price, ..cup(None) }).unwrap();
-            assert_eq!(product(&bytes).unwrap().price, price);
-            bytes[0] = PRODUCT_VERSION_2;
-            let read = product(&bytes).unwrap();
+            let stands = Product { price, ..cup(None) };
+            assert_eq!(product(&product_bytes(&stands).unwrap()).unwrap().price, price);
+            let read = product(&bytes_before(&stands, 2, 4)).unwrap();
             assert_eq!((read.price.amount().as_str(), read.price.currency().as_str()), (amount, code));
-            assert_eq!(bytes.pop(), Some(0), "no moment");
-            bytes[0] = PRODUCT_VERSION_1;
-            assert_eq!(product(&bytes).unwrap(), read);
+            assert_eq!(product(&bytes_before(&stands, 1, 5)).unwrap(), read);
         }
     }
 }

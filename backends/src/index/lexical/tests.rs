@@ -17,6 +17,7 @@ fn product(id: &str, name: &str) -> Product {
         name_ko: None,
         description_ko: None,
         changed_at: None,
+        history: Default::default(),
     }
 }
 

@@ -34,6 +34,7 @@ fn product(number: usize) -> Product {
         name_ko: None,
         description_ko: None,
         changed_at: None,
+        history: Default::default(),
     }
 }
 

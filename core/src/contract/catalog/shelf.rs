@@ -37,6 +37,7 @@ impl Shelf {
             name_ko: None,
             description_ko: None,
             changed_at: None,
+            history: Default::default(),
         }
     }
 

@@ -66,6 +66,7 @@ const KINDS: Record<Notification["kind"], { tone: Tone; icon: IconName }> = {
   PRICE_DROP: { tone: "good", icon: "tag" },
   BACK_IN_STOCK: { tone: "accent", icon: "box" },
   LOW_STOCK: { tone: "warn", icon: "clock" },
+  SUMMARY: { tone: "plain", icon: "bell" },
   UNKNOWN: { tone: "plain", icon: "bell" },
 };
 
@@ -75,22 +76,25 @@ function Item({ item, fresh, onRead }: { item: Notification; fresh: boolean; onR
   const now = useNow();
   const product = useQuery({ ...productQuery(item.productId), retry: false });
   const kind = KINDS[item.kind];
+  const isSummary = item.kind === "SUMMARY";
+  const name = product.data ? nameOf(product.data, locale) : item.productName;
+  const title = isSummary ? t(item.priceBefore ? "notif.more.cheaper" : "notif.more.news", { count: item.merged ?? 1 }) : name;
   const money = (amount: string) => formatMoney(amount, item.currency, locale);
   return (
     <li className={css.item} data-unread={!item.readAt} data-fresh={fresh}>
       <span className={css.new} />
       <ProductPicture product={product.data ?? { productId: item.productId, name: item.productName, category: "" }} className={css.art} />
       <div>
-        <span className={`${css.title ?? ""} clip`}>{product.data ? nameOf(product.data, locale) : item.productName}</span>
+        <span className={`${css.title ?? ""} clip`}>{title}</span>
         <span className={css.what}>
           <Badge tone={kind.tone} icon={kind.icon}>{t(`notif.kind.${item.kind}`)}</Badge>
-          {item.kind === "PRICE_DROP" ? <span className="num">{item.priceBefore && <s>{money(item.priceBefore)}</s>} <strong>{money(item.priceAfter)}</strong></span> : <span>{item.body}</span>}
-          <span className="muted">{t(`notif.reason.${item.reason}`)}</span>
+          {item.kind === "PRICE_DROP" ? <span className="num">{item.priceBefore && <s>{money(item.priceBefore)}</s>} <strong>{money(item.priceAfter)}</strong></span> : <span>{isSummary ? name : item.body}</span>}
+          <span className="muted">{t(`notif.${isSummary ? "moreOf" : "reason"}.${item.reason}`)}</span>
         </span>
       </div>
       <span className={css.end}>
         <span className="num">{formatAgo(Date.parse(item.createdAt), now, locale)}</span>
-        {item.readAt ? null : <IconButton icon="check" label={`${t("notif.markRead")}: ${item.productName}`} onClick={onRead} />}
+        {item.readAt ? null : <IconButton icon="check" label={`${t("notif.markRead")}: ${isSummary ? title : item.productName}`} onClick={onRead} />}
       </span>
     </li>
   );
