@@ -11,6 +11,7 @@ pub mod contract;
 mod hash;
 mod ids;
 mod inventory;
+pub mod likeness;
 mod money;
 mod notification;
 mod partition;

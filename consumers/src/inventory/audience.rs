@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ahash::AHashSet;
+use rep_core::likeness::{CurrentScale, Probe};
 use rep_core::ports::StoreError;
 use rep_core::ports::behaviour::BehaviourStore;
 use rep_core::ports::preferences::PreferenceStore;
@@ -15,6 +16,7 @@ pub(super) struct Audience {
     pub(super) context: RoleContext,
     pub(super) behaviour: Arc<dyn BehaviourStore>,
     pub(super) preferences: Arc<dyn PreferenceStore>,
+    pub(super) scale: CurrentScale,
     pub(super) config: InventoryConfig,
 }
 
@@ -39,8 +41,9 @@ impl Audience {
             return Ok(audience);
         };
         let since = change.timestamp.minus(self.config.similar_age);
-        let (k, cosine_min) = (self.config.similar_max, self.config.similar_cosine_min);
-        let near = self.context.bounded(self.preferences.nearest(vector, k, cosine_min, since)).await?;
+        let (k, scale) = (self.config.similar_max, self.scale.get());
+        let probe = Probe::by_likeness(vector.clone(), scale.as_deref(), self.config.similar_likeness_min);
+        let near = self.context.bounded(self.preferences.nearest(&probe, k, since)).await?;
         let told: AHashSet<UserId> = audience.iter().map(|(user_id, _)| user_id.clone()).collect();
         let similar = near.into_iter().filter(|(user_id, _)| !told.contains(user_id));
         audience.extend(similar.map(|(user_id, _)| (user_id, InterestReason::Similar)));

@@ -5,11 +5,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use rep_core::likeness::Probe;
 use rep_core::ports::behaviour::{BehaviourDocument, BehaviourStore, HistoryPage, IndexOutcome, Interest};
 use rep_core::ports::popularity::{Popularity, PopularityEvent};
 use rep_core::ports::preferences::{PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome};
 use rep_core::ports::{StoreError, StoreErrorKind};
-use rep_core::{Position, Preference, ProductId, Timestamp, TraceId, UnitVector, UserId};
+use rep_core::{Position, Preference, ProductId, Timestamp, TraceId, UserId};
 use tokio::sync::broadcast;
 
 use super::away;
@@ -108,13 +109,7 @@ impl PreferenceStore for MemoryPreferences {
         Ok(outcomes)
     }
 
-    async fn nearest(
-        &self,
-        _: &UnitVector,
-        _: usize,
-        _: f32,
-        _: Timestamp,
-    ) -> Result<Vec<(UserId, f32)>, StoreError> {
+    async fn nearest(&self, _: &Probe, _: usize, _: Timestamp) -> Result<Vec<(UserId, f32)>, StoreError> {
         Ok(Vec::new())
     }
 
