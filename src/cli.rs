@@ -123,14 +123,14 @@ pub(crate) enum ModelCommand {
         /// Branch, tag or commit
         #[arg(long, value_name = "REVISION")]
         revision: Option<String>,
+        /// Give up if the hub does not answer within this many seconds, 1 to 60 [default: retry for minutes]
+        #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=60))]
+        answer_within: Option<u64>,
     },
-    /// Measure a model on this machine; with two, compare them
+    /// Measure models on this machine and compare them
     Bench {
-        /// A name or folder
-        #[arg(default_value = "all-MiniLM-L6-v2")]
-        model: String,
-        /// Another one, such as the int8 version of the same
-        other: Option<String>,
+        /// Names or folders [default: every model on this machine]
+        models: Vec<String>,
         /// As JSON
         #[arg(long)]
         json: bool,

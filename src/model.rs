@@ -6,25 +6,25 @@ use std::time::Duration;
 use anyhow::Context;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use rep_embedder::bench::{BenchOptions, BenchReport};
-use rep_embedder::{EmbedderOptions, HubOptions, ModelDir, ModelStore, OnnxEmbedder, Progress};
+use rep_embedder::{EmbedderOptions, HubOptions, KNOWN_MODELS, ModelDir, ModelStore, OnnxEmbedder, Progress};
 
 use crate::cli::ModelCommand;
 use crate::options::Settings;
-
-/// The model of the product, and the one used where nobody fetched it.
-const MODELS_DEFAULT: [&str; 2] = ["multilingual-e5-base", "all-MiniLM-L6-v2"];
 
 pub(crate) fn run(command: ModelCommand) -> anyhow::Result<ExitCode> {
     let store = ModelStore::in_cache();
     match command {
         ModelCommand::List { json } => list(&store, json)?,
-        ModelCommand::Pull { name, hub, revision } => {
+        ModelCommand::Pull { name, hub, revision, answer_within } => {
             let mut options = HubOptions::default();
             options.url = hub.map_or(options.url, |url| url.trim_end_matches('/').to_owned());
             options.revision = revision.unwrap_or(options.revision);
+            if let Some(seconds) = answer_within {
+                store.ask(&name, &options, Duration::from_secs(seconds))?;
+            }
             pull(&store, &name, &options)?;
         }
-        ModelCommand::Bench { model, other, json } => bench(&store, &model, other.as_deref(), json)?,
+        ModelCommand::Bench { models, json } => bench(&store, &models, json)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -83,10 +83,11 @@ fn show(bar: &ProgressBar, progress: &Progress) {
     }
 }
 
-fn bench(store: &ModelStore, model: &str, other: Option<&str>, json: bool) -> anyhow::Result<()> {
-    let open = |name: &str| store.resolve(name).with_context(|| format!("model `{name}`"));
-    let (first, second) = (open(model)?, other.map(open).transpose()?);
-    let models: Vec<ModelDir> = std::iter::once(first).chain(second).collect();
+fn bench(store: &ModelStore, names: &[String], json: bool) -> anyhow::Result<()> {
+    let open = |name: &String| store.resolve(name).with_context(|| format!("model `{name}`"));
+    let names = if names.is_empty() { usable(store)? } else { names.to_vec() };
+    let models = names.iter().map(open).collect::<anyhow::Result<Vec<ModelDir>>>()?;
+    anyhow::ensure!(!models.is_empty(), "no embedding model is in `{}`", store.root().display());
     let report =
         rep_embedder::bench::bench(&models, &BenchOptions::default(), &mut |step| eprintln!("{step}"))?;
     if json {
@@ -95,6 +96,12 @@ fn bench(store: &ModelStore, model: &str, other: Option<&str>, json: bool) -> an
         print_report(&report);
     }
     Ok(())
+}
+
+/// The names of all models that can be used here.
+fn usable(store: &ModelStore) -> anyhow::Result<Vec<String>> {
+    let here = store.list()?.into_iter().filter(|entry| entry.path.is_some() && entry.problem.is_none());
+    Ok(here.map(|entry| entry.name).collect())
 }
 
 fn print_report(report: &BenchReport) {
@@ -107,14 +114,18 @@ fn print_report(report: &BenchReport) {
                 case.tokens, case.call_texts, case.texts_per_s, case.p50_ms, case.p99_ms
             );
         }
-        println!("  finds {:.0} % of the right products by descriptions", 100.0 * model.retrieval.recall);
+        println!(
+            "  finds {:.0} % of the right products by descriptions in English, {:.0} % where half is Korean",
+            100.0 * model.retrieval.recall,
+            100.0 * model.retrieval_bilingual.recall
+        );
     }
     for sentence in &report.advice {
         println!("{sentence}");
     }
 }
 
-/// The model of `settings`: the one named, else the first default that is on this machine.
+/// The model of `settings`: the one named, else the first of the known ones that is on this machine.
 pub(crate) fn choose(settings: &Settings) -> anyhow::Result<ModelDir> {
     let store = ModelStore::in_cache();
     if let Some(name) = &settings.model {
@@ -122,22 +133,28 @@ pub(crate) fn choose(settings: &Settings) -> anyhow::Result<ModelDir> {
             .resolve(name)
             .with_context(|| format!("model `{name}` cannot be used; `rep model list` shows what is there"));
     }
-    let Some(name) = MODELS_DEFAULT.into_iter().find(|name| store.is_installed(name)) else {
+    let Some(known) = KNOWN_MODELS.iter().find(|known| store.is_installed(known.name)) else {
         anyhow::bail!(
             "no embedding model is in `{}`; fetch one with `scripts/fetch-model.sh` or `rep model pull {}`",
             store.root().display(),
-            MODELS_DEFAULT[0]
+            KNOWN_MODELS[0].name
         );
     };
-    if name != MODELS_DEFAULT[0] {
+    if known.languages == ["en"] {
         tracing::warn!(
-            model = name,
-            "using an English model, since {} is not on this machine (`rep model pull {}`); Korean is found by words",
-            MODELS_DEFAULT[0],
-            MODELS_DEFAULT[0]
+            model = known.name,
+            "using an English model, since no multilingual one is on this machine (`scripts/fetch-model.sh`); Korean is \
+             found by words"
+        );
+    } else if known.name != KNOWN_MODELS[0].name {
+        tracing::info!(
+            model = known.name,
+            "using the small multilingual model, since {} is not on this machine (`rep model pull {}`)",
+            KNOWN_MODELS[0].name,
+            KNOWN_MODELS[0].name
         );
     }
-    Ok(store.resolve(name)?)
+    Ok(store.resolve(known.name)?)
 }
 
 /// Loads `model`. Takes about half a second for a small one.

@@ -8,6 +8,7 @@ mod outbound;
 mod peers;
 mod proxy;
 mod role;
+mod scale;
 mod servers;
 mod tasks;
 mod traffic;
@@ -22,6 +23,7 @@ use parking_lot::Mutex;
 use rep_api::{ApiConfig, ApiDeps, ApiState, Shop, SimulatorStatus, StatusSource};
 use rep_backends::{Backends, ConnectError, Retrieval, SystemClock, Upkeep};
 use rep_core::Clock;
+use rep_core::likeness::CurrentScale;
 use rep_core::ports::embedder::Embedder;
 use rep_embedder::http::EmbedService;
 use rep_embedder::{CachedEmbedder, Manifest, ModelDir, OnnxEmbedder};
@@ -227,7 +229,13 @@ impl Running {
             if let Some(traffic) = &traffic {
                 traffic.stock_shop(&settings, &backends).await?;
             }
-            consumers::start(&mut tasks, &roles, &backends, embedder.as_ref(), &clock)?;
+            let scale = CurrentScale::default();
+            if [Role::Api, Role::Inventory].iter().any(|role| roles.contains(role)) {
+                let measured =
+                    scale::keep_measuring(Arc::clone(&backends.catalog), scale.clone(), stop.clone());
+                tasks.spawn("likeness scale", measured);
+            }
+            consumers::start(&mut tasks, &roles, &backends, embedder.as_ref(), &clock, &scale)?;
             if roles.contains(&Role::Api) || roles.contains(&Role::Notify) {
                 let status = Arc::new(Status {
                     backends: backends.clone(),
@@ -252,6 +260,7 @@ impl Running {
                     tickets: Arc::clone(&backends.tickets),
                     model: manifest.id.clone(),
                     dimensions: manifest.dimensions,
+                    scale,
                     embedder: embedder.clone(),
                     codec: backends.codec.clone(),
                     clock: Arc::clone(&clock),

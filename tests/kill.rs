@@ -194,7 +194,7 @@ async fn all_records(backends: &Backends, topic: Topic) -> Vec<Record> {
 
 /// The oracle.
 async fn check(data: &Path, acknowledged: &BTreeSet<String>, watched: &[(String, f64)]) {
-    let model = ModelId::new("all-MiniLM-L6-v2").unwrap();
+    let model = ModelId::new("multilingual-e5-small-q4").unwrap();
     let config = ConnectConfig::new(data.to_owned(), model.clone(), 384);
     let backends = open_data_dir(&config, Arc::new(SystemClock) as Arc<dyn Clock>).unwrap();
     for (group, topic) in [

@@ -103,6 +103,24 @@ fn without_a_running_rep_that_is_said() {
     run(folder.path(), &["dlq", "list"]).expect(1, &["free port", "--api-url"]);
 }
 
+#[test]
+fn a_data_directory_of_another_model_opens_and_is_embedded_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, agent) = (folder.path().join("data"), client());
+    for (arguments, model) in
+        [(&["--model", "all-MiniLM-L6-v2"][..], "all-MiniLM-L6-v2"), (&[], "multilingual-e5-small-q4")]
+    {
+        let rep = Rep::start(&data, &[&SMALL, arguments].concat());
+        let api = rep.url("api");
+        wait_until("every product has a vector", Duration::from_secs(900), || {
+            get(&agent, &format!("{api}/status"))["products"]["embedded"] == 50
+        });
+        assert_eq!(get(&agent, &format!("{api}/status"))["model"]["id"], model);
+        assert_eq!(get(&agent, &format!("{api}/products/p-000001/similar"))["strategy"], "similar");
+        assert!(rep.stop().success());
+    }
+}
+
 fn action(trace: &str, at: Timestamp) -> UserAction {
     UserAction {
         trace_id: TraceId::new(trace).unwrap(),
@@ -120,7 +138,8 @@ fn action(trace: &str, at: Timestamp) -> UserAction {
 fn append(data: &Path, records: impl FnOnce(&rep_core::avro::Codec) -> Vec<Vec<u8>>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let config = ConnectConfig::new(data.to_owned(), ModelId::new("all-MiniLM-L6-v2").unwrap(), 384);
+        let config =
+            ConnectConfig::new(data.to_owned(), ModelId::new("multilingual-e5-small-q4").unwrap(), 384);
         let backends = open_data_dir(&config, Arc::new(SystemClock) as Arc<dyn Clock>).unwrap();
         let key = Bytes::from_static(b"ann");
         let records = records(&backends.codec).into_iter();

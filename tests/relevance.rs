@@ -28,7 +28,7 @@ fn personalised_lists_are_nearer_to_known_tastes_than_the_popular_list() {
     let products = PRODUCTS.to_string();
     let rep = Rep::start(data.path(), &["--no-simulator", "--seed", "42", "--products", &products]);
     let (agent, api) = (client(), rep.url("api"));
-    wait_until("every product has a vector", Duration::from_secs(300), || {
+    wait_until("every product has a vector", Duration::from_secs(900), || {
         get(&agent, &format!("{api}/status"))["products"]["embedded"] == PRODUCTS
     });
 

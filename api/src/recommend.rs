@@ -56,7 +56,8 @@ pub(crate) async fn recommend(
     if let Some(taste) = &taste {
         candidates.hydrate_similarity(taste);
     }
-    let weights = state.config.weights;
+    let scale = state.scale.get();
+    let weights = state.config.weights.on(scale.as_deref());
     let mut selected = select(candidates.into_items(), ask.limit, weights);
     stages.done("rank");
 
@@ -64,7 +65,8 @@ pub(crate) async fn recommend(
     let items = selected
         .iter()
         .map(|item| {
-            let reasons = reasons(item, Asked::Recommendations(&traces), weights.popularity);
+            let reasons =
+                reasons(item, Asked::Recommendations(&traces, scale.as_deref()), weights.popularity);
             RecommendedItem::new(item, reasons, ask.explain)
         })
         .collect();
@@ -215,7 +217,7 @@ pub(crate) async fn similar(
             _ => candidate.matching = Some(1.0 / (1.0 + rank as f32)),
         }
     }
-    let weights = Weights { matching: 1.0, ..Weights::SIMILAR };
+    let weights = Weights { matching: 1.0, ..Weights::SIMILAR }.on(state.scale.get().as_deref());
     let asked = Asked::Like(&product.product_id, &product.name);
     let selected = select(candidates.into_items(), limit, weights);
     let items =

@@ -55,7 +55,7 @@ pub(crate) async fn search(
         personalise(state, user, &mut candidates).await?;
         stages.done("personalise");
     }
-    let weights = Weights::SEARCH;
+    let weights = Weights::SEARCH.on(state.scale.get().as_deref());
     let asked = Asked::Search(&ask.query);
     let items = select(candidates.into_items(), ask.limit, weights)
         .iter()

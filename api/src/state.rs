@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rep_core::avro::Codec;
+use rep_core::likeness::CurrentScale;
 use rep_core::ports::behaviour::BehaviourStore;
 use rep_core::ports::catalog::Catalog;
 use rep_core::ports::embedder::Embedder;
@@ -52,6 +53,8 @@ pub struct ApiDeps {
     pub model: ModelId,
     /// Width of its vectors.
     pub dimensions: usize,
+    /// What likeness is in this shop by that model.
+    pub scale: CurrentScale,
     /// Vectors of search queries; without it a search goes by words alone.
     pub embedder: Option<Arc<dyn Embedder>>,
     /// Events on the wire.

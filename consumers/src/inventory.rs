@@ -9,6 +9,7 @@ mod handler;
 use std::sync::Arc;
 
 use rep_core::avro::Codec;
+use rep_core::likeness::CurrentScale;
 use rep_core::ports::behaviour::BehaviourStore;
 use rep_core::ports::catalog::Catalog;
 use rep_core::ports::log::EventLog;
@@ -38,6 +39,8 @@ pub struct InventoryDeps {
     pub preferences: Arc<dyn PreferenceStore>,
     /// Names and vectors of products.
     pub catalog: Arc<dyn Catalog>,
+    /// What likeness is in this shop.
+    pub scale: CurrentScale,
 }
 
 /// One member of the group [`GROUP`].

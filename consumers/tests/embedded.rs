@@ -195,6 +195,7 @@ async fn a_price_drop_reaches_the_inboxes_of_all_who_care() {
         behaviour: backends.behaviour.clone(),
         preferences: backends.preferences.clone(),
         catalog: backends.catalog.clone(),
+        scale: rep_core::likeness::CurrentScale::default(),
     };
     let config = InventoryConfig { similar_max: 0, ..InventoryConfig::default() };
     let inventory = tokio::spawn(InventoryRole::new(inventory, config).run(shutdown.clone()));

@@ -9,11 +9,12 @@ use std::time::Duration;
 use rep_consumers::inventory::InventoryConfig;
 use rep_consumers::notify::NotifyConfig;
 use rep_core::avro::Event;
+use rep_core::likeness::LikenessScale;
 use rep_core::ports::behaviour::BehaviourDocument;
 use rep_core::ports::notifications::InboxItem;
 use rep_core::{
     ActionType, Currency, InterestReason, InventoryChange, Money, Notification, NotificationKind,
-    NotificationSettings, Position, Preference, Product, Timestamp, Topic,
+    NotificationSettings, Position, Preference, Product, Timestamp, Topic, UnitVector,
 };
 use support::embedder::vector_of;
 use support::events::{action, price_drop, product, trace_id, user_id};
@@ -151,6 +152,37 @@ async fn those_who_are_done_with_a_product_are_not_told() {
         ("u6", InterestReason::Similar),
     ];
     assert_eq!(told, expected.map(|(user, reason)| (user.to_owned(), reason)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_likes_what_is_similar_is_measured_by_the_shop() {
+    // A model that puts everything close together: four kinds, one product in four.
+    let world = World::with_products(40);
+    let of_kind = |kind: usize| {
+        let own = |axis: usize| if axis == kind { 1.0 } else { 0.0 };
+        UnitVector::normalised((0..8).map(|axis| if axis == 7 { 3.0 } else { own(axis) }).collect()).unwrap()
+    };
+    let vectors: Vec<UnitVector> = (0..40).map(|n| of_kind(n % 4)).collect();
+    let everything = UnitVector::normalised(vec![1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 12.0]).unwrap();
+    {
+        let mut state = world.stores.state.lock();
+        for (n, vector) in vectors.iter().enumerate() {
+            state.products.get_mut(&product(n).product_id).unwrap().vector = Some(vector.clone());
+        }
+    }
+    for (user, vector) in [(1, of_kind(0)), (2, of_kind(1)), (3, everything)] {
+        assert!(vector.cosine(&vectors[0]) > 0.85, "by plain cosines all three are near");
+        taste(&world, user, 0);
+        world.stores.state.lock().derived.preferences.get_mut(&user_id(user)).unwrap().vector = Some(vector);
+    }
+    world.scale.set(LikenessScale::of(&vectors));
+    world.append(&price_drop("c1", 0, world.now()));
+    let config = InventoryConfig { similar_likeness_min: 1.0, ..InventoryConfig::default() };
+    let role = world.run_inventory(config);
+    world.until_drained("inventory", Topic::ProductInventory).await;
+    role.stop().await.unwrap();
+    let told: Vec<_> = notifications(&world).into_iter().map(|n| (n.user_id.to_string(), n.reason)).collect();
+    assert_eq!(told, [("u1".to_owned(), InterestReason::Similar)]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,6 +13,7 @@ mod history;
 mod ids;
 mod interest;
 mod inventory;
+pub mod likeness;
 mod money;
 mod news;
 mod notification;

@@ -21,6 +21,7 @@ pub use select::{Explain, Ranked, SUNK_SCORE, select};
 pub use session::{SessionRules, present_taste, visited};
 pub use source::Candidates;
 
+use crate::likeness::LikenessScale;
 use crate::{Product, UnitVector};
 
 /// Where a candidate came from; one may come from several.
@@ -78,18 +79,32 @@ pub struct Weights {
     pub matching: f32,
     /// Most that an item loses because its category is already shown.
     pub diversity: f32,
+    /// Least range of similarities that is stretched to [0, 1], as a cosine: less is noise. What noise is depends on the
+    /// model: see [`crate::likeness::LikenessScale::noise`].
+    pub noise: f32,
 }
+
+/// Where no scale is known.
+const NOISE_DEFAULT: f32 = 0.05;
 
 impl Weights {
     /// For recommendations: taste decides, popularity tells equals apart, categories take turns.
     ///
     /// Not learned: set so that popularity never outweighs a clear difference in taste, see
     /// `taste_outweighs_popularity` in the tests.
-    pub const RECOMMEND: Self = Self { similarity: 0.75, popularity: 0.15, matching: 0.0, diversity: 0.10 };
+    pub const RECOMMEND: Self =
+        Self { similarity: 0.75, popularity: 0.15, matching: 0.0, diversity: 0.10, noise: NOISE_DEFAULT };
     /// For neighbours of a product: nearness alone.
-    pub const SIMILAR: Self = Self { similarity: 1.0, popularity: 0.0, matching: 0.0, diversity: 0.0 };
+    pub const SIMILAR: Self =
+        Self { similarity: 1.0, popularity: 0.0, matching: 0.0, diversity: 0.0, noise: NOISE_DEFAULT };
     /// For searches: the match decides; taste and popularity tell near matches apart.
-    pub const SEARCH: Self = Self { similarity: 0.15, popularity: 0.05, matching: 0.80, diversity: 0.0 };
+    pub const SEARCH: Self =
+        Self { similarity: 0.15, popularity: 0.05, matching: 0.80, diversity: 0.0, noise: NOISE_DEFAULT };
+
+    /// These weights, with what noise is by `scale`, if there is one.
+    pub fn on(self, scale: Option<&LikenessScale>) -> Self {
+        Self { noise: scale.map_or(self.noise, LikenessScale::noise), ..self }
+    }
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@
 //!
 //! Start at [`OnnxEmbedder::load`], which turns a [`ModelDir`] into an
 //! [`Embedder`](rep_core::ports::embedder::Embedder); wrap it in a [`CachedEmbedder`]; serve it with
-//! [`http::router`]. One text's way: bounded queue, in lanes by who waits → tokenizer →
-//! batch by token budget → session → pool → reply.
+//! [`http::router`]. One text's way: bounded queue, in lanes by who waits → tokenizer → batch by token budget →
+//! session → pool → centre taken off → reply.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
@@ -15,6 +15,7 @@ mod backlog;
 mod batch;
 pub mod bench;
 mod cached;
+mod centres;
 mod error;
 pub mod http;
 mod job;

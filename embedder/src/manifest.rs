@@ -43,6 +43,9 @@ pub struct Manifest {
     /// Put before a passage (`passage: ` for e5).
     #[serde(default)]
     pub passage_prefix: String,
+    /// A file of the folder with what is taken off each vector, such as `centres.json`; `None`: nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub centres: Option<String>,
     /// How the weights are kept.
     pub precision: Precision,
     /// Languages the model knows, as BCP 47 tags; `mul` for many; empty when unknown.
@@ -73,6 +76,9 @@ impl Manifest {
         if !(8..=8192).contains(&self.max_tokens) {
             return Err(format!("`maxTokens` must be 8 to 8192, got {}", self.max_tokens));
         }
+        if self.centres.as_ref().is_some_and(|file| file.is_empty() || file.contains(['/', '\\'])) {
+            return Err("`centres` must name a file of the model's own folder".to_owned());
+        }
         Ok(())
     }
 }
@@ -94,6 +100,8 @@ mod tests {
     #[test]
     fn checks_ranges() {
         let text = r#"{"id":"m","dimensions":0,"maxTokens":256,"pooling":"mean","precision":"int8"}"#;
+        assert!(serde_json::from_str::<Manifest>(text).unwrap().check().is_err());
+        let text = r#"{"id":"m","dimensions":8,"maxTokens":256,"pooling":"mean","precision":"int8","centres":"../a"}"#;
         assert!(serde_json::from_str::<Manifest>(text).unwrap().check().is_err());
     }
 }

@@ -6,6 +6,7 @@ use ndarray::Array2;
 use rep_core::ports::embedder::{EmbedError, TextKind};
 
 use crate::batch::{BatchBudget, plan};
+use crate::centres::Centres;
 use crate::runtime::{environment, locate_runtime};
 use crate::session::OnnxSession;
 use crate::tokenize::{TextTokenizer, Tokens};
@@ -22,6 +23,7 @@ pub struct TextModel {
     manifest: Manifest,
     tokenizer: TextTokenizer,
     session: OnnxSession,
+    centres: Option<Centres>,
     rows_max: usize,
 }
 
@@ -37,9 +39,11 @@ impl TextModel {
         let environment = environment(&locate_runtime(runtime)?)?;
         let session = OnnxSession::load(environment, dir, tokenizer.pad_id(), options)?;
         let manifest = dir.manifest().clone();
+        let centres = manifest.centres.as_ref().map(|file| dir.path().join(file));
+        let centres = centres.map(|path| Centres::load(&path, manifest.dimensions)).transpose()?;
         let mixes = manifest.precision == Precision::Fp32 || options.mix_int8;
         let rows_max = if mixes { BATCH_ROWS_MAX } else { 1 };
-        let mut model = Self { manifest, tokenizer, session, rows_max };
+        let mut model = Self { manifest, tokenizer, session, centres, rows_max };
         model.try_out().map_err(|reason| LoadError::bad_file(dir.onnx(), reason))?;
         Ok(model)
     }
@@ -76,15 +80,18 @@ impl TextModel {
     }
 
     pub(crate) fn encode(&self, text: &str, kind: TextKind) -> Result<Tokens, String> {
-        self.tokenizer.encode(self.manifest.prefix(kind), text)
+        self.tokenizer.encode(kind, self.manifest.prefix(kind), text)
     }
 
     /// One batch as it is, `[rows]` → `[rows, D]`.
     pub(crate) fn run(&mut self, batch: &[&Tokens]) -> Result<Array2<f32>, String> {
-        let vectors = self.session.run(batch)?;
+        let mut vectors = self.session.run(batch)?;
         if vectors.ncols() != self.manifest.dimensions {
             let (got, said) = (vectors.ncols(), self.manifest.dimensions);
             return Err(format!("it makes vectors of {got} dimensions, the manifest says {said}"));
+        }
+        if let Some(centres) = &self.centres {
+            centres.take_off(batch, &mut vectors);
         }
         Ok(vectors)
     }

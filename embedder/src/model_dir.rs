@@ -111,6 +111,7 @@ fn infer(folder: &Path, onnx: &Path) -> Result<Manifest, LoadError> {
         dimensions: count(&config, "hidden_size").ok_or_else(|| missing("`hidden_size`"))?,
         max_tokens: max_tokens(folder, &config)?.ok_or_else(|| missing("`max_position_embeddings`"))?,
         pooling: Pooling::Mean,
+        centres: None,
         query_prefix: prefix("query: "),
         passage_prefix: prefix("passage: "),
         precision: if int8 { Precision::Int8 } else { Precision::Fp32 },

@@ -2,21 +2,25 @@
 
 use std::path::Path;
 
+use rep_core::ports::embedder::TextKind;
 use tokenizers::{Tokenizer, TruncationParams};
 
 use crate::LoadError;
+use crate::centres::Place;
 
 /// Text beyond this many bytes a token is cut before the tokenizer sees it: a 1 MiB text costs no more than
 /// the part of it that a model can read. Ordinary words need 2 to 8.
 const BYTES_PER_TOKEN_MAX: usize = 64;
 
 /// One text as the model sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Tokens {
     /// Ids with special tokens; 1 to `max_tokens` of them.
     pub(crate) ids: Vec<u32>,
     /// Whether the text was longer than the model's maximum.
     pub(crate) cut: bool,
+    /// Which of the model's centres is this text's.
+    pub(crate) place: Place,
 }
 
 /// A model's tokenizer, set up for embedding.
@@ -42,8 +46,8 @@ impl TextTokenizer {
         self.pad_id
     }
 
-    /// Tokens of `prefix` and `text` together.
-    pub(crate) fn encode(&self, prefix: &str, text: &str) -> Result<Tokens, String> {
+    /// Tokens of `prefix` and `text`, a text of `kind`, together.
+    pub(crate) fn encode(&self, kind: TextKind, prefix: &str, text: &str) -> Result<Tokens, String> {
         let head = head(text, self.max_tokens * BYTES_PER_TOKEN_MAX);
         let whole = if prefix.is_empty() { head.into() } else { format!("{prefix}{head}") };
         let encoding = self.tokenizer.encode_fast(whole, true).map_err(|error| error.to_string())?;
@@ -52,7 +56,7 @@ impl TextTokenizer {
         if ids.is_empty() {
             return Err("the tokenizer gave no token, not even a special one".into());
         }
-        Ok(Tokens { ids, cut })
+        Ok(Tokens { ids, cut, place: Place::of(kind, head) })
     }
 }
 
@@ -78,22 +82,22 @@ mod tests {
     #[test]
     fn puts_the_prefix_first_and_ignores_the_files_own_limits() {
         let tokenizer = tokenizer(8);
-        let query = tokenizer.encode("query: ", "red boots").unwrap();
-        assert_eq!(query, Tokens { ids: vec![0, 4, 7, 6, 2], cut: false });
-        assert_eq!(tokenizer.encode("passage: ", "boots").unwrap().ids, [0, 5, 6, 2]);
-        assert_eq!(tokenizer.encode("", "").unwrap().ids, [0, 2]);
+        let query = tokenizer.encode(TextKind::Query, "query: ", "red boots").unwrap();
+        assert_eq!((query.ids, query.cut), (vec![0, 4, 7, 6, 2], false));
+        assert_eq!(tokenizer.encode(TextKind::Passage, "passage: ", "boots").unwrap().ids, [0, 5, 6, 2]);
+        assert_eq!(tokenizer.encode(TextKind::Query, "", "").unwrap().ids, [0, 2]);
         assert_eq!(tokenizer.pad_id(), 1);
     }
 
     #[test]
     fn cuts_at_the_maximum_and_says_so() {
         let tokenizer = tokenizer(5);
-        let full = tokenizer.encode("query: ", "red boots").unwrap();
+        let full = tokenizer.encode(TextKind::Query, "query: ", "red boots").unwrap();
         assert!(!full.cut);
-        let cut = tokenizer.encode("query: ", "red boots red").unwrap();
+        let cut = tokenizer.encode(TextKind::Query, "query: ", "red boots red").unwrap();
         assert_eq!((cut.ids, cut.cut), (full.ids, true));
         let huge = "red ".repeat(1 << 18);
-        let cut = tokenizer.encode("", &huge).unwrap();
+        let cut = tokenizer.encode(TextKind::Query, "", &huge).unwrap();
         assert_eq!((cut.ids.len(), cut.cut), (5, true));
     }
 

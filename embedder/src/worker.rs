@@ -159,7 +159,7 @@ mod tests {
         let (items, _reply) = Job::split(&["a".into(), "b".into(), "a".into()], TextKind::Query, 2);
         let ready = |item: Item| {
             let ids = item.text.bytes().map(u32::from).collect();
-            Ready { item, tokens: Tokens { ids, cut: false } }
+            Ready { item, tokens: Tokens { ids, ..Tokens::default() } }
         };
         let batch: Vec<Ready> = items.into_iter().map(ready).collect();
         let (rows, places) = distinct(&batch);

@@ -16,7 +16,7 @@ use tower::ServiceExt;
 
 fn service(options: EmbedderOptions) -> Router {
     let options = EmbedderOptions { runtime: Some(support::runtime()), ..options };
-    let embedder = OnnxEmbedder::load(&support::model(), options).unwrap();
+    let embedder = OnnxEmbedder::load(&support::english_model(), options).unwrap();
     let manifest = embedder.manifest().clone();
     router(EmbedService::new(Arc::new(embedder), manifest))
 }

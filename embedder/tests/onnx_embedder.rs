@@ -12,7 +12,7 @@ use rep_embedder::{EmbedderOptions, LoadError, OnnxEmbedder};
 
 fn embedder(options: EmbedderOptions) -> Arc<OnnxEmbedder> {
     let options = EmbedderOptions { runtime: Some(support::runtime()), ..options };
-    Arc::new(OnnxEmbedder::load(&support::model(), options).unwrap())
+    Arc::new(OnnxEmbedder::load(&support::english_model(), options).unwrap())
 }
 
 fn texts(texts: &[&str]) -> Vec<String> {
@@ -190,7 +190,7 @@ async fn after_shut_down_callers_are_told() {
 #[test]
 fn options_are_checked() {
     let options = EmbedderOptions { workers: 0, ..EmbedderOptions::default() };
-    let error = OnnxEmbedder::load(&support::model(), options).err().unwrap();
+    let error = OnnxEmbedder::load(&support::english_model(), options).err().unwrap();
     assert!(matches!(error, LoadError::BadOption { option: "workers", .. }), "{error}");
     let options = EmbedderOptions { backlog_kept: Duration::ZERO, ..EmbedderOptions::default() };
     let error = OnnxEmbedder::load(&support::model(), options).err().unwrap();

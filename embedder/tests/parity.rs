@@ -25,7 +25,7 @@ fn goldens() -> Vec<Golden> {
 }
 
 fn model() -> TextModel {
-    TextModel::load(&support::model(), Some(&support::runtime()), SessionOptions::default()).unwrap()
+    TextModel::load(&support::english_model(), Some(&support::runtime()), SessionOptions::default()).unwrap()
 }
 
 fn cosine(a: ArrayView1<'_, f32>, b: ArrayView1<'_, f32>) -> f32 {

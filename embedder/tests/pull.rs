@@ -154,6 +154,30 @@ fn absent_refused_and_unreachable_differ() {
 }
 
 #[test]
+fn a_hub_is_asked_once_and_fetches_nothing() {
+    let (wait, bench) = (Duration::from_secs(5), Bench::new());
+    let hub = hub(Faults::default());
+    bench.store.ask(NAME, &options(&hub), wait).unwrap();
+    assert_eq!(hub.requests().len(), 1);
+    assert!(!bench.store.root().exists());
+    let nobody = HubOptions { url: "http://127.0.0.1:9".into(), ..options(&hub) };
+    let error = bench.store.ask(NAME, &nobody, wait).unwrap_err();
+    assert!(matches!(&error, StoreError::Unreachable { attempts: 1, .. }), "{error}");
+}
+
+#[test]
+fn a_model_of_a_package_is_not_asked_of_the_hub() {
+    let (hub, bench) = (hub(Faults::default()), Bench::new());
+    let name = "multilingual-e5-small-q4";
+    let asked = bench.store.ask(name, &options(&hub), Duration::from_secs(5)).unwrap_err();
+    let pulled = bench.store.pull(name, &options(&hub), &mut |_| ()).unwrap_err();
+    for error in [asked, pulled, bench.store.resolve(name).unwrap_err()] {
+        assert!(error.to_string().contains("`scripts/fetch-model.sh multilingual-e5-small-q4`"), "{error}");
+    }
+    assert!(hub.requests().is_empty());
+}
+
+#[test]
 fn passing_trouble_is_retried() {
     let (hub, mut bench) = (hub(Faults { statuses: vec![503, 429, 500], ..Faults::default() }), Bench::new());
     bench.pull(&options(&hub)).unwrap();

@@ -234,6 +234,7 @@ pub(super) fn parts(data_dir: &Path, dimensions: usize) -> anyhow::Result<Parts>
         dimensions,
         max_tokens: 256,
         pooling: rep_embedder::Pooling::Mean,
+        centres: None,
         query_prefix: String::new(),
         passage_prefix: String::new(),
         precision: rep_embedder::Precision::Fp32,

@@ -47,7 +47,7 @@ pub(super) fn run(quick: bool) -> anyhow::Result<Value> {
             }));
             started.stop()?;
         }
-        let model_mb = std::fs::metadata(rep_embedder::cache_dir().join("models/all-MiniLM-L6-v2/model.onnx")).map_or(0, |m| m.len() >> 20);
+        let model_mb = std::fs::metadata(rep_embedder::cache_dir().join("models/multilingual-e5-small-q4/model.onnx")).map_or(0, |m| m.len() >> 20);
         Ok(json!({
             "bench": "startup", "products": products, "first_ready_s": first_ready.as_secs_f64(),
             "first_catalogue_embedded_s": embedded.as_secs_f64(), "restarts": runs, "model_file_mb": model_mb,

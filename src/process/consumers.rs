@@ -8,6 +8,7 @@ use rep_consumers::behaviour::{self, BehaviourConfig, BehaviourDeps, BehaviourRo
 use rep_consumers::catalog_embedder::{CatalogEmbedderConfig, CatalogEmbedderDeps, CatalogEmbedderRole};
 use rep_consumers::inventory::{InventoryConfig, InventoryDeps, InventoryRole};
 use rep_consumers::notify::{self, NotifyConfig, NotifyDeps, NotifyRole, SimulatedChannel};
+use rep_core::likeness::CurrentScale;
 use rep_core::ports::embedder::Embedder;
 use rep_core::{Clock, Topic};
 
@@ -26,6 +27,7 @@ pub(super) fn start(
     backends: &Backends,
     embedder: Option<&Arc<dyn Embedder>>,
     clock: &Arc<dyn Clock>,
+    scale: &CurrentScale,
 ) -> anyhow::Result<()> {
     let stop = tasks.stop();
     let model = || embedder.map(Arc::clone).context("a role that embeds was started without a model");
@@ -54,6 +56,7 @@ pub(super) fn start(
                 behaviour: Arc::clone(&backends.behaviour),
                 preferences: Arc::clone(&backends.preferences),
                 catalog: Arc::clone(&backends.catalog),
+                scale: scale.clone(),
             },
             InventoryConfig::default(),
         );

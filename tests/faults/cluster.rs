@@ -20,7 +20,7 @@ use crate::servers::Servers;
 use crate::support::{cli, client};
 
 /// The model that the roles embed with.
-pub(crate) const MODEL: &str = "all-MiniLM-L6-v2";
+pub(crate) const MODEL: &str = "multilingual-e5-small-q4";
 /// Width of its vectors.
 const DIMENSIONS: usize = 384;
 /// How many of each role there are while nothing is wrong.

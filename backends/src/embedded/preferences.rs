@@ -11,13 +11,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fjall::{Keyspace, OwnedWriteBatch as WriteBatch};
 use parking_lot::RwLock;
+use rep_core::likeness::Probe;
 use rep_core::ports::StoreError;
 use rep_core::ports::preferences::{
     Counted, Fold, FoldRules, Folded, PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome,
     WaitingPage,
 };
-use rep_core::vector::dot;
-use rep_core::{Clock, ModelId, Preference, Timestamp, UnitVector, UserId};
+use rep_core::{Clock, ModelId, Preference, Timestamp, UserId};
 use tokio::sync::broadcast;
 
 use self::stored::{from_stored, to_stored};
@@ -348,24 +348,22 @@ impl PreferenceStore for EmbeddedPreferences {
 
     async fn nearest(
         &self,
-        vector: &UnitVector,
+        probe: &Probe,
         k: usize,
-        cosine_min: f32,
         since: Timestamp,
     ) -> Result<Vec<(UserId, f32)>, StoreError> {
-        let (shared, vector) = (Arc::clone(&self.shared), vector.clone());
+        let (shared, probe) = (Arc::clone(&self.shared), probe.clone());
         let scan = move || {
             let mut found: Vec<(UserId, f32)> = Vec::new();
             shared.each(|state| {
                 let Some(theirs) = state.vector.as_ref().filter(|_| state.model == shared.model) else {
                     return;
                 };
-                if state.updated_at < since || theirs.dimensions() != vector.dimensions() {
+                if state.updated_at < since {
                     return;
                 }
-                let cosine = dot(theirs.as_slice(), vector.as_slice());
-                if cosine >= cosine_min {
-                    found.push((state.user_id.clone(), cosine));
+                if let Some(score) = probe.score(theirs) {
+                    found.push((state.user_id.clone(), score));
                 }
             });
             found.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));

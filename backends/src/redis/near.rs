@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use rep_core::likeness::Probe;
 use rep_core::ports::StoreError;
-use rep_core::vector::dot;
 use rep_core::{ModelId, Preference, Timestamp, UnitVector, UserId};
 
 use super::link::RedisLink;
@@ -73,13 +73,12 @@ impl Near {
 
     pub(super) async fn nearest(
         &self,
-        vector: &UnitVector,
+        probe: &Probe,
         k: usize,
-        cosine_min: f32,
         since: Timestamp,
     ) -> Result<Vec<(UserId, f32)>, StoreError> {
-        let (known, vector) = (Arc::clone(&self.known), vector.clone());
-        let search = move || known.lock().nearest(&vector, k, cosine_min, since);
+        let (known, probe) = (Arc::clone(&self.known), probe.clone());
+        let search = move || known.lock().nearest(&probe, k, since);
         let found = tokio::task::spawn_blocking(search).await;
         found.map_err(interrupted)
     }
@@ -97,21 +96,12 @@ impl Known {
         }
     }
 
-    fn nearest(
-        &self,
-        vector: &UnitVector,
-        k: usize,
-        cosine_min: f32,
-        since: Timestamp,
-    ) -> Vec<(UserId, f32)> {
-        let lately =
-            self.shoppers.iter().filter(|(_, (v, at))| *at >= since && v.dimensions() == vector.dimensions());
-        let mut near: Vec<(&UserId, f32)> = lately
-            .map(|(user, (v, _))| (user, dot(v.as_slice(), vector.as_slice())))
-            .filter(|(_, cosine)| *cosine >= cosine_min)
-            .collect();
+    fn nearest(&self, probe: &Probe, k: usize, since: Timestamp) -> Vec<(UserId, f32)> {
+        let lately = self.shoppers.iter().filter(|(_, (_, at))| *at >= since);
+        let mut near: Vec<(&UserId, f32)> =
+            lately.filter_map(|(user, (vector, _))| Some((user, probe.score(vector)?))).collect();
         near.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(b.0)));
         near.truncate(k);
-        near.into_iter().map(|(user, cosine)| (user.clone(), cosine)).collect()
+        near.into_iter().map(|(user, score)| (user.clone(), score)).collect()
     }
 }

@@ -20,11 +20,12 @@ use futures::future::try_join_all;
 use lru::LruCache;
 use parking_lot::Mutex;
 use redis::Value;
+use rep_core::likeness::Probe;
 use rep_core::ports::preferences::{
     Fold, FoldRules, Folded, PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome, WaitingPage,
 };
 use rep_core::ports::{StoreError, one_each};
-use rep_core::{Clock, ModelId, Preference, ProductId, UnitVector, UserId};
+use rep_core::{Clock, ModelId, Preference, ProductId, UserId};
 use tokio::sync::broadcast;
 
 use self::unsaved::{ToSave, Unsaved};
@@ -349,9 +350,8 @@ impl PreferenceStore for RedisPreferences {
 
     async fn nearest(
         &self,
-        vector: &UnitVector,
+        probe: &Probe,
         k: usize,
-        cosine_min: f32,
         since: rep_core::Timestamp,
     ) -> Result<Vec<(UserId, f32)>, StoreError> {
         {
@@ -361,7 +361,7 @@ impl PreferenceStore for RedisPreferences {
                 self.near.take(part, self.cached(&users).await?);
             }
         }
-        self.near.nearest(vector, k, cosine_min, since).await
+        self.near.nearest(probe, k, since).await
     }
 
     async fn recent(&self, limit: usize) -> Result<Vec<Preference>, StoreError> {

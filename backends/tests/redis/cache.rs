@@ -5,6 +5,7 @@ use rep_backends::saving::Saves;
 use rep_core::contract::support::{
     Subject, action, at, eventually, new_product, new_trace, new_user, position,
 };
+use rep_core::likeness::Probe;
 use rep_core::ports::StoreErrorKind;
 use rep_core::ports::preferences::{
     Fold, FoldRules, FoldStep, Folded, PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome,
@@ -154,14 +155,14 @@ async fn two_instances_hear_of_each_others_changes_and_find_each_others_shoppers
     subject.reopen().await;
     let second = subject.ports();
     let user = new_user();
-    let vector = state(&user, 1).preference.vector.unwrap();
+    let near = Probe::by_cosine(state(&user, 1).preference.vector.unwrap(), 0.9);
     for offset in 1..4 {
         first.preferences.store(vec![state(&user, offset)]).await.unwrap();
-        let near = second.preferences.nearest(&vector, 5, 0.9, at(0)).await.unwrap();
-        assert_eq!(near.len(), 1);
+        let found = second.preferences.nearest(&near, 5, at(0)).await.unwrap();
+        assert_eq!(found.len(), 1);
     }
     first.preferences.erase(&user).await.unwrap();
-    assert!(second.preferences.nearest(&vector, 5, 0.9, at(0)).await.unwrap().is_empty());
+    assert!(second.preferences.nearest(&near, 5, at(0)).await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ahash::AHashSet;
+use rep_core::likeness::{CurrentScale, Probe};
 use rep_core::ports::StoreError;
 use rep_core::ports::behaviour::{BehaviourStore, Interest};
 use rep_core::ports::preferences::PreferenceStore;
@@ -15,6 +16,7 @@ pub(super) struct Audience {
     pub(super) context: RoleContext,
     pub(super) behaviour: Arc<dyn BehaviourStore>,
     pub(super) preferences: Arc<dyn PreferenceStore>,
+    pub(super) scale: CurrentScale,
     pub(super) config: InventoryConfig,
 }
 
@@ -60,8 +62,9 @@ impl Audience {
         audience: &[Listener],
     ) -> Result<Vec<Listener>, StoreError> {
         let since = change.timestamp.minus(self.config.similar_age);
-        let (k, cosine_min) = (self.config.similar_max, self.config.similar_cosine_min);
-        let near = self.context.bounded(self.preferences.nearest(vector, k, cosine_min, since)).await?;
+        let (k, scale) = (self.config.similar_max, self.scale.get());
+        let probe = Probe::by_likeness(vector.clone(), scale.as_deref(), self.config.similar_likeness_min);
+        let near = self.context.bounded(self.preferences.nearest(&probe, k, since)).await?;
         let listed: AHashSet<&UserId> = audience.iter().map(|listener| &listener.user_id).collect();
         let mut near: Vec<UserId> =
             near.into_iter().map(|(user_id, _)| user_id).filter(|user| !listed.contains(user)).collect();

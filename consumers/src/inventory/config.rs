@@ -25,9 +25,9 @@ pub struct InventoryConfig {
     pub interested_max: usize,
     /// Most shoppers told because their taste is near. 0 to 10,000, default 200.
     pub similar_max: usize,
-    /// Least cosine between taste and product for that. -1 to 1, default 0.6. Models differ: e5 gives
-    /// hardly anything under 0.7, all-MiniLM little over 0.6.
-    pub similar_cosine_min: f32,
+    /// How much more alike than two products by chance taste and product must be for that, in standard deviations
+    /// ([`rep_core::likeness::LikenessScale`]). 0 to 20, default 2.
+    pub similar_likeness_min: f32,
     /// How recently such a shopper must have acted. 1 min to 366 days, default 7 days.
     pub similar_age: Duration,
     /// Changes whose audience is looked up at once. 1 to 64, default 8.
@@ -46,7 +46,7 @@ impl Default for InventoryConfig {
             interest_age: 30 * DAY,
             interested_max: 10_000,
             similar_max: 200,
-            similar_cosine_min: 0.6,
+            similar_likeness_min: 2.0,
             similar_age: 7 * DAY,
             lookups: 8,
             append_records: 1_000,
@@ -62,7 +62,7 @@ impl InventoryConfig {
         ConfigError::unless_in("interest_age", self.interest_age, minute, 366 * DAY)?;
         ConfigError::unless_in("interested_max", self.interested_max, 1, 1_000_000)?;
         ConfigError::unless_in("similar_max", self.similar_max, 0, 10_000)?;
-        ConfigError::unless_in("similar_cosine_min", self.similar_cosine_min, -1.0, 1.0)?;
+        ConfigError::unless_in("similar_likeness_min", self.similar_likeness_min, 0.0, 20.0)?;
         ConfigError::unless_in("similar_age", self.similar_age, minute, 366 * DAY)?;
         ConfigError::unless_in("lookups", self.lookups, 1, 64)?;
         ConfigError::unless_in("append_records", self.append_records, 1, 10_000)?;

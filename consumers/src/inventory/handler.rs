@@ -56,6 +56,7 @@ impl InventoryHandler {
             context: context.clone(),
             behaviour: deps.behaviour,
             preferences: deps.preferences,
+            scale: deps.scale,
             config,
         };
         Self { context, log: deps.log, codec: deps.codec, catalog: deps.catalog, audience, config }

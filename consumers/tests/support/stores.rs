@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
+use rep_core::likeness::Probe;
 use rep_core::ports::StoreError;
 use rep_core::ports::behaviour::{BehaviourDocument, BehaviourStore, HistoryPage, IndexOutcome, Interest};
 use rep_core::ports::notifications::{Delivery, InboxItem};
@@ -206,9 +207,8 @@ impl PreferenceStore for MemoryStores {
 
     async fn nearest(
         &self,
-        vector: &UnitVector,
+        probe: &Probe,
         k: usize,
-        cosine_min: f32,
         since: Timestamp,
     ) -> Result<Vec<(UserId, f32)>, StoreError> {
         self.faults.enter("nearest").await?;
@@ -218,8 +218,7 @@ impl PreferenceStore for MemoryStores {
             .preferences
             .values()
             .filter(|preference| preference.updated_at >= since)
-            .filter_map(|p| Some((p.user_id.clone(), p.vector.as_ref()?.cosine(vector))))
-            .filter(|(_, cosine)| *cosine >= cosine_min)
+            .filter_map(|p| Some((p.user_id.clone(), probe.score(p.vector.as_ref()?)?)))
             .collect();
         near.sort_by(|a, b| b.1.total_cmp(&a.1));
         near.truncate(k);

@@ -8,6 +8,7 @@ use rep_consumers::inventory::{InventoryConfig, InventoryDeps, InventoryRole};
 use rep_consumers::notify::{NotifyConfig, NotifyDeps, NotifyRole, SimulatedChannel};
 use rep_consumers::{LiveStats, RoleError, RoleStats};
 use rep_core::avro::{Codec, DeadLetter, Event};
+use rep_core::likeness::CurrentScale;
 use rep_core::{Clock, Position, Timestamp, Topic};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -37,6 +38,7 @@ pub struct World {
     pub embedder: Arc<HashEmbedder>,
     pub push: Arc<SimulatedChannel>,
     pub sms: Arc<SimulatedChannel>,
+    pub scale: CurrentScale,
 }
 
 /// A role at work.
@@ -75,6 +77,7 @@ impl World {
             embedder: Arc::default(),
             push: Arc::new(SimulatedChannel::push()),
             sms: Arc::new(SimulatedChannel::sms()),
+            scale: CurrentScale::default(),
             clock,
             faults,
             stores,
@@ -129,6 +132,7 @@ impl World {
             behaviour: Arc::new(self.stores.clone()),
             preferences: Arc::new(self.stores.clone()),
             catalog: Arc::new(self.stores.clone()),
+            scale: self.scale.clone(),
         };
         let (role, shutdown) = (InventoryRole::new(deps, config), CancellationToken::new());
         let stats = role.stats();

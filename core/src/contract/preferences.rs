@@ -11,6 +11,7 @@ use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use super::support::{
     Subject, at, commit_something, epoch, eventually, new_product, new_trace, new_user, position,
 };
+use crate::likeness::{LikenessScale, Probe};
 use crate::ports::preferences::{PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome};
 use crate::{
     ActionType, ModelId, PendingAction, Position, Preference, Purchase, RecentAction, Split, Sums, UnitVector, UserId,
@@ -36,6 +37,7 @@ macro_rules! preferences_contract {
                 taken_states_are_announced_to_their_shopper_in_order,
                 a_receiver_that_falls_behind_is_told_so,
                 the_nearest_shoppers_come_first,
+                a_broad_taste_is_not_near_to_everything,
                 the_last_changed_shoppers_come_first,
                 erasure_forgets_the_state_and_its_fence,
                 a_taken_state_is_there_after_the_next_commit,
@@ -290,16 +292,45 @@ pub async fn the_nearest_shoppers_come_first(subject: &mut impl Subject) {
     let names = |found: &[(UserId, f32)]| found.iter().map(|(user, _)| user.clone()).collect::<Vec<_>>();
     let named = |places: &[usize]| places.iter().map(|i| users[*i].clone()).collect::<Vec<_>>();
 
-    let all = store.nearest(&target, 5, 0.8, at(0)).await.unwrap();
+    let near = |cosine_min| Probe::by_cosine(target.clone(), cosine_min);
+    let all = store.nearest(&near(0.8), 5, at(0)).await.unwrap();
     assert_eq!(names(&all), named(&order));
     for (i, (_, cosine)) in order.iter().zip(&all) {
         assert!((cosine - cosines[*i]).abs() < 1e-4);
     }
-    assert_eq!(names(&store.nearest(&target, 2, 0.8, at(0)).await.unwrap()), named(&order[..2]));
+    assert_eq!(names(&store.nearest(&near(0.8), 2, at(0)).await.unwrap()), named(&order[..2]));
     let bound = (cosines[order[2]] + cosines[order[3]]) / 2.0;
-    assert_eq!(names(&store.nearest(&target, 5, bound, at(0)).await.unwrap()), named(&order[..3]));
+    assert_eq!(names(&store.nearest(&near(bound), 5, at(0)).await.unwrap()), named(&order[..3]));
     let late: Vec<usize> = order.into_iter().filter(|i| *i >= 3).collect();
-    assert_eq!(names(&store.nearest(&target, 5, 0.8, at(3000)).await.unwrap()), named(&late));
+    assert_eq!(names(&store.nearest(&near(0.8), 5, at(3000)).await.unwrap()), named(&late));
+}
+
+/// By likeness, a shopper who likes one kind is near to it; one who likes all kinds, and so what all have in common, is
+/// not, however near their vector is by its plain cosine.
+pub async fn a_broad_taste_is_not_near_to_everything(subject: &mut impl Subject) {
+    let store = &subject.ports().preferences;
+    let common = direction(&new_user(), 0.0);
+    let kinds: Vec<UnitVector> = (0..4).map(|_| direction(&new_user(), 0.0)).collect();
+    let sum = |parts: &[(f32, &UnitVector)]| {
+        let number = |at: usize| parts.iter().map(|(weight, part)| weight * part.as_slice()[at]).sum();
+        UnitVector::normalised((0..WIDTH).map(number).collect()).unwrap()
+    };
+    let products: Vec<UnitVector> = (0..20).map(|n| sum(&[(3.0, &common), (1.0, &kinds[n % 4])])).collect();
+    let scale = LikenessScale::of(&products).unwrap();
+    let (narrow, broad) = (new_user(), new_user());
+    let all: Vec<(f32, &UnitVector)> = products[..4].iter().map(|product| (1.0, product)).collect();
+    let tastes = [(&narrow, products[0].clone()), (&broad, sum(&all))];
+    assert!(tastes[1].1.cosine(&products[0]) > 0.9);
+    let state_of = |(user, taste): (&UserId, UnitVector)| {
+        write(Preference { vector: Some(taste), updated_at: at(0), ..state(user, position(12, 0)) })
+    };
+    store.store(tastes.clone().map(state_of).into()).await.unwrap();
+    let probe = Probe::by_likeness(products[0].clone(), Some(&scale), 1.0);
+    let near = store.nearest(&probe, 1000, at(0)).await.unwrap();
+    let score = |user: &UserId| near.iter().find(|(near, _)| near == user).map(|(_, score)| *score);
+    assert_eq!(score(&broad), None);
+    let expected = probe.score(&products[0]).unwrap();
+    assert!(score(&narrow).is_some_and(|score| (score - expected).abs() < 1e-4), "{:?}", score(&narrow));
 }
 
 /// `recent` gives at most `limit` shoppers, last changed first.
@@ -327,7 +358,7 @@ pub async fn erasure_forgets_the_state_and_its_fence(subject: &mut impl Subject)
     assert!(store.erase(&gone).await.unwrap());
     assert_eq!(load_one(&**store, &gone).await, None);
     assert!(load_one(&**store, &stays).await.is_some());
-    let near = store.nearest(&direction(&gone, 0.0), 1000, 0.99, at(0)).await.unwrap();
+    let near = store.nearest(&Probe::by_cosine(direction(&gone, 0.0), 0.99), 1000, at(0)).await.unwrap();
     assert!(near.iter().all(|(user, _)| *user != gone));
     assert!(!store.erase(&gone).await.unwrap());
     assert_eq!(store_one(&**store, state(&gone, position(11, 5))).await, StoreOutcome::Stored);

@@ -8,7 +8,8 @@ use tokio::sync::broadcast;
 
 pub use self::fold::{Applied, Counted, Fold, FoldRules, FoldStep, Folded};
 use super::StoreError;
-use crate::{ActionType, Preference, ProductId, Timestamp, TraceId, UnitVector, UserId};
+use crate::likeness::Probe;
+use crate::{ActionType, Preference, ProductId, Timestamp, TraceId, UserId};
 
 /// That, and by what, a shopper's preference changed: tells live views to look again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -104,13 +105,12 @@ pub trait PreferenceStore: Send + Sync {
     /// fold: beyond, actions do not wait. A limit of 0 only counts.
     async fn waiting(&self, cursor: Option<&str>, limit: usize) -> Result<WaitingPage, StoreError>;
 
-    /// Up to `k` shoppers whose vector is of the connected model and at least `cosine_min` near to `vector`, and
-    /// who acted at or after `since`, nearest first.
+    /// Up to `k` shoppers whose vector is of the connected model and near enough for `probe`, and who acted at or after
+    /// `since`, nearest first, each with [`Probe::score`].
     async fn nearest(
         &self,
-        vector: &UnitVector,
+        probe: &Probe,
         k: usize,
-        cosine_min: f32,
         since: Timestamp,
     ) -> Result<Vec<(UserId, f32)>, StoreError>;
 

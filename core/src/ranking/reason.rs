@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::Ranked;
+use crate::likeness::{LikenessScale, Probe};
 use crate::{ActionType, ProductId, UnitVector};
 
-/// Least cosine at which an item is said to be like something; below, nothing is claimed.
-const LIKENESS_MIN: f32 = 0.2;
+/// How many standard deviations above chance an item must be like something to be said to be; below, nothing is claimed.
+const LIKENESS_MIN: f32 = 1.0;
 /// Least share of the top popularity contribution at which an item is called popular.
 const POPULAR_SHARE_MIN: f32 = 0.5;
 
@@ -71,8 +72,8 @@ pub struct Trace {
 /// What was asked for.
 #[derive(Clone, Copy, Debug)]
 pub enum Asked<'a> {
-    /// Recommendations for a shopper who left these traces.
-    Recommendations(&'a [Trace]),
+    /// Recommendations for a shopper who left these traces, and what likeness is in this shop, if it is known.
+    Recommendations(&'a [Trace], Option<&'a LikenessScale>),
     /// A search for this text.
     Search(&'a str),
     /// Products like this one.
@@ -84,8 +85,8 @@ pub fn reasons(item: &Ranked, asked: Asked<'_>, popularity_weight: f32) -> Vec<R
     let sources = item.candidate.sources;
     let mut reasons = Vec::with_capacity(2);
     match asked {
-        Asked::Recommendations(traces) => {
-            if let Some(trace) = likest(item, traces) {
+        Asked::Recommendations(traces, scale) => {
+            if let Some(trace) = likest(item, traces, scale) {
                 reasons.push(because_of(trace));
             } else if sources.near {
                 reasons.push(Reason::plain(ReasonKind::Taste, "Close to your taste"));
@@ -126,14 +127,12 @@ fn is_popular(item: &Ranked, weight: f32) -> bool {
 }
 
 /// The trace that is most like `item`, among those that say "more of this".
-fn likest<'a>(item: &Ranked, traces: &'a [Trace]) -> Option<&'a Trace> {
-    let vector = item.candidate.vector.as_ref()?;
+fn likest<'a>(item: &Ranked, traces: &'a [Trace], scale: Option<&LikenessScale>) -> Option<&'a Trace> {
+    let probe = Probe::by_likeness(item.candidate.vector.clone()?, scale, LIKENESS_MIN);
     traces
         .iter()
         .filter(|trace| trace.action_type.taste_weight() > 0.0)
-        .filter(|trace| trace.vector.dimensions() == vector.dimensions())
-        .map(|trace| (trace, vector.cosine(&trace.vector)))
-        .filter(|(_, cosine)| *cosine >= LIKENESS_MIN)
+        .filter_map(|trace| Some((trace, probe.score(&trace.vector)?)))
         .fold(None, |best: Option<(&Trace, f32)>, next| match best {
             Some(best) if best.1 >= next.1 => Some(best),
             _ => Some(next),
@@ -196,7 +195,7 @@ mod tests {
             trace("near", ActionType::Purchase, [1.0, 0.2]),
         ];
         let item = item(Some([1.0, 0.0]), 0.0, Sources { near: true, ..Sources::default() });
-        let reasons = reasons(&item, Asked::Recommendations(&traces), 0.15);
+        let reasons = reasons(&item, Asked::Recommendations(&traces, None), 0.15);
         assert_eq!(reasons[0].text, "Because you bought near");
         assert_eq!(reasons[0].action_type, Some(ActionType::Purchase));
         assert_eq!(reasons.len(), 1);
@@ -206,18 +205,44 @@ mod tests {
     fn claims_nothing_that_is_not_so() {
         let near = Sources { near: true, ..Sources::default() };
         let nothing = item(None, 0.0, Sources::default());
-        assert_eq!(kinds(&reasons(&nothing, Asked::Recommendations(&[]), 0.15)), [ReasonKind::Catalogue]);
         assert_eq!(
-            kinds(&reasons(&item(None, 0.0, near), Asked::Recommendations(&[]), 0.15)),
+            kinds(&reasons(&nothing, Asked::Recommendations(&[], None), 0.15)),
+            [ReasonKind::Catalogue]
+        );
+        assert_eq!(
+            kinds(&reasons(&item(None, 0.0, near), Asked::Recommendations(&[], None), 0.15)),
             [ReasonKind::Taste]
         );
         let popular = item(None, 9.0, Sources { popular: true, ..Sources::default() });
-        assert_eq!(kinds(&reasons(&popular, Asked::Recommendations(&[]), 0.15)), [ReasonKind::Popular]);
+        assert_eq!(kinds(&reasons(&popular, Asked::Recommendations(&[], None), 0.15)), [ReasonKind::Popular]);
         let unlike = trace("x", ActionType::Click, [-1.0, 0.0]);
         assert_eq!(
-            kinds(&reasons(&item(Some([1.0, 0.0]), 0.0, near), Asked::Recommendations(&[unlike]), 0.15)),
+            kinds(&reasons(
+                &item(Some([1.0, 0.0]), 0.0, near),
+                Asked::Recommendations(&[unlike], None),
+                0.15
+            )),
             [ReasonKind::Taste]
         );
+    }
+
+    #[test]
+    fn what_is_like_is_measured_by_the_shop() {
+        // By plain cosines everything is near; the item's own kind is what stands out.
+        let shop: Vec<UnitVector> = (0..20_i16)
+            .map(|n| UnitVector::normalised(vec![9.0, f32::from(n % 4), f32::from(3 - n % 4), 0.1]).unwrap())
+            .collect();
+        let scale = LikenessScale::of(&shop).unwrap();
+        let mut traces =
+            [trace("x", ActionType::Click, [1.0, 0.0]), trace("y", ActionType::Click, [1.0, 0.0])];
+        (traces[0].vector, traces[1].vector) = (shop[1].clone(), shop[3].clone());
+        let mut item = item(None, 0.0, Sources { near: true, ..Sources::default() });
+        item.candidate.vector = Some(shop[7].clone());
+        assert!(shop[7].cosine(&shop[1]) > 0.9);
+        let of =
+            |traces: &[Trace]| reasons(&item, Asked::Recommendations(traces, Some(&scale)), 0.15).remove(0);
+        assert_eq!(of(&traces).text, "Because you looked at y");
+        assert_eq!(of(&traces[..1]).kind, ReasonKind::Taste);
     }
 
     #[test]

@@ -7,8 +7,6 @@ use super::{Candidate, Weights};
 
 /// The score of what cannot be scored (NaN somewhere): below every finite score, and still a number.
 pub const SUNK_SCORE: f32 = -1.0e6;
-/// Least range of similarities that is stretched to [0, 1]: less is noise.
-const SIMILARITY_SPAN_MIN: f32 = 0.05;
 
 /// What the score of an item is made of: the parts add up to the whole.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,7 +40,7 @@ pub struct Ranked {
 /// equals go in order of their ids. Scores never rise from one place to the next. Source of the scheme:
 /// Carbonell and Goldstein, maximal marginal relevance, SIGIR 1998, with the category as the likeness.
 pub fn select(candidates: Vec<Candidate>, limit: usize, weights: Weights) -> Vec<Ranked> {
-    let scales = Scales::of(&candidates);
+    let scales = Scales::of(&candidates, weights.noise);
     let mut pool = pool(candidates, &scales, weights);
     pool.sort_by(|a, b| descending(a.base.total, b.base.total).then_with(|| by_id(a, b)));
     if weights.diversity <= 0.0 {
@@ -124,12 +122,12 @@ struct Scales {
 }
 
 impl Scales {
-    fn of(candidates: &[Candidate]) -> Self {
+    fn of(candidates: &[Candidate], noise: f32) -> Self {
         let similarities =
             || candidates.iter().filter_map(|candidate| candidate.similarity).filter(|s| s.is_finite());
         let max = similarities().fold(f32::NEG_INFINITY, f32::max);
         let min = similarities().fold(f32::INFINITY, f32::min);
-        let span = (max - min).max(SIMILARITY_SPAN_MIN);
+        let span = (max - min).max(noise.max(f32::EPSILON));
         let popularity_max = candidates
             .iter()
             .map(|candidate| candidate.popularity)

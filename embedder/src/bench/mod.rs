@@ -54,17 +54,17 @@ pub enum BenchError {
     Embed(#[from] EmbedError),
 }
 
-/// Measures one model, or two against each other. Blocks, for some ten seconds a model with the defaults
-/// (minutes for large models on slow machines); `progress` gets a line for each step.
+/// Measures models, and compares them. Blocks, for some ten seconds a model with the defaults (minutes for large models
+/// on slow machines); `progress` gets a line for each step.
 ///
-/// Models are loaded one after the other, so that they do not compete for memory. When one is fp32, the other
-/// int8 and both are of one width, the report says how well they agree, and its advice which to use.
+/// Models are loaded one after the other, so that they do not compete for memory. Where one is the int8 form of another,
+/// the report says how well they agree, and its advice which of them to use.
 pub fn bench(
     models: &[ModelDir],
     options: &BenchOptions,
     progress: &mut dyn FnMut(&str),
 ) -> Result<BenchReport, BenchError> {
-    let catalogue = Catalogue::new(models.iter().all(knows_korean));
+    let (english, bilingual) = (Catalogue::new(false), Catalogue::new(true));
     let mut reports = Vec::new();
     let mut trials: Vec<Trial> = Vec::new();
     for dir in models {
@@ -74,8 +74,9 @@ pub fn bench(
         let mut model = TextModel::load(dir, options.runtime.as_deref(), options.session)?;
         let load_ms = milliseconds(started.elapsed());
         let speed = speed::measure(&mut model, options, progress)?;
-        progress(&format!("{id}: searching {} products", catalogue.passages.len()));
-        let trial = Trial::run(&mut model, &catalogue, options.batch_tokens_max)?;
+        progress(&format!("{id}: searching {} products", english.passages.len()));
+        let in_english = Trial::run(&mut model, &english, options.batch_tokens_max)?;
+        let in_both = Trial::run(&mut model, &bilingual, options.batch_tokens_max)?;
         reports.push(ModelReport {
             model: id.clone(),
             precision: dir.manifest().precision,
@@ -84,23 +85,33 @@ pub fn bench(
             load_ms,
             intra_threads: options.session.intra_threads,
             speed,
-            retrieval: trial.retrieval(&catalogue),
+            retrieval: in_english.retrieval(&english),
+            retrieval_bilingual: in_both.retrieval(&bilingual),
         });
-        trials.push(trial);
+        trials.push(if knows_korean(dir) { in_both } else { in_english });
     }
-    let agreement = pair(&reports).map(|(exact, small)| agreement(&trials[exact], &trials[small]));
-    Ok(BenchReport::new(reports, agreement))
+    let agreements = pairs(&reports)
+        .into_iter()
+        .map(|(exact, small)| {
+            let ids = [exact, small].map(|place: usize| reports[place].model.clone());
+            agreement(ids, &trials[exact], &trials[small])
+        })
+        .collect();
+    Ok(BenchReport::new(reports, agreements))
 }
 
-/// Which of two reports is the fp32 one and which its int8 form.
-fn pair(reports: &[ModelReport]) -> Option<(usize, usize)> {
-    let [first, second] = reports else { return None };
-    match (first.precision, second.precision) {
-        _ if first.dimensions != second.dimensions => None,
-        (Precision::Fp32, Precision::Int8) => Some((0, 1)),
-        (Precision::Int8, Precision::Fp32) => Some((1, 0)),
-        _ => None,
-    }
+/// The fp32 models and their int8 forms, by their places: an int8 form is called as its model with `-int8` behind it.
+fn pairs(reports: &[ModelReport]) -> Vec<(usize, usize)> {
+    let int8_of = |exact: &ModelReport| {
+        let name = format!("{}-int8", exact.model);
+        reports.iter().position(|small| {
+            small.precision == Precision::Int8
+                && small.dimensions == exact.dimensions
+                && small.model.as_str() == name
+        })
+    };
+    let exact = reports.iter().enumerate().filter(|(_, report)| report.precision == Precision::Fp32);
+    exact.filter_map(|(place, report)| Some((place, int8_of(report)?))).collect()
 }
 
 fn knows_korean(model: &ModelDir) -> bool {

@@ -20,8 +20,8 @@ const CATALOGUE_TEXTS: f64 = 100_000.0;
 pub struct BenchReport {
     /// One report a model, in the order given.
     pub models: Vec<ModelReport>,
-    /// How well an int8 model stands in for its fp32 form; `None` unless one of each was given.
-    pub agreement: Option<Agreement>,
+    /// How well int8 models stand in for their fp32 forms, where both were given.
+    pub agreements: Vec<Agreement>,
     /// Sentences for a person.
     pub advice: Vec<String>,
 }
@@ -44,8 +44,10 @@ pub struct ModelReport {
     pub intra_threads: usize,
     /// Speed by length and texts a call.
     pub speed: Vec<SpeedCase>,
-    /// Whether it finds what is meant.
+    /// Whether it finds what is meant, in English.
     pub retrieval: Retrieval,
+    /// The same where half of the products and of the queries are Korean.
+    pub retrieval_bilingual: Retrieval,
 }
 
 /// Calls of one kind.
@@ -84,6 +86,10 @@ pub struct Retrieval {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Agreement {
+    /// The fp32 model.
+    pub exact: ModelId,
+    /// Its int8 form.
+    pub small: ModelId,
     /// Texts compared.
     pub texts: usize,
     /// Mean cosine of a text's two vectors.
@@ -99,12 +105,11 @@ pub struct Agreement {
 }
 
 impl BenchReport {
-    pub(super) fn new(models: Vec<ModelReport>, agreement: Option<Agreement>) -> Self {
+    pub(super) fn new(models: Vec<ModelReport>, agreements: Vec<Agreement>) -> Self {
         let mut advice: Vec<String> = models.iter().filter_map(pace).collect();
-        if let Some(agreement) = &agreement {
-            advice.extend(choice(&models, agreement));
-        }
-        Self { models, agreement, advice }
+        advice.extend(agreements.iter().filter_map(|agreement| choice(&models, agreement)));
+        advice.extend(finds_most(&models));
+        Self { models, agreements, advice }
     }
 }
 
@@ -126,9 +131,22 @@ fn pace(model: &ModelReport) -> Option<String> {
     ))
 }
 
+/// Which of several fp32 models finds most, in English and where half is Korean.
+fn finds_most(models: &[ModelReport]) -> Option<String> {
+    let exact: Vec<&ModelReport> = models.iter().filter(|model| model.precision == Precision::Fp32).collect();
+    let best = |recall: fn(&ModelReport) -> f64| {
+        let best = exact.iter().max_by(|a, b| recall(a).total_cmp(&recall(b)))?;
+        Some(format!("`{}` ({:.0} %)", best.model, 100.0 * recall(best)))
+    };
+    let english = best(|model| model.retrieval.recall)?;
+    let bilingual = best(|model| model.retrieval_bilingual.recall)?;
+    (exact.len() > 1)
+        .then(|| format!("most is found by {english} in English, by {bilingual} where half is Korean"))
+}
+
 fn choice(models: &[ModelReport], agreement: &Agreement) -> Option<String> {
-    let exact = models.iter().find(|model| model.precision == Precision::Fp32)?;
-    let small = models.iter().find(|model| model.precision == Precision::Int8)?;
+    let exact = models.iter().find(|model| model.model == agreement.exact)?;
+    let small = models.iter().find(|model| model.model == agreement.small)?;
     let gain = case(small, 60, true)?.texts_per_s / case(exact, 60, true)?.texts_per_s;
     let loss = exact.retrieval.recall - small.retrieval.recall;
     let facts = format!(
@@ -160,11 +178,14 @@ mod tests {
             intra_threads: 1,
             speed: vec![speed(6), speed(60)],
             retrieval: Retrieval { queries: 1, passages: 1, first: 1, recall },
+            retrieval_bilingual: Retrieval { queries: 1, passages: 1, first: 1, recall: recall / 2.0 },
         }
     }
 
     fn advice(gain: f64, cosine: f64, recall: f64) -> String {
         let agreement = Agreement {
+            exact: ModelId::new("exact").unwrap(),
+            small: ModelId::new("small").unwrap(),
             texts: 1,
             cosine_mean: cosine,
             cosine_p05: cosine,
@@ -173,7 +194,7 @@ mod tests {
             top10_overlap: 1.0,
         };
         let models = vec![model(Precision::Int8, 100.0 * gain, recall), model(Precision::Fp32, 100.0, 0.8)];
-        BenchReport::new(models, Some(agreement)).advice.pop().unwrap()
+        BenchReport::new(models, vec![agreement]).advice.pop().unwrap()
     }
 
     #[test]
@@ -185,8 +206,18 @@ mod tests {
     }
 
     #[test]
+    fn of_several_models_the_one_that_finds_most_is_named_for_each_language() {
+        let mut korean = model(Precision::Fp32, 50.0, 0.7);
+        korean.model = ModelId::new("korean").unwrap();
+        korean.retrieval_bilingual.recall = 0.75;
+        let report = BenchReport::new(vec![model(Precision::Fp32, 100.0, 0.8), korean], Vec::new());
+        let expected = "most is found by `exact` (80 %) in English, by `korean` (75 %) where half is Korean";
+        assert_eq!(report.advice.last().unwrap(), expected);
+    }
+
+    #[test]
     fn one_model_gets_its_pace_only() {
-        let report = BenchReport::new(vec![model(Precision::Fp32, 100.0, 0.8)], None);
+        let report = BenchReport::new(vec![model(Precision::Fp32, 100.0, 0.8)], Vec::new());
         assert_eq!(report.advice.len(), 1);
         assert!(report.advice[0].contains("17 minutes"), "{}", report.advice[0]);
         assert!(serde_json::to_value(&report).unwrap()["models"][0]["speed"][0]["textsPerS"].is_number());

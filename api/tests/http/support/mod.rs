@@ -20,6 +20,7 @@ use rep_api::{
     LiveStatus, ModelStatus, ProcessStatus, ProductCounts, StatusSource,
 };
 use rep_core::avro::Codec;
+use rep_core::likeness::{CurrentScale, LikenessScale, sample};
 use rep_core::ports::behaviour::{BehaviourDocument, BehaviourStore};
 use rep_core::ports::catalog::{Catalog, VectorWrite};
 use rep_core::ports::embedder::{Embedder, TextKind, Urgency};
@@ -70,6 +71,7 @@ pub(crate) struct World {
     pub(crate) clock: Arc<TestClock>,
     pub(crate) status: Arc<FixedStatus>,
     pub(crate) codec: Codec,
+    pub(crate) scale: CurrentScale,
     pub(crate) state: ApiState,
     pub(crate) router: Router,
 }
@@ -90,6 +92,7 @@ impl World {
         let clock = Arc::new(TestClock(AtomicI64::new(NOW_MS)));
         let status = Arc::new(FixedStatus::default());
         let codec = Codec::with_sequential_ids();
+        let scale = CurrentScale::default();
         let state = ApiState::new(ApiDeps {
             log: log.clone(),
             catalog: catalog.clone(),
@@ -100,6 +103,7 @@ impl World {
             tickets: Arc::new(MemoryTickets::default()),
             model: embedder.model().clone(),
             dimensions: embedder.dimensions(),
+            scale: scale.clone(),
             embedder: Some(embedder.clone()),
             codec: codec.clone(),
             clock: clock.clone(),
@@ -119,6 +123,7 @@ impl World {
             clock,
             status,
             codec,
+            scale,
             state,
             router,
         }
@@ -136,6 +141,7 @@ impl World {
                     .await;
             }
         }
+        self.scale.set(LikenessScale::of(&sample(&*self.catalog).await.unwrap()));
         self
     }
 

@@ -5,13 +5,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use rep_core::likeness::Probe;
 use rep_core::ports::behaviour::{BehaviourDocument, BehaviourStore, HistoryPage, IndexOutcome, Interest};
 use rep_core::ports::popularity::{Popularity, PopularityEvent};
 use rep_core::ports::preferences::{
     Fold, FoldRules, Folded, PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome, Waiting, WaitingPage,
 };
 use rep_core::ports::{StoreError, StoreErrorKind};
-use rep_core::{PendingAction, Position, Preference, ProductId, Timestamp, TraceId, UnitVector, UserId};
+use rep_core::{PendingAction, Position, Preference, ProductId, Timestamp, TraceId, UserId};
 use tokio::sync::broadcast;
 
 use super::away;
@@ -135,13 +136,7 @@ impl PreferenceStore for MemoryPreferences {
         Ok(WaitingPage { items, next: None, total })
     }
 
-    async fn nearest(
-        &self,
-        _: &UnitVector,
-        _: usize,
-        _: f32,
-        _: Timestamp,
-    ) -> Result<Vec<(UserId, f32)>, StoreError> {
+    async fn nearest(&self, _: &Probe, _: usize, _: Timestamp) -> Result<Vec<(UserId, f32)>, StoreError> {
         Ok(Vec::new())
     }
 
