@@ -1,5 +1,7 @@
 import { defineConfig } from "@playwright/test";
 
+import { PATIENCE_MS, TEST_MS_MAX } from "./e2e/patience.ts";
+
 // Against a running `rep up`; the browser is the system's own.
 const baseURL = process.env.BASE_URL ?? "http://127.0.0.1:3001";
 
@@ -7,9 +9,10 @@ export default defineConfig({
   testDir: "e2e",
   fullyParallel: false,
   workers: 1,
+  // A test that passes only when it is tried again is a defect: of the test, or of what it tests.
   retries: 0,
-  timeout: 240_000,
-  expect: { timeout: 20_000 },
+  timeout: TEST_MS_MAX,
+  expect: { timeout: PATIENCE_MS, toPass: { timeout: PATIENCE_MS } },
   reporter: [["list"]],
   use: {
     baseURL,

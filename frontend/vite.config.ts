@@ -20,5 +20,7 @@ export default defineConfig(({ mode }) => ({
     include: ["src/**/*.test.{ts,tsx}"],
     setupFiles: ["src/api/tests.setup.ts"],
     restoreMocks: true,
+    // Generous: for a slow and busy machine. What a test waits for itself has its bound in the setup.
+    testTimeout: 120_000,
   },
 }));

@@ -1,20 +1,59 @@
 #!/usr/bin/env bash
 # `make test`: every test. Fetches and installs what it needs, starts and stops what it tests, goes on after a
-# failure, and closes with `N passed, N failed`. Exit status 1 if something failed.
+# failure, and closes with how long each part took and `N passed, N failed`. Exit status 1 if something failed.
 source "$(dirname "$0")/lib.sh"
 
 reports=$repo/target/test-reports
 rm -rf "$reports" && mkdir -p "$reports"
 passed=0 failed=0 skipped=0
+# Longest wait for a program to be ready, in seconds: for a slow machine with other work. It ends with the condition.
+ready_s_max=900
+
+# part NAME: what comes next is a part of its own in the report at the end.
+part_name='' parts=()
+part() {
+    end_part
+    part_name=$1 part_begin=$SECONDS part_before="$passed $failed $skipped"
+    step "$1"
+}
+end_part() {
+    [[ -n $part_name ]] || return 0
+    local before
+    read -ra before <<<"$part_before"
+    parts+=("$(printf '%6d s %7d %7d %8d  %s' $((SECONDS - part_begin)) $((passed - before[0])) \
+        $((failed - before[1])) $((skipped - before[2])) "$part_name")")
+    part_name=''
+}
+
+# The parts, and the slowest test programs: cargo names each before its results.
+tell_parts() {
+    end_part
+    step "How long it took: $((SECONDS / 60)) min $((SECONDS % 60)) s; reports in target/test-reports"
+    printf '%8s %7s %7s %8s\n' '' passed failed skipped >&2
+    printf '%s\n' "${parts[@]}" >&2
+    say "the slowest test programs:"
+    awk '/^ +Doc-tests/ {name = "doc tests of " $2}
+         /^ +Running/ {name = $NF; sub(/.*\//, "", name); sub(/-[0-9a-f]+\)$/, "", name)}
+         /^test result:.*finished in/ {seconds = $NF; sub(/s$/, "", seconds); printf "%8.1f s %7d  %s\n", seconds, $4, name}' \
+        "$reports"/cargo-*.log 2>/dev/null | sort -rn | sed 12q >&2 || true
+}
 
 count() { passed=$((passed + $1)); failed=$((failed + $2)); skipped=$((skipped + ${3:-0})); }
 
 # check NAME COMMAND…: a check that passes or fails as a whole.
 check() {
     local name=$1; shift
-    step "$name"
-    local begin=$SECONDS
-    if "$@"; then count 1 0; say "passed ($((SECONDS - begin)) s)"; else count 0 1; say "FAILED: $name"; fi
+    part "$name"
+    if "$@"; then count 1 0; say "passed ($((SECONDS - part_begin)) s)"; else count 0 1; say "FAILED: $name"; fi
+}
+
+# wait_ready PID COMMAND…: until the command succeeds; fails when the process has ended, or after `ready_s_max`.
+wait_ready() {
+    local pid=$1 deadline=$((SECONDS + ready_s_max)); shift
+    until "$@" >/dev/null 2>&1; do
+        kill -0 "$pid" 2>/dev/null && ((SECONDS < deadline)) || return
+        sleep 0.5
+    done
 }
 
 # json_counts FILE JAVASCRIPT: adds `passed failed skipped` that the expression gives of the report `r`.
@@ -49,20 +88,27 @@ cargo_tests() {
     if grep -qE '^error(\[|:)' "$log" && [[ $(cut -d' ' -f2 <<<"$counts") == 0 ]]; then count 0 1; fi
 }
 
+# Apart from running them, so that the report tells how much of the time is compiling. What does not build is counted
+# where it is run.
+build_tests() {
+    part "Building the Rust tests"
+    cargo test --workspace --all-features --locked --no-run || true
+}
+
 rust_tests() {
-    step "Rust tests"
+    part "Rust tests"
     cargo_tests cargo-test
 }
 
 # The search store on the oldest Elasticsearch that it is for; the other tests run on the newest.
 elasticsearch_8_tests() {
-    step "Search store on Elasticsearch 8.19"
+    part "Search store on Elasticsearch 8.19"
     local dir
     dir=$(mktemp -d)
     if scripts/servers start --dir "$dir" --port-base 0 --until-pid $$ --elasticsearch-version 8.19.21 elasticsearch; then
         eval "$(scripts/servers env --dir "$dir")"
         # `outage` starts and kills a server of its own, of the newest version.
-        cargo_tests elasticsearch-8 --test elasticsearch -- --skip outage::
+        cargo_tests cargo-elasticsearch-8 --test elasticsearch -- --skip outage::
         unset REP_TEST_ELASTICSEARCH
     else
         count 0 1
@@ -71,19 +117,14 @@ elasticsearch_8_tests() {
 }
 
 browser_tests() {
-    step "Browser tests against a running rep"
+    part "Browser tests against a running rep"
     local data log=$reports/rep-up.log pid
     data=$(mktemp -d)
     cargo test --workspace --all-features --locked --no-run --quiet # the binary as the tests had it
     target/debug/rep up --data-dir "$data" --products 600 --users 500 --rate 20 --port-offset 21000 >"$log" 2>&1 &
     pid=$!
     local base=http://127.0.0.1:24001
-    for _ in $(seq 240); do
-        curl -fsS "$base/api/readyz" >/dev/null 2>&1 && break
-        kill -0 "$pid" 2>/dev/null || break
-        sleep 0.5
-    done
-    if curl -fsS "$base/api/readyz" >/dev/null; then
+    if wait_ready "$pid" curl -fsS "$base/api/readyz"; then
         (cd frontend && BASE_URL=$base PLAYWRIGHT_JSON_OUTPUT_NAME=$reports/e2e.json npm run --silent e2e -- --reporter=list,json) || true
         json_counts "$reports/e2e.json" '`${r.stats.expected + r.stats.flaky} ${r.stats.unexpected} ${r.stats.skipped}`'
     else
@@ -97,14 +138,13 @@ browser_tests() {
 }
 
 cluster_tests() {
-    step "Browser tests against a cluster: real servers, a process a role"
+    part "Browser tests against a cluster: real servers, a process a role"
     local dir log=$reports/cluster.log pid
     dir=$(mktemp -d)
     REP_PRODUCTS=600 REP_USERS=500 REP_RATE=20 scripts/run-cluster.sh --dir "$dir" --binary target/debug/rep \
         --behaviours 2 --port-offset 22000 --server-ports 0 --until-pid $$ >"$log" 2>&1 &
     pid=$!
-    while kill -0 "$pid" 2>/dev/null && ! grep -q 'rep is ready' "$log"; do sleep 0.5; done
-    if grep -q 'rep is ready' "$log"; then
+    if wait_ready "$pid" grep -q 'rep is ready' "$log"; then
         (cd frontend && BASE_URL=http://127.0.0.1:25001 PLAYWRIGHT_JSON_OUTPUT_NAME=$reports/cluster-e2e.json \
             npm run --silent e2e -- --reporter=list,json shop.spec.ts notifications.spec.ts) || true
         json_counts "$reports/cluster-e2e.json" '`${r.stats.expected + r.stats.flaky} ${r.stats.unexpected} ${r.stats.skipped}`'
@@ -120,7 +160,7 @@ cluster_tests() {
 
 need_toolchains
 install_openssl
-step "Fetching ONNX Runtime, model, packages, browser, servers, a Kafka client for Python"
+part "Fetching ONNX Runtime, model, packages, browser, servers, a Kafka client for Python"
 fetch_model
 npm_packages
 install_chromium
@@ -131,17 +171,18 @@ scripts/interop/python --fetch
 check "rustfmt" cargo fmt --all --check
 check "frontend: lint" npm --prefix frontend run --silent lint
 check "frontend: build" build_frontend
-step "frontend: unit tests"
+part "frontend: unit tests"
 (cd frontend && npm run --silent test -- --reporter=default --reporter=json --outputFile="$reports/vitest.json") || true
 json_counts "$reports/vitest.json" '`${r.numPassedTests} ${r.numFailedTests} ${r.numPendingTests}`'
 check "docker: compose, alerts, dashboards" scripts/check-docker
 check "clippy" cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
+build_tests
 rust_tests
 elasticsearch_8_tests
 browser_tests
 cluster_tests
 
-step "Done in $((SECONDS / 60)) min $((SECONDS % 60)) s; reports in target/test-reports"
+tell_parts
 if [[ $skipped -gt 0 ]]; then
     echo "$passed passed, $failed failed, $skipped skipped"
 else

@@ -269,6 +269,13 @@ impl Running {
                     config: api,
                 }));
             }
+            if let Some(state) = state.as_ref().filter(|_| roles.contains(&Role::Api)) {
+                let state = state.clone();
+                tasks.spawn("live history", async move {
+                    state.keep_live_history().await;
+                    Ok(())
+                });
+            }
             if let Some(traffic) = &traffic {
                 let shop = state.as_ref().map_or_else(|| shop(&backends, &clock), ApiState::shop);
                 traffic.start(&mut tasks, &settings, &backends, &clock, shop).await?;

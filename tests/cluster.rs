@@ -2,9 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is missing")]
 
-#[path = "../backends/tests/support/servers.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod servers;
+use crate::servers;
 
 use std::process::{Command, Output};
 

@@ -2,10 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is missing")]
 
-#[path = "../backends/tests/support/servers.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod servers;
-mod support;
+use crate::{servers, support};
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};

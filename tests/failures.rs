@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is missing")]
 
-mod support;
+use crate::support;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -6,7 +6,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is missing")]
 
-mod support;
+use crate::support;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is missing")]
 
-mod support;
+use crate::support;
 
 use std::path::Path;
 use std::process::Command;
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use support::cli::run;
 use support::{Rep, client, get, up_args, wait_drained, wait_until};
 
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(180);
 const PARENT: &str = "00f067aa0ba902b7";
 
 /// What takes spans, on a port of its own.

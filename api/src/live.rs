@@ -1,4 +1,6 @@
-//! One sampler of the system's state for however many who watch it.
+//! One sampler of the system's state for however many who watch it, and what it was before they came.
+
+mod history;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +10,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
+use self::history::History;
+pub(crate) use self::history::LiveHistory;
 use crate::problem::Problem;
 use crate::status::{LiveStatus, StatusSource};
 
@@ -26,7 +30,7 @@ pub(crate) struct Sample {
     taken: Instant,
 }
 
-/// The sampler: it runs while somebody watches.
+/// The sampler: each second while somebody watches, else as often as the history needs.
 #[derive(Clone)]
 pub(crate) struct Live {
     shared: Arc<Shared>,
@@ -36,6 +40,7 @@ struct Shared {
     source: Arc<dyn StatusSource>,
     shutdown: CancellationToken,
     samples: watch::Sender<Option<Arc<Sample>>>,
+    history: Mutex<History>,
     /// Whether the sampler runs. Held while somebody begins to watch and while the sampler decides to end,
     /// so that nobody watches a sampler that is gone; never across an await.
     running: Mutex<bool>,
@@ -46,8 +51,8 @@ struct Shared {
 impl Live {
     pub(crate) fn new(source: Arc<dyn StatusSource>, shutdown: CancellationToken) -> Self {
         let samples = watch::Sender::new(None);
-        let shared =
-            Shared { source, shutdown, samples, running: Mutex::new(false), asking: Default::default() };
+        let (history, running) = (Mutex::default(), Mutex::new(false));
+        let shared = Shared { source, shutdown, samples, history, running, asking: Default::default() };
         Self { shared: Arc::new(shared) }
     }
 
@@ -76,6 +81,29 @@ impl Live {
         let sample = self.shared.sample().await;
         sample.ok_or_else(|| Problem::unavailable("the state could not be measured in time"))
     }
+
+    /// What was kept of the last minutes.
+    pub(crate) fn history(&self) -> LiveHistory {
+        self.shared.history.lock().all()
+    }
+
+    /// Samples for the history while nobody watches, until the shutdown. What is sampled for those who watch or ask is
+    /// taken into it as well, so that this costs nothing then.
+    pub(crate) async fn keep(&self) {
+        let mut ticks = interval(history::EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = self.shared.shutdown.cancelled() => return,
+            }
+            let watched = *self.shared.running.lock();
+            if !watched && self.shared.history.lock().is_due(Instant::now()) {
+                // A sample that takes too long is logged, and leaves a gap.
+                let _ = self.now().await;
+            }
+        }
+    }
 }
 
 impl Shared {
@@ -89,7 +117,9 @@ impl Shared {
         };
         // Numbers and strings alone: NaN is written as null.
         let json = serde_json::to_string(&status).unwrap_or_default();
-        let sample = Arc::new(Sample { status, json, taken: Instant::now() });
+        let taken = Instant::now();
+        self.history.lock().note(taken, &status);
+        let sample = Arc::new(Sample { status, json, taken });
         self.samples.send_replace(Some(Arc::clone(&sample)));
         Some(sample)
     }

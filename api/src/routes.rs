@@ -40,6 +40,7 @@ pub(crate) fn all(state: Option<&ApiState>) -> OpenApiRouter<ApiState> {
         .routes(routes!(streams::sse))
         .routes(routes!(streams::ws))
         .routes(routes!(status::live))
+        .routes(routes!(status::history))
         .routes(routes!(status::status))
         .routes(routes!(topics::topics))
         .routes(routes!(topics::events))

@@ -122,6 +122,12 @@ impl ApiState {
         }
     }
 
+    /// Keeps the history that `GET /live/history` answers with, one sample every five seconds while nobody watches,
+    /// until [`Self::shutdown_token`] is cancelled. Without it the history has only what was watched.
+    pub async fn keep_live_history(self) {
+        self.live.keep().await;
+    }
+
     /// Cancelled, it ends all streams: a graceful shutdown would wait for them for ever.
     pub fn shutdown_token(&self) -> CancellationToken {
         self.shutdown.clone()

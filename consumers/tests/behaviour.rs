@@ -1,7 +1,7 @@
 //! The behaviour role: vectors at once, documents in bulk, repeats without effect.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod support;
+use crate::support;
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;

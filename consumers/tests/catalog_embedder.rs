@@ -1,7 +1,7 @@
 //! Products get vectors in the background; one that cannot be embedded blocks no other.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod support;
+use crate::support;
 
 use std::sync::Arc;
 use std::time::Duration;

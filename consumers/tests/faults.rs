@@ -1,7 +1,7 @@
 //! What goes wrong around the consume loop, and what is promised then.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod support;
+use crate::support;
 
 use std::time::Duration;
 

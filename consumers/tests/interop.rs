@@ -2,10 +2,7 @@
 //! serializer (`scripts/interop/produce.py`).
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "../../backends/tests/support/servers.rs"]
-#[allow(dead_code, reason = "this test sends its servers no signals")]
-mod servers;
-mod support;
+use crate::{servers, support};
 
 use std::io::Write as _;
 use std::path::Path;

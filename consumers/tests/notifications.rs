@@ -1,7 +1,7 @@
 //! From a price drop to the inbox: who is told, how often, and what a crash may not do.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod support;
+use crate::support;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! Records that other programs wrote by schemas of their own, while the registry answers and while it does not.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod support;
+use crate::support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

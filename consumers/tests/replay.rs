@@ -5,7 +5,7 @@
 //! log only with the offsets it follows from.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod support;
+use crate::support;
 
 use std::time::Duration;
 

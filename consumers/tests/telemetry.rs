@@ -1,7 +1,7 @@
 //! What roles tell of themselves: how far behind they are, and of which traces their work is part.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod support;
+use crate::support;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! An action on a product without a vector has it embedded at once, and waits for it within bounds.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod support;
+use crate::support;
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;

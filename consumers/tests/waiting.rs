@@ -1,7 +1,7 @@
 //! Actions on products without a vector: they wait in the shopper's state, and count once the vector is there.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod support;
+use crate::support;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -86,7 +86,19 @@ test("says that the server is gone, and goes on by itself when it is back", asyn
   await page.goto("/live");
   await expect(page.getByRole("alert").getByText("The server does not answer")).toBeVisible();
   await page.unroute("**/api/live");
-  await expect(page.getByRole("img", { name: /^Events\./ })).toBeVisible({ timeout: 15_000 });
+  await expect(page.getByRole("img", { name: /^Events\./ })).toBeVisible();
+});
+
+test("Live opens with the minutes before it drawn", async ({ page }) => {
+  // Whether or not anybody watched: the server keeps a point every five seconds.
+  const kept = async () => ((await (await page.request.get("/api/live/history")).json()) as { points: { at: string }[] }).points;
+  await expect.poll(async () => (await kept()).length).toBeGreaterThan(2);
+  const clock = (at: string) => new Date(at).toLocaleTimeString("en", { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+  const before = (await kept()).map((point) => clock(point.at));
+  await page.goto("/live?minutes=15");
+  await expect(page.getByRole("img", { name: /^Events\./ })).toBeVisible();
+  const note = page.getByText(/drawn since \S+/);
+  await expect.poll(async () => before.includes(/\S+$/.exec(await note.innerText())?.[0] ?? "")).toBe(true);
 });
 
 for (const scheme of ["light", "dark"] as const) {

@@ -5,10 +5,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
+import { PATIENCE_MS } from "./patience.ts";
+
 const REPO = resolve(import.meta.dirname, "../..");
 const BINARY = process.env.REP_BIN ?? join(REPO, "target/debug/rep");
-const READY_MS_MAX = 120_000;
-const STOP_MS_MAX = 40_000;
+const READY_MS_MAX = 2 * PATIENCE_MS;
+const STOP_MS_MAX = PATIENCE_MS;
 const LOG_CHARS_KEPT = 4000;
 
 export interface Rep {

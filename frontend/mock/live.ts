@@ -1,5 +1,5 @@
 // The once-a-second picture of a platform at work: random walks around plausible values.
-import type { LiveStatus } from "../src/api/types.ts";
+import type { LivePoint, LiveStatus } from "../src/api/types.ts";
 import { type World, iso } from "./world.ts";
 
 const BOUNDS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000];
@@ -48,4 +48,18 @@ export function liveStatus(world: World): LiveStatus {
     simulator: { state: world.simulator.state, rate: on ? accepted : 0, targetRate: world.simulator.targetRate, users: world.simulator.users, scenario: world.simulator.scenario },
     process: { rssBytes: 612_000_000 + world.random() * 4_000_000, cpuSeconds: (Date.now() - started) / 2500, uptimeS: (Date.now() - started) / 1000 },
   };
+}
+
+const EVERY_S = 5;
+const KEPT_S = 900;
+
+/** The minutes before, as if they had been watched; what is counted since the start stays as it is. */
+export function liveHistory(world: World): { everyS: number; keptS: number; points: LivePoint[] } {
+  const totals = structuredClone(world.simulator.totals);
+  const points = Array.from({ length: KEPT_S / EVERY_S }, (_, at): LivePoint => {
+    const { rates, lag, latencyMs, simulator } = liveStatus(world);
+    return { at: iso(Date.now() - (KEPT_S - at * EVERY_S) * 1000), rates, lag, latencyMs, ...(simulator ? { simulator } : {}) };
+  });
+  world.simulator.totals = totals;
+  return { everyS: EVERY_S, keptS: KEPT_S, points };
 }

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 
 import { type MockProduct, CATEGORY_NAMES } from "./catalog.ts";
 import { LETTERS, listed, replayed } from "./letters.ts";
-import { liveStatus } from "./live.ts";
+import { liveHistory, liveStatus } from "./live.ts";
 import type { Scenario, Simulator } from "../src/api/types.ts";
 import { type World, iso } from "./world.ts";
 
@@ -149,6 +149,7 @@ export async function route(world: World, method: string, url: URL, body: unknow
     return ok({ items: items.slice(0, 100), unread: items.filter((item) => !item.readAt).length });
   }
   if (root === "dead-letters") return deadLetters(method, id, url, body);
+  if (root === "live" && id === "history") return ok(liveHistory(world));
   if (root === "status") return ok(liveStatus(world));
   if (root === "simulator") return simulator(world, method, id, body);
   return missing(`route \`${url.pathname}\``);

@@ -18,7 +18,7 @@ from pathlib import Path
 REPO = Path(__file__).resolve().parent.parent.parent
 CACHE = REPO / os.environ.get("REP_CACHE", ".rep/cache") / "servers"
 LOOPBACK = "127.0.0.1"
-PROBE_S_MAX = 1.0  # one question whether a server is ready
+PROBE_S_MAX = 5.0  # one question whether a server is ready; a busy machine answers late
 
 
 class Failure(Exception):

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderName;
 use axum::http::header::CONTENT_TYPE;
@@ -11,6 +12,7 @@ use futures::{Stream, StreamExt};
 use tokio_stream::wrappers::WatchStream;
 
 use crate::auth::Principal;
+use crate::live::LiveHistory;
 use crate::problem::{Problem, ProblemSchema};
 use crate::state::ApiState;
 use crate::status::LiveStatus;
@@ -51,6 +53,26 @@ pub(crate) async fn live(State(state): State<ApiState>, principal: Principal) ->
     let slot = state.slots.take("live", None)?;
     let unbuffered = [(HeaderName::from_static("x-accel-buffering"), "no")];
     Ok((unbuffered, Sse::new(events(&state, slot))).into_response())
+}
+
+/// The last 15 minutes, a point every five seconds: what `streamLive` sent, or would have sent, shortened to what
+/// charts draw. It begins with the process.
+#[utoipa::path(
+    get,
+    path = "/live/history",
+    operation_id = "getLiveHistory",
+    tag = "Operation",
+    responses(
+        (status = 200, description = "At most 180 points", body = LiveHistory),
+        (status = "default", description = "Problem", body = ProblemSchema, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn history(
+    State(state): State<ApiState>,
+    principal: Principal,
+) -> Result<Json<LiveHistory>, Problem> {
+    principal.must_operate()?;
+    Ok(Json(state.live.history()))
 }
 
 /// Nothing is queued for a reader: one that is slow sees the newest sample next.

@@ -7,8 +7,8 @@ use futures::StreamExt;
 use rep_api::{ApiConfig, StreamLimits};
 use rep_core::ActionType;
 
-use crate::support::World;
 use crate::support::sse::Reader;
+use crate::support::{NOW_MS, World};
 
 async fn sequences(reader: &mut Reader, count: usize) -> Vec<u64> {
     let mut sequences = Vec::new();
@@ -158,6 +158,38 @@ async fn many_who_watch_cost_one_sample_a_second() {
     let asked = world.status.asked.load(Ordering::SeqCst);
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(world.status.asked.load(Ordering::SeqCst), asked, "nobody watches");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_quarter_of_an_hour_is_there_though_nobody_watched() {
+    let world = World::new();
+    let before = world.get("/live/history").await.expect(200);
+    assert_eq!(before, serde_json::json!({"everyS": 5.0, "keptS": 900.0, "points": []}));
+    let keeping = tokio::spawn(world.state.clone().keep_live_history());
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    let asked = world.status.asked.load(Ordering::SeqCst);
+    assert!((715..=721).contains(&asked), "{asked} samples in an hour");
+    let history = world.get("/live/history").await.expect(200);
+    let points = history["points"].as_array().unwrap();
+    assert_eq!(points.len(), 180);
+    let at = |point: &serde_json::Value| {
+        point["at"].as_str().unwrap().parse::<rep_core::Timestamp>().unwrap().as_ms() - NOW_MS
+    };
+    assert!(points.windows(2).all(|pair| (4900..5200).contains(&(at(&pair[1]) - at(&pair[0])))), "{history}");
+    assert!(at(&points[179]) > 3_590_000);
+    assert_eq!(points[0]["latencyMs"]["freshness"], serde_json::json!({"count": 0, "p50": 0.0, "p99": 0.0}));
+
+    // Who watches pays for the points too: there is no sample besides one a second.
+    let before = world.status.asked.load(Ordering::SeqCst);
+    let mut reader = Reader::open(&world, "/live", None).await;
+    for _ in 0..20 {
+        reader.next().await.unwrap();
+    }
+    let asked = world.status.asked.load(Ordering::SeqCst) - before;
+    assert!(asked <= 22, "{asked} samples for 20 seconds");
+
+    world.state.shutdown_token().cancel();
+    keeping.await.unwrap();
 }
 
 #[tokio::test]

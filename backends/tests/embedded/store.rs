@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use rep_backends::embedded::OpenError;
 use rep_backends::{Backends, ConnectConfig, ConnectError, open_data_dir};
-use rep_core::contract::support::{Ports, Subject};
+use rep_core::contract::support::{Ports, Subject, WAIT_MAX};
 use rep_core::{Clock, ModelId, Timestamp};
 use tempfile::TempDir;
 
@@ -35,7 +35,7 @@ pub(crate) fn config(dir: &Path) -> ConnectConfig {
 
 /// Opens `config`; waits while threads of stores that were just dropped still hold the directory.
 pub(crate) fn open(config: &ConnectConfig, clock: &TestClock) -> Backends {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + WAIT_MAX;
     loop {
         match open_data_dir(config, Arc::new(clock.clone())) {
             Ok(backends) => return backends,

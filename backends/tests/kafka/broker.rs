@@ -141,7 +141,7 @@ async fn nothing_acknowledged_is_missing_after_the_broker_was_killed() {
     }
     let (failures, longest) = (oracle.failures.lock().len(), *oracle.longest.lock());
     println!("{} acknowledged, {failures} appends failed, the longest took {longest:?}", acknowledged.len());
-    assert!(longest < config.delivery_max + config.answer_max + Duration::from_secs(5), "{longest:?}");
+    assert!(longest < config.delivery_max + config.answer_max + WAIT_MAX / 4, "{longest:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -166,7 +166,7 @@ async fn while_the_broker_hangs_memory_is_bounded_and_every_call_ends() {
         assert_eq!(error.kind(), StoreErrorKind::Unavailable);
         full += usize::from(error.to_string().contains("try again later"));
     }
-    assert!(began.elapsed() < config.delivery_max + Duration::from_secs(5), "{:?}", began.elapsed());
+    assert!(began.elapsed() < config.delivery_max + WAIT_MAX / 4, "{:?}", began.elapsed());
     assert!(full >= 150, "only {full} of 200 appends of 100 kB were refused by a buffer of 2 MiB");
     for asked in [log.offsets(TOPIC, "group").await.map(drop), log.read(TOPIC, 0, 0, 1).await.map(drop)] {
         assert_eq!(asked.unwrap_err().kind(), StoreErrorKind::Unavailable);

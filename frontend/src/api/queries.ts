@@ -82,7 +82,6 @@ export const historyQuery = (id: string, limit = 100) =>
     queryKey: ["history", id, limit],
     queryFn: ({ signal }) => unwrap(api.GET("/users/{id}/history", { signal, params: { path: { id }, query: { limit } } })),
     enabled: id !== "",
-    retry: false,
   });
 
 export const notificationsQuery = (userId: string) =>
@@ -121,6 +120,12 @@ export interface LetterFilters {
   topic?: string | undefined;
   reason?: string | undefined;
 }
+
+/** What the server kept of the minutes before; asked for when a page with charts opens, and when a connection is back. */
+export const liveHistoryQuery = queryOptions({
+  queryKey: ["live", "history"],
+  queryFn: ({ signal }) => unwrap(api.GET("/live/history", { signal })),
+});
 
 const LETTERS_EVERY_MS = 5000;
 

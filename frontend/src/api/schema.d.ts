@@ -617,6 +617,54 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/live/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The last 15 minutes, a point every five seconds: what `streamLive` sent, or would have sent, shortened to what
+         *     charts draw. It begins with the process.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description At most 180 points */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["LiveHistory"];
+                    };
+                };
+                /** @description Problem */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/livez": {
         parameters: {
             query?: never;
@@ -2423,6 +2471,39 @@ export interface components {
              */
             p99: number;
         };
+        /** @description The state over the last minutes. */
+        LiveHistory: {
+            /**
+             * Format: double
+             * @description Seconds between two points.
+             * @example 5
+             */
+            everyS: number;
+            /**
+             * Format: double
+             * @description How many seconds points are kept.
+             * @example 900
+             */
+            keptS: number;
+            /** @description The oldest first, at most `keptS / everyS`. Where the state could not be measured there is none. */
+            points: components["schemas"]["LivePoint"][];
+        };
+        /** @description What charts need of a `LiveStatus`, by the same names. */
+        LivePoint: {
+            /**
+             * Format: date-time
+             * @description When it was measured.
+             */
+            at: string;
+            /** @description How far each group is behind. */
+            lag: components["schemas"]["GroupLag"][];
+            /** @description In milliseconds, over the same window. */
+            latencyMs: components["schemas"]["PointLatencies"];
+            /** @description Per second, over the window of a `LiveStatus`. */
+            rates: components["schemas"]["Rates"];
+            /** @description The simulator, if one ran. */
+            simulator?: components["schemas"]["SimulatorStatus"];
+        };
         /** @description The system at one moment. */
         LiveStatus: {
             /**
@@ -2625,6 +2706,37 @@ export interface components {
             partition: number;
             /** @description The topic. */
             topic: string;
+        };
+        /** @description Latencies of the parts of an event's way, without their histograms. */
+        PointLatencies: {
+            /** @description From acceptance to durability. */
+            append: components["schemas"]["PointLatency"];
+            /** @description From an action to the moved vector. */
+            freshness: components["schemas"]["PointLatency"];
+            /** @description From a price or stock change to its delivered notifications. */
+            notify: components["schemas"]["PointLatency"];
+            /** @description Of a recommendation. */
+            recommend: components["schemas"]["PointLatency"];
+            /** @description From the log to the moved vector. */
+            vector: components["schemas"]["PointLatency"];
+        };
+        /** @description A distribution's middle and end, in milliseconds. */
+        PointLatency: {
+            /**
+             * Format: int64
+             * @description Measurements in the window; the percentiles mean nothing without any.
+             */
+            count: number;
+            /**
+             * Format: double
+             * @description Median.
+             */
+            p50: number;
+            /**
+             * Format: double
+             * @description 99th percentile.
+             */
+            p99: number;
         };
         /** @description A shopper's taste. */
         Preference: {

@@ -19,6 +19,7 @@ export type PreferenceChange = Schemas["PreferenceChange"];
 export type Notification = Schemas["Notification"];
 export type NotificationSettings = Schemas["NotificationSettings"];
 export type LiveStatus = Schemas["LiveStatus"];
+export type LivePoint = Schemas["LivePoint"];
 export type Latency = Schemas["Latency"];
 export type PartitionLag = Schemas["PartitionLag"];
 export type DeadLetterItem = Schemas["DeadLetterItem"];

@@ -36,11 +36,13 @@ export const ko: Messages = {
     open: "{{name}} 보기", addCart: "장바구니 담기", inCart: "장바구니에 있음", removeCart: "장바구니에서 빼기", like: "찜하기", unlike: "찜 취소", buy: "구매", bought: "구매함", dislike: "관심 없음", looked: "살펴봄", similar: "비슷한 상품",
     hintTitle: "여기서 시작하세요.", hint: "{{category}} 상품을 두세 개 클릭하고 “추천 상품”이 따라오는 것을 보세요.", hintGo: "{{category}} 보기", hintDone: "바로 그겁니다. 클릭할 때마다 취향 벡터가 움직였습니다.", emptyGrid: "상품이 없습니다", emptyGridHint: "다른 분류를 고르거나 검색을 지워 보세요.",
     noProducts: "카탈로그가 비어 있습니다", noProductsHint: "`rep import products.jsonl`로 가져오세요.", looking: "보고 있는 상품",
+    waitProducts: "상품을 불러오는 중…", waitCategories: "분류를 불러오는 중…", waitMarks: "장바구니와 찜 목록을 불러오는 중…", marksFailed: "장바구니와 찜 목록을 불러오지 못했습니다.", categoriesFailed: "분류를 불러오지 못했습니다.",
   },
   forYou: {
     title: "추천 상품", updated: "{{ago}} 갱신", waiting: "첫 클릭을 기다리는 중", waitingHint: "그때까지는 인기 상품입니다.", because: "{{act}} {{product}} 때문에", becauseSearch: "“{{query}}” 검색 때문에",
-    entered_one: "새로 {{count}}개", entered_other: "새로 {{count}}개", rose_one: "{{count}}개 상승", rose_other: "{{count}}개 상승", same: "같은 상품, 같은 순서", rowNew: "신규", up: "{{count}}계단 상승", down: "{{count}}계단 하락", rank: "{{rank}}위", empty: "아직 추천할 상품이 없습니다", emptyHint: "카탈로그가 임베딩되면 여기에 나타납니다.", matching: "일치도",
+    entered_one: "새로 {{count}}개", entered_other: "새로 {{count}}개", rose_one: "{{count}}개 상승", rose_other: "{{count}}개 상승", same: "같은 상품, 같은 순서", rowNew: "신규", up: "{{count}}계단 상승", down: "{{count}}계단 하락", rank: "{{rank}}위", empty: "아직 추천할 상품이 없습니다", emptyHint: "카탈로그가 임베딩되면 여기에 나타납니다.", loading: "추천 상품을 불러오는 중…", matching: "일치도",
   },
+  preparing: { products_one: "상품 {{n}}개를 준비하는 중입니다", products_other: "상품 {{n}}개를 준비하는 중입니다", hint: "준비되면 추천과 비슷한 상품에 나타납니다. 검색은 그때까지 단어로 찾습니다.", done: "모든 상품이 준비되었습니다" },
   way: {
     title: "이 이벤트의 경로", idle: "상품을 클릭하면 단계별 시간이 나옵니다.", accepted: "접수", logged: "기록", vector: "벡터", visible: "표시", acceptedHint: "API가 받음", loggedHint: "로그에 안전히 저장", vectorHint: "취향 벡터 이동", visibleHint: "화면에 새 상품",
     total: "클릭에서 화면까지", running: "이동 중…", failed: "도착하지 못함", history_one: "최근 행동", history_other: "최근 행동 {{count}}회", target: "목표 {{ms}}", noChange: "{{ms}} 안에 변화 없음", median: "중앙값",
@@ -51,7 +53,7 @@ export const ko: Messages = {
   },
   live: {
     title: "실시간", window: "기간", pause: "일시정지", resume: "계속", paused: "일시정지됨", minutes: "{{n}}분", throughput: "이벤트", throughputUnit: "초당", accepted: "접수", processed: "처리", indexed: "색인", freshness: "신선도", freshnessHint: "행동에서 바뀐 추천까지", stages: "단계별 지연, p99", lag: "컨슈머 지연", lagUnit: "밀린 이벤트", serving: "제공", notifications: "알림", recommendations: "추천", searches: "검색", deadLetters: "데드 레터", deadLettersNone: "데드 레터 없음", deadLettersNoneHint: "처리할 수 없는 이벤트는 이유와 함께 여기에 보관됩니다.",
-    append: "로그 추가", vector: "벡터", recommend: "추천", notify: "알림", histogram: "소요 시간", histogramOf: "{{name}} 분포", stage: "단계", count: "건수", empty: "흐르는 것이 없습니다", emptyHint: "시뮬레이터를 시작하고 살아나는 모습을 보세요.", startSim: "시뮬레이터로 가기", partitions: "파티션별 지연", topic: "토픽", group: "그룹", partition: "파티션", end: "끝", committed: "커밋", behind: "지연", reason: "이유", offset: "오프셋", when: "시각", tail: "들어오는 행동", tailHint: "가장 최근 행동, 1초마다", tailEmpty: "아직 행동이 없습니다", waiting: "첫 1초를 기다리는 중…", total: "{{n}}건 보관", kept: "건 보관", totalOf: { accepted: "시작 이후 이벤트 {{n}}개", processed: "시작 이후 이벤트 {{n}}개", notifications: "시작 이후 {{n}}건 발송" }, notCounted: "집계되지 않음", notMeasured: "최근 {{seconds}}초 동안 측정값이 없습니다", overTarget: "목표 초과", updated: "{{ago}} 갱신", ratesOver: "속도는 최근 {{seconds}}초 기준", resetZoom: "확대 초기화", caughtUp: "따라잡음", zoom: "끌어서 확대", barTarget: "목표 100 ms",
+    append: "로그 추가", vector: "벡터", recommend: "추천", notify: "알림", histogram: "소요 시간", histogramOf: "{{name}} 분포", stage: "단계", count: "건수", empty: "흐르는 것이 없습니다", emptyHint: "시뮬레이터를 시작하고 살아나는 모습을 보세요.", startSim: "시뮬레이터로 가기", partitions: "파티션별 지연", topic: "토픽", group: "그룹", partition: "파티션", end: "끝", committed: "커밋", behind: "지연", reason: "이유", offset: "오프셋", when: "시각", tail: "들어오는 행동", tailHint: "가장 최근 행동, 1초마다", tailEmpty: "아직 행동이 없습니다", waiting: "첫 1초를 기다리는 중…", total: "{{n}}건 보관", kept: "건 보관", totalOf: { accepted: "시작 이후 이벤트 {{n}}개", processed: "시작 이후 이벤트 {{n}}개", notifications: "시작 이후 {{n}}건 발송" }, notCounted: "집계되지 않음", notMeasured: "최근 {{seconds}}초 동안 측정값이 없습니다", overTarget: "목표 초과", updated: "{{ago}} 갱신", ratesOver: "속도는 최근 {{seconds}}초 기준", since: "{{time}}부터 표시", resetZoom: "확대 초기화", caughtUp: "따라잡음", zoom: "끌어서 확대", barTarget: "목표 100 ms",
   },
   dlq: {
     title: "데드 레터", intro: "처리하지 못한 레코드입니다. 열어서 내용을 보고 다시 쓸 수 있습니다.", newest: "최신순", kept_one: "{{n}}건 보관", kept_other: "{{n}}건 보관", refresh: "새로 고침", all: "데드 레터 모두 보기", reason: "이유", topic: "토픽", what: "문제", record: "레코드", id: "ID", when: "포기한 시각", place: "파티션 {{partition}}, 오프셋 {{offset}}", replayed: "재처리함",

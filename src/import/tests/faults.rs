@@ -79,7 +79,7 @@ fn a_longer_wait_than_allowed_is_not_waited_for() {
     let began = Instant::now();
     let (_, result) = import(&args(&path, &double.url));
     assert!(format!("{:#}", result.unwrap_err()).contains("asks for 3600 s"));
-    assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(began.elapsed() < Duration::from_secs(600), "an hour was not waited for");
 }
 
 #[test]

@@ -305,10 +305,20 @@ pub(crate) fn product(id: &str, name: &str, category: &str) -> Product {
     }
 }
 
-#[derive(Default)]
 pub(crate) struct FixedStatus {
     pub(crate) asked: std::sync::atomic::AtomicUsize,
     pub(crate) log_is_down: std::sync::atomic::AtomicBool,
+    began: tokio::time::Instant,
+}
+
+impl Default for FixedStatus {
+    fn default() -> Self {
+        Self {
+            asked: Default::default(),
+            log_is_down: Default::default(),
+            began: tokio::time::Instant::now(),
+        }
+    }
 }
 
 #[async_trait]
@@ -319,7 +329,7 @@ impl StatusSource for FixedStatus {
             if self.log_is_down.load(Ordering::SeqCst) { HealthStatus::Down } else { HealthStatus::Ok };
         let check = HealthCheck { name: "log".to_owned(), status, detail: "disk".to_owned() };
         LiveStatus {
-            at: Timestamp::from_ms(NOW_MS),
+            at: Timestamp::from_ms(NOW_MS).plus(self.began.elapsed()),
             window_s: 10.0,
             mode: "embedded".to_owned(),
             model: ModelStatus { id: "words".to_owned(), dimensions: 32 },

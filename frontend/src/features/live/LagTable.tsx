@@ -13,7 +13,6 @@ import { Sparkline } from "~/charts/Sparkline";
 import css from "./live.module.css";
 
 export const keyOf = (one: PartitionLag) => `${one.group}:${one.topic}:${one.partition}`;
-const SPARK_S = 120;
 
 interface LagTableProps {
   rows: readonly PartitionLag[];
@@ -52,10 +51,10 @@ export function LagTable({ rows, selected, onOpen }: LagTableProps) {
 }
 
 /** One partition, and how its lag went. */
-export function LagPanel({ row, history, onClose }: { row: PartitionLag; history: readonly LiveStatus[]; onClose: () => void }) {
+export function LagPanel({ row, recent, onClose }: { row: PartitionLag; recent: readonly LiveStatus[]; onClose: () => void }) {
   const { t } = useTranslation();
   const locale = useLocale();
-  const values = history.slice(-SPARK_S).map((message) => message.lag.find((one) => keyOf(one) === keyOf(row))?.lag ?? null);
+  const values = recent.map((message) => message.lag.find((one) => keyOf(one) === keyOf(row))?.lag ?? null);
   return (
     <SidePanel title={`${row.topic} / ${row.partition}`} onClose={onClose} foot={<CopyButton label={t("common.copyJson")} text={() => JSON.stringify(row, null, 2)} />}>
       <dl className={css.kv}>

@@ -2,13 +2,13 @@ import { getRouteApi, Link } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 
-import { useLive } from "~/api/live";
-import type { LiveStatus } from "~/api/types";
+import { useLive, useLivePoints } from "~/api/live";
+import type { LivePoint, LiveStatus } from "~/api/types";
 import { ErrorNote } from "~/app/ErrorNote";
 import { WINDOWS_MIN } from "~/app/search";
 import { ApiError } from "~/api/client";
 import { useLocale } from "~/i18n";
-import { formatAgo } from "~/lib/format";
+import { formatAgo, formatTime } from "~/lib/format";
 import { useNow } from "~/lib/useNow";
 import { Button } from "~/ui/Button";
 import { Segmented } from "~/ui/Field";
@@ -19,16 +19,18 @@ import { Charts, type Zoom } from "./Charts";
 import { DeadLetters } from "./DeadLetters";
 import { keyOf, LagPanel, LagTable } from "./LagTable";
 import css from "./live.module.css";
-import { counted } from "./series";
+import { counted, within } from "./series";
 import { Stats } from "./Stats";
 import { Tail } from "./Tail";
 
 const route = getRouteApi("/live");
 const WINDOW_DEFAULT_MIN = 5;
 
-interface Frozen {
-  history: readonly LiveStatus[];
-  endMs: number;
+/** What is shown: of now, or of when it was paused. */
+interface Shown {
+  points: readonly LivePoint[];
+  recent: readonly LiveStatus[];
+  last: LiveStatus | null;
 }
 
 /** Is it working, how fast, what broke. */
@@ -37,14 +39,14 @@ export function LivePage() {
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const feed = useLive();
-  const [frozen, setFrozen] = useState<Frozen | null>(null);
+  const current = { points: useLivePoints(), recent: feed.recent, last: feed.last };
+  const [frozen, setFrozen] = useState<Shown | null>(null);
   const [zoom, setZoom] = useState<Zoom | null>(null);
-  const history = frozen?.history ?? feed.history;
-  const last = history.at(-1);
-  const endMs = frozen?.endMs ?? (last ? Date.parse(last.at) : 0);
+  const { points, recent, last } = frozen ?? current;
+  const endMs = last ? Date.parse(last.at) : 0;
   const minutes = search.minutes ?? WINDOW_DEFAULT_MIN;
   const set = (change: Partial<typeof search>) => void navigate({ search: (before) => ({ ...before, ...change }), replace: true, resetScroll: false });
-  const toggle = () => setFrozen(frozen ? null : { history: feed.history, endMs });
+  const toggle = () => setFrozen(frozen ? null : current);
   usePauseKey(toggle);
 
   const row = search.row === undefined ? undefined : last?.lag.find((one) => keyOf(one) === search.row);
@@ -56,7 +58,7 @@ export function LivePage() {
         <Button icon={frozen ? "play" : "pause"} aria-pressed={frozen !== null} onClick={toggle}>{frozen ? t("live.resume") : t("live.pause")}</Button>
         {frozen && <Badge tone="warn" icon="pause">{t("live.paused")}</Badge>}
         {zoom && <Button tone="quiet" icon="x" onClick={() => setZoom(null)}>{t("live.resetZoom")}</Button>}
-        <p className={css.note}><Freshness at={frozen ? endMs : feed.receivedAt} />{last && <span className="num"> · {t("live.ratesOver", { seconds: last.windowS })}</span>}<span className={css.hint}> · {t("live.zoom")}</span></p>
+        <p className={css.note}><Freshness at={frozen ? endMs : feed.receivedAt} />{last && <span className="num"> · {t("live.ratesOver", { seconds: last.windowS })}</span>}<Since points={points} endMs={endMs} minutes={minutes} /><span className={css.hint}> · {t("live.zoom")}</span></p>
       </div>
       {!last ? (
         feed.state === "lost" ? <ErrorNote error={new ApiError(0, "")} /> : <Ghost />
@@ -69,8 +71,8 @@ export function LivePage() {
               <Link to="/simulator">{t("live.startSim")}</Link>
             </div>
           )}
-          <Stats history={history} />
-          <Charts history={history} minutes={minutes} endMs={endMs} stage={search.stage ?? "freshness"} onStage={(stage) => set({ stage })} zoom={zoom} onZoom={setZoom} />
+          <Stats points={points} last={last} />
+          <Charts points={points} last={last} minutes={minutes} endMs={endMs} stage={search.stage ?? "freshness"} onStage={(stage) => set({ stage })} zoom={zoom} onZoom={setZoom} />
           <div className={css.below}>
             <LagTable rows={last.lag} selected={search.row} onOpen={(key) => set({ row: key })} />
             <div className={css.column}>
@@ -80,7 +82,7 @@ export function LivePage() {
           </div>
         </>
       )}
-      {row && <LagPanel key={keyOf(row)} row={row} history={history} onClose={() => set({ row: undefined })} />}
+      {row && <LagPanel key={keyOf(row)} row={row} recent={recent} onClose={() => set({ row: undefined })} />}
     </div>
   );
 }
@@ -90,6 +92,14 @@ function Freshness({ at }: { at: number }) {
   const locale = useLocale();
   const now = useNow();
   return <span className="num">{at === 0 ? t("live.waiting") : t("live.updated", { ago: now - at < 1500 ? t("common.now") : formatAgo(at, now, locale) })}</span>;
+}
+
+/** From when on the charts show something. */
+function Since({ points, endMs, minutes }: { points: readonly LivePoint[]; endMs: number; minutes: number }) {
+  const { t } = useTranslation();
+  const locale = useLocale();
+  const [first] = within(points, minutes * 60, endMs);
+  return first ? <span className="num"> · {t("live.since", { time: formatTime(Date.parse(first.at), locale) })}</span> : null;
 }
 
 function Ghost() {

@@ -1,6 +1,6 @@
 import { useTranslation } from "react-i18next";
 
-import type { LiveStatus } from "~/api/types";
+import type { LivePoint, LiveStatus } from "~/api/types";
 import { Sparkline } from "~/charts/Sparkline";
 import { useLocale } from "~/i18n";
 import { cx } from "~/lib/cx";
@@ -8,11 +8,11 @@ import { formatCompact, formatMs, formatNumber, formatRate, NONE } from "~/lib/f
 
 import { FRESHNESS_TARGET_MS } from "./Charts";
 import css from "./live.module.css";
-import { counted, percentile, totalLag } from "./series";
+import { counted, eachSecond, percentile, totalLag } from "./series";
 
 const SPARK_S = 60;
 
-type Flow = keyof LiveStatus["rates"];
+type Flow = keyof LivePoint["rates"];
 
 interface Stat {
   name: string;
@@ -24,14 +24,12 @@ interface Stat {
 }
 
 /** The six numbers one asks for first, each with the shape of its last minute. A dash is what nobody counts. */
-export function Stats({ history }: { history: readonly LiveStatus[] }) {
+export function Stats({ points, last }: { points: readonly LivePoint[]; last: LiveStatus }) {
   const { t } = useTranslation();
   const locale = useLocale();
-  const last = history.at(-1);
-  if (!last) return null;
-  const recent = history.slice(-SPARK_S);
+  const endMs = Date.parse(last.at);
   const perSecond = t("live.throughputUnit");
-  const spark = (get: (message: LiveStatus) => number | null) => recent.map(get);
+  const spark = (get: (point: LivePoint) => number | null) => eachSecond(points, SPARK_S, endMs, get);
   const rate = (name: Flow) => {
     const value = counted(last.rates, name);
     return value === null ? NONE : formatRate(value, locale);

@@ -5,6 +5,7 @@ import { curlOf } from "~/api/client";
 import { similarQuery } from "~/api/queries";
 import type { RecommendedItem } from "~/api/types";
 import { nameOf } from "~/app/names";
+import { Preparing } from "~/app/Preparing";
 import { reasonText } from "~/app/reasons";
 import { ProductPicture } from "~/art/ProductPicture";
 import { useLocale } from "~/i18n";
@@ -56,8 +57,9 @@ export function ItemPanel({ item, onClose }: ItemPanelProps) {
         )}
         <section>
           <h3>{t("rec.similarTo")}</h3>
+          <Preparing />
           {similar.isPending && <Skeleton height={160} />}
-          <ul className={css.similar}>
+          <ul className={css.similar} aria-busy={similar.isPending}>
             {similar.data?.items.slice(0, 5).map((other) => (
               <li key={other.productId} className={css.product}>
                 <ProductPicture product={other} className={css.thumb} />

@@ -4,11 +4,13 @@ import { useTranslation } from "react-i18next";
 import type { RecommendedItem } from "~/api/types";
 import { ErrorNote } from "~/app/ErrorNote";
 import { nameOf } from "~/app/names";
+import { Preparing } from "~/app/Preparing";
 import { isAct, reasonText, shortReason } from "~/app/reasons";
 import { ProductPicture } from "~/art/ProductPicture";
 import { useLocale } from "~/i18n";
 import { cx } from "~/lib/cx";
 import { formatAgo, formatMoney } from "~/lib/format";
+import { useLate } from "~/lib/useLate";
 import { useNow } from "~/lib/useNow";
 import { Icon } from "~/ui/Icon";
 import { Badge, Skeleton, StateNote } from "~/ui/States";
@@ -40,12 +42,13 @@ export function ForYou({ state, onOpen, onRetry }: ForYouProps) {
         {state.receivedAt > 0 && <Fresh at={state.receivedAt} />}
       </div>
       <div className={css.why} aria-live="polite"><Why state={state} /></div>
+      <div className={css.preparing}><Preparing /></div>
       {state.error !== null && !state.answer ? (
         <ErrorNote error={state.error} onRetry={onRetry} />
       ) : state.answer && items.length === 0 ? (
         <StateNote icon="spark" title={t("forYou.empty")} text={t("forYou.emptyHint")} />
       ) : (
-        <ol ref={list} className={css.list} aria-label={t("forYou.title")} tabIndex={-1}>
+        <ol ref={list} className={css.list} aria-label={t("forYou.title")} aria-busy={!state.answer} tabIndex={-1}>
           {state.answer ? items.map((item, at) => <Row key={item.productId} item={item} rank={at + 1} change={state.change} onOpen={onOpen} />) : Array.from({ length: FOR_YOU_ITEMS }, (_, at) => <Ghost key={at} />)}
         </ol>
       )}
@@ -70,7 +73,9 @@ function Fresh({ at }: { at: number }) {
 function Why({ state }: { state: LoopState }) {
   const { t } = useTranslation();
   const { cause, change, answer } = state;
-  if (!answer) return state.error === null ? <Skeleton width="70%" /> : null;
+  const loading = !answer && state.error === null;
+  const late = useLate(loading);
+  if (!answer) return loading ? late ? <p>{t("forYou.loading")}</p> : <Skeleton width="70%" /> : null;
   if (answer.items.length === 0) return null;
   if (!cause || !change) {
     if (answer.strategy === "personalized") return <p>{answer.items[0]?.reasons[0] ? reasonText(answer.items[0].reasons[0], t) : ""}</p>;

@@ -16,6 +16,8 @@ interface ProductGridProps {
   query: string | undefined;
   selected: string | undefined;
   marks: Marks;
+  /** The marks are still to come. */
+  marksPending: boolean;
   error: unknown;
   onRetry: () => void;
   onMore: (() => void) | undefined;
@@ -25,20 +27,23 @@ interface ProductGridProps {
 
 const GHOSTS = 18;
 
-export function ProductGrid({ products, total, query, selected, marks, error, onRetry, onMore, loadingMore, onAct }: ProductGridProps) {
+export function ProductGrid({ products, total, query, selected, marks, marksPending, error, onRetry, onMore, loadingMore, onAct }: ProductGridProps) {
   const { t } = useTranslation();
   if (!products) {
     if (error) return <ErrorNote error={error} onRetry={onRetry} />;
     return (
-      <ul className={css.grid} aria-label={t("common.loading")}>
-        {Array.from({ length: GHOSTS }, (_, at) => (
-          <li key={at} className={css.card}>
-            <Skeleton className={css.picture} height="auto" radius={0} />
-            <div className={css.words}><Skeleton width="50%" height={10} /><Skeleton /><Skeleton width="70%" /></div>
-            <div className={css.foot}><Skeleton width={52} /></div>
-          </li>
-        ))}
-      </ul>
+      <>
+        <p className={css.count}><Skeleton width={80} height={10} /></p>
+        <ul className={css.grid} aria-label={t("common.loading")} aria-busy="true">
+          {Array.from({ length: GHOSTS }, (_, at) => (
+            <li key={at} className={css.card}>
+              <Skeleton className={css.picture} height="auto" radius={0} />
+              <div className={css.words}><Skeleton width="50%" height={10} /><Skeleton /><Skeleton width="70%" /></div>
+              <div className={css.foot}><Skeleton width={52} /></div>
+            </li>
+          ))}
+        </ul>
+      </>
     );
   }
   if (products.length === 0) {
@@ -49,7 +54,7 @@ export function ProductGrid({ products, total, query, selected, marks, error, on
       <p className={css.count} role="status">
         <span className="num">{t("shop.results", { count: total })}</span> {query && t("shop.resultsFor", { query })}
       </p>
-      <ul className={css.grid} aria-label={t("shop.title")}>
+      <ul className={css.grid} aria-label={t("shop.title")} aria-busy={marksPending}>
         {products.map((product) => (
           <ProductCard
             key={product.productId}

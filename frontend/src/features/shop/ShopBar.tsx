@@ -10,6 +10,7 @@ import { TextField } from "~/ui/Field";
 import { Icon } from "~/ui/Icon";
 import { Skeleton } from "~/ui/States";
 
+import { Failed } from "./Failed";
 import css from "./shop.module.css";
 
 interface ShopBarProps {
@@ -43,11 +44,11 @@ export function ShopBar({ userId, actionCount, category, query, recommended, act
         <SearchForm key={query} query={query} onSearch={onSearch} />
         <div className={css.who}><WhoPicker userId={userId} actionCount={actionCount} /></div>
       </div>
-      <div ref={chips} className={css.chips} role="group" aria-label={t("common.category")}>
+      <div ref={chips} className={css.chips} role="group" aria-label={t("common.category")} aria-busy={categories.isPending}>
         <Chip pressed={!category} onPress={() => onCategory(undefined)}>{t("common.all")}</Chip>
         {categories.data?.items.map((one) => (
           <Chip key={one.category} pressed={category === one.category} count={one.count} onPress={() => onCategory(category === one.category ? undefined : one.category)}>{one.category}</Chip>
-        )) ?? Array.from({ length: 8 }, (_, at) => <Skeleton key={at} width={96} height={30} radius={15} />)}
+        )) ?? (categories.error ? <Failed text={t("shop.categoriesFailed")} onRetry={() => void categories.refetch()} /> : Array.from({ length: 8 }, (_, at) => <Skeleton key={at} width={96} height={30} radius={15} />))}
       </div>
       {actionCount + acts < 4 && categories.data && recommended && (
         <Hint categories={categories.data.items} recommended={recommended} category={category} acts={acts} onCategory={onCategory} />

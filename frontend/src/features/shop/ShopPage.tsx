@@ -3,13 +3,15 @@ import { getRouteApi } from "@tanstack/react-router";
 import { useCallback, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 
-import { productQuery, productsQuery, searchQuery } from "~/api/queries";
+import { categoriesQuery, productQuery, productsQuery, searchQuery } from "~/api/queries";
 import type { ActionType } from "~/api/types";
 import { nameOf } from "~/app/names";
 import { useShopper } from "~/app/shopper";
 import { useLocale } from "~/i18n";
+import { useLate } from "~/lib/useLate";
 
 import { EventWay } from "./EventWay";
+import { Failed } from "./Failed";
 import { ForYou } from "./ForYou";
 import { LookingAt } from "./LookingAt";
 import { useMarks } from "./marks";
@@ -35,7 +37,7 @@ function ShopOf({ userId }: { userId: string }) {
   const { category, q, item } = route.useSearch();
   const navigate = route.useNavigate();
   const { loop, state } = useLoop(userId);
-  const { marks, mark } = useMarks(userId);
+  const { marks, mark, ...history } = useMarks(userId);
   const [clicked, setClicked] = useState<Shown | null>(null);
 
   const browse = useInfiniteQuery({ ...productsQuery({ category }), enabled: !q });
@@ -81,12 +83,15 @@ function ShopOf({ userId }: { userId: string }) {
           onSearch={onSearch}
           onCategory={(next) => void navigate({ search: (before) => ({ ...before, category: next, item: undefined }) })}
         />
+        <Waiting products={!products && !(q ? found.error : browse.error)} marks={history.isPending} />
+        {history.error && <Failed text={t("shop.marksFailed")} onRetry={() => void history.refetch()} />}
         <ProductGrid
           products={products}
           total={total}
           query={q}
           selected={item}
           marks={marks}
+          marksPending={history.isPending}
           error={q ? found.error : browse.error}
           onRetry={() => void (q ? found.refetch() : browse.refetch())}
           onMore={!q && browse.hasNextPage ? onMore : undefined}
@@ -109,4 +114,13 @@ function ShopOf({ userId }: { userId: string }) {
       </aside>
     </div>
   );
+}
+
+/** Names what is still to come, once it takes longer than one notices. The region is always there, so that it is heard. */
+function Waiting({ products, marks }: { products: boolean; marks: boolean }) {
+  const { t } = useTranslation();
+  const categories = useQuery(categoriesQuery).isPending;
+  const late = useLate(products || marks || categories);
+  const parts = late ? [products && t("shop.waitProducts"), categories && t("shop.waitCategories"), marks && t("shop.waitMarks")] : [];
+  return <p className={css.waiting} role="status">{parts.filter(Boolean).join(" ")}</p>;
 }

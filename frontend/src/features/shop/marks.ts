@@ -36,12 +36,12 @@ export function marksOf(acts: readonly Done[]): Marks {
 
 /** The marks of the shopper's history, and at once those of what is done now. */
 export function useMarks(userId: string) {
-  const { data } = useQuery(historyQuery(userId));
+  const { data, isPending, error, refetch } = useQuery(historyQuery(userId));
   const [done, setDone] = useState<readonly Done[]>([]);
   const marks = useMemo(() => {
     const past: readonly HistoryItem[] = data?.items ?? [];
     return marksOf([...past.toReversed(), ...done]);
   }, [data, done]);
   const mark = useCallback((act: Done) => setDone((before) => [...before, act]), []);
-  return { marks, mark };
+  return { marks, mark, isPending, error: data ? null : error, refetch };
 }

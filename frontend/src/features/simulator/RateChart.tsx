@@ -1,7 +1,7 @@
 import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 
-import { useLive } from "~/api/live";
+import { useLive, useLivePoints } from "~/api/live";
 import { useTheme } from "~/app/theme";
 import { Chart } from "~/charts/Chart";
 import { columnsOf, within } from "~/features/live/series";
@@ -16,10 +16,11 @@ export function RateChart() {
   const { t } = useTranslation();
   const locale = useLocale();
   const theme = useTheme();
-  const { history, last } = useLive();
+  const { last } = useLive();
+  const points = useLivePoints();
   const [zoom, setZoom] = useState<readonly [number, number] | null>(null);
   const endMs = last ? Date.parse(last.at) : 0;
-  const data = useMemo(() => columnsOf(within(history, WINDOW_S, endMs), [(one) => one.simulator?.rate ?? null, (one) => (one.simulator?.state === "running" ? one.simulator.targetRate : null)]), [history, endMs]);
+  const data = useMemo(() => columnsOf(within(points, WINDOW_S, endMs), [(one) => one.simulator?.rate ?? null, (one) => (one.simulator?.state === "running" ? one.simulator.targetRate : null)]), [points, endMs]);
   if (!last) return <Skeleton height={264} radius={8} />;
   return (
     <Chart
