@@ -33,6 +33,7 @@ fn shop() -> Vec<Product> {
                 name_ko: text("nameKo"),
                 description_ko: text("descriptionKo"),
                 changed_at: None,
+                history: Default::default(),
             }
         })
         .collect()
