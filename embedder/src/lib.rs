@@ -29,6 +29,7 @@ mod runtime;
 mod session;
 mod store;
 mod tokenize;
+mod unigram;
 mod worker;
 
 pub use cached::{CacheKey, CachedEmbedder, VectorCache, VectorCacheError};
