@@ -31,6 +31,7 @@ mod session;
 mod store;
 mod tokenize;
 mod turns;
+mod unigram;
 mod worker;
 
 pub use cached::{CacheKey, CachedEmbedder, VectorCache, VectorCacheError};

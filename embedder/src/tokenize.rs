@@ -3,10 +3,15 @@
 use std::path::Path;
 
 use rep_core::ports::embedder::TextKind;
-use tokenizers::{Tokenizer, TruncationParams};
+use serde::Deserialize;
+use tokenizers::{
+    DecoderWrapper, Model, NormalizerWrapper, PostProcessorWrapper, PreTokenizerWrapper, Tokenizer,
+    TokenizerImpl, TruncationParams,
+};
 
 use crate::LoadError;
 use crate::centres::Place;
+use crate::unigram::CompactUnigram;
 
 /// Text beyond this many bytes a token is cut before the tokenizer sees it: a 1 MiB text costs no more than
 /// the part of it that a model can read. Ordinary words need 2 to 8.
@@ -23,9 +28,38 @@ pub(crate) struct Tokens {
     pub(crate) place: Place,
 }
 
+/// As [`Tokenizer`], with a vocabulary of our own.
+type Compact = TokenizerImpl<
+    CompactUnigram,
+    NormalizerWrapper,
+    PreTokenizerWrapper,
+    PostProcessorWrapper,
+    DecoderWrapper,
+>;
+
+/// What of a `tokenizer.json` says how it must be read.
+#[derive(Deserialize)]
+struct Kind {
+    model: ModelKind,
+}
+
+#[derive(Deserialize)]
+struct ModelKind {
+    #[serde(default, rename = "type")]
+    kind: String,
+    #[serde(default)]
+    byte_fallback: bool,
+}
+
+/// A tokenizer by its vocabulary.
+enum Loaded {
+    Compact(Box<Compact>),
+    Other(Box<Tokenizer>),
+}
+
 /// A model's tokenizer, set up for embedding.
 pub(crate) struct TextTokenizer {
-    tokenizer: Tokenizer,
+    tokenizer: Loaded,
     max_tokens: usize,
     pad_id: u32,
 }
@@ -33,11 +67,18 @@ pub(crate) struct TextTokenizer {
 impl TextTokenizer {
     /// Reads `tokenizer.json`; its own padding and truncation settings are replaced.
     pub(crate) fn load(path: &Path, max_tokens: usize) -> Result<Self, LoadError> {
-        let mut tokenizer = Tokenizer::from_file(path).map_err(|error| LoadError::bad_file(path, error))?;
-        let pad_id = pad_id(&tokenizer);
-        let truncation = TruncationParams { max_length: max_tokens, ..TruncationParams::default() };
-        tokenizer.with_truncation(Some(truncation)).map_err(|error| LoadError::bad_file(path, error))?;
-        tokenizer.with_padding(None);
+        let bad = |error: &dyn std::fmt::Display| LoadError::bad_file(path, error);
+        let text = std::fs::read(path).map_err(|error| bad(&error))?;
+        let Kind { model } = serde_json::from_slice(&text).map_err(|error| bad(&error))?;
+        let (tokenizer, pad_id) = if model.kind == "Unigram" && !model.byte_fallback {
+            let mut compact: Compact = serde_json::from_slice(&text).map_err(|error| bad(&error))?;
+            let pad_id = set_up(&mut compact, max_tokens).map_err(|error| bad(&error))?;
+            (Loaded::Compact(Box::new(compact)), pad_id)
+        } else {
+            let mut other = Tokenizer::from_bytes(&text).map_err(|error| bad(&error))?;
+            let pad_id = set_up(&mut other, max_tokens).map_err(|error| bad(&error))?;
+            (Loaded::Other(Box::new(other)), pad_id)
+        };
         Ok(Self { tokenizer, max_tokens, pad_id })
     }
 
@@ -50,7 +91,11 @@ impl TextTokenizer {
     pub(crate) fn encode(&self, kind: TextKind, prefix: &str, text: &str) -> Result<Tokens, String> {
         let head = head(text, self.max_tokens * BYTES_PER_TOKEN_MAX);
         let whole = if prefix.is_empty() { head.into() } else { format!("{prefix}{head}") };
-        let encoding = self.tokenizer.encode_fast(whole, true).map_err(|error| error.to_string())?;
+        let encoding = match &self.tokenizer {
+            Loaded::Compact(tokenizer) => tokenizer.encode_fast(whole, true),
+            Loaded::Other(tokenizer) => tokenizer.encode_fast(whole, true),
+        };
+        let encoding = encoding.map_err(|error| error.to_string())?;
         let cut = head.len() < text.len() || !encoding.get_overflowing().is_empty();
         let ids = encoding.get_ids().to_vec();
         if ids.is_empty() {
@@ -60,9 +105,23 @@ impl TextTokenizer {
     }
 }
 
-fn pad_id(tokenizer: &Tokenizer) -> u32 {
+/// Cuts at `max_tokens`, pads nothing; gives the id of padding.
+fn set_up<M: Model>(
+    tokenizer: &mut TokenizerImpl<
+        M,
+        NormalizerWrapper,
+        PreTokenizerWrapper,
+        PostProcessorWrapper,
+        DecoderWrapper,
+    >,
+    max_tokens: usize,
+) -> tokenizers::Result<u32> {
     let named = ["<pad>", "[PAD]"].iter().find_map(|token| tokenizer.token_to_id(token));
-    named.or(tokenizer.get_padding().map(|padding| padding.pad_id)).unwrap_or(0)
+    let pad_id = named.or(tokenizer.get_padding().map(|padding| padding.pad_id)).unwrap_or(0);
+    let truncation = TruncationParams { max_length: max_tokens, ..TruncationParams::default() };
+    tokenizer.with_truncation(Some(truncation))?;
+    tokenizer.with_padding(None);
+    Ok(pad_id)
 }
 
 fn head(text: &str, bytes_max: usize) -> &str {
