@@ -152,7 +152,8 @@ impl StatusSource for Status {
             self.backends.catalog.summary(),
             self.backends.preferences.waiting(None, 0)
         );
-        let failure = [lag.as_ref().err(), letters.as_ref().err(), summary.as_ref().err(), waiting.as_ref().err()];
+        let failure =
+            [lag.as_ref().err(), letters.as_ref().err(), summary.as_ref().err(), waiting.as_ref().err()];
         let failure = failure.into_iter().flatten().next().map(ToString::to_string);
         let lag = lag.unwrap_or_default();
         let products = summary.map_or(ProductCounts { total: 0, embedded: 0 }, |s| ProductCounts {

@@ -75,12 +75,13 @@ async fn what_waits_survives_a_kill_and_counts_once() {
     assert_eq!(pending(&world, 1), 1);
     put(&world, 7, true);
     let role = world.run_behaviour(BehaviourConfig::default());
-    world.until("both count", || {
-        let state = world.stores.state.lock();
-        let known = &state.derived.preferences[&user_id(1)];
-        known.pending.is_empty() && known.action_count == 2
-    })
-    .await;
+    world
+        .until("both count", || {
+            let state = world.stores.state.lock();
+            let known = &state.derived.preferences[&user_id(1)];
+            known.pending.is_empty() && known.action_count == 2
+        })
+        .await;
     assert_taste(&world, 1);
     role.stop().await.unwrap();
 }

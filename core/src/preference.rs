@@ -8,8 +8,8 @@ use std::collections::VecDeque;
 
 use self::pending::defer;
 pub use self::pending::{PENDING_MAX, PendingAction, Settlement};
-use self::recent::{purchase, remember};
 pub use self::recent::{Purchase, RecentAction, event_hash};
+use self::recent::{purchase, remember};
 pub use self::sums::{MASS_BEFORE_SUMS, Split, Sums, TasteRules};
 use crate::{ActionType, ModelId, Position, ProductId, Timestamp, TraceId, UnitVector, UserAction, UserId};
 
@@ -114,7 +114,10 @@ impl Preference {
         let (action_type, at) = (action.action_type, action.timestamp);
         if let Some(product_id) = &action.product_id {
             let event = event_hash(&action.trace_id);
-            remember(&mut self.recent, RecentAction { product_id: product_id.clone(), action_type, at, event });
+            remember(
+                &mut self.recent,
+                RecentAction { product_id: product_id.clone(), action_type, at, event },
+            );
             if action_type == ActionType::Purchase {
                 purchase(&mut self.purchased, product_id, at);
             }

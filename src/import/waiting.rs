@@ -22,7 +22,8 @@ struct Progress {
 impl Progress {
     fn read(status: &Value) -> Option<Self> {
         let lags = status["lag"].as_array()?.iter().filter(|lag| lag["group"] == "behaviour");
-        let (total, embedded) = (status["products"]["total"].as_u64()?, status["products"]["embedded"].as_u64()?);
+        let (total, embedded) =
+            (status["products"]["total"].as_u64()?, status["products"]["embedded"].as_u64()?);
         Some(Self {
             lag: lags.filter_map(|lag| lag["lag"].as_u64()).sum(),
             waiting: status["waitingActions"].as_u64()?,
@@ -41,7 +42,9 @@ impl Progress {
             Self { lag: 1.., .. } => format!("{} events are not processed yet", self.lag),
             Self { waiting: 0, unembedded: 0, .. } => "every taste is up to date".to_owned(),
             Self { waiting, unembedded: 0, .. } => {
-                format!("{waiting} actions are on products that are in no catalog; they count once those are imported")
+                format!(
+                    "{waiting} actions are on products that are in no catalog; they count once those are imported"
+                )
             }
             Self { waiting: 0, unembedded, .. } => format!("{unembedded} products wait for their vectors"),
             Self { waiting, unembedded, .. } => format!(

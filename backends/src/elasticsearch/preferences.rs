@@ -47,8 +47,10 @@ impl ElasticsearchPreferences {
     /// anew.
     pub async fn load(&self, users: &[UserId]) -> Result<Vec<Option<(Preference, u64)>>, StoreError> {
         let ids: Vec<&str> = users.iter().map(UserId::as_str).collect();
-        let found =
-            self.client.documents::<StoredPreference>(&self.index, &ids, Part::Without("savedAt,awaits")).await?;
+        let found = self
+            .client
+            .documents::<StoredPreference>(&self.index, &ids, Part::Without("savedAt,awaits"))
+            .await?;
         Ok(found.into_iter().map(|found| readable(found?.document)).collect())
     }
 
@@ -111,7 +113,8 @@ impl PreferenceBackup for ElasticsearchPreferences {
             body["search_after"] = json!([after]);
         }
         let found: Found<SavedAwaits> = self.client.search(&self.index, body).await?;
-        let saved = |SavedAwaits { user_id, version, awaits }| SavedWaits { user_id, version, products: awaits };
+        let saved =
+            |SavedAwaits { user_id, version, awaits }| SavedWaits { user_id, version, products: awaits };
         Ok(found.hits.hits.into_iter().map(|hit| saved(hit.document)).collect())
     }
 }

@@ -254,7 +254,8 @@ impl Shared {
             entries.remove(user);
         }
         self.waits.add(user, applied.awaits.iter());
-        let gone = fold.settled.iter().map(|(product, _)| *product).filter(|product| !applied.awaits_still(product));
+        let gone =
+            fold.settled.iter().map(|(product, _)| *product).filter(|product| !applied.awaits_still(product));
         self.waits.remove(user, gone);
         Ok(applied.folded)
     }

@@ -393,7 +393,8 @@ impl PreferenceStore for RedisPreferences {
         let _: () = self.link.run(erased).await?;
         let state = self.load(std::slice::from_ref(user)).await?.pop().flatten();
         let products = state.iter().flat_map(|state| state.pending.iter().map(|waits| &waits.product_id));
-        self.run_for_effect(self.forget_waits(user, fold::VERSION_MAX, products).into_iter().collect()).await?;
+        self.run_for_effect(self.forget_waits(user, fold::VERSION_MAX, products).into_iter().collect())
+            .await?;
         let in_backup = self.backup.erase(user).await?;
         let mut delete = redis::cmd("DEL");
         delete.arg(self.key(user));

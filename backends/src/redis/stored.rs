@@ -11,8 +11,8 @@ use std::collections::VecDeque;
 
 use rep_core::ports::StoreError;
 use rep_core::{
-    ModelId, PendingAction, Position, Preference, ProductId, Purchase, RecentAction, Split, Sums, Timestamp, UnitVector,
-    UserId,
+    ModelId, PendingAction, Position, Preference, ProductId, Purchase, RecentAction, Split, Sums, Timestamp,
+    UnitVector, UserId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -182,9 +182,13 @@ mod tests {
             "recent":[{"productId":"b","actionType":"PURCHASE","at":"2025-12-31T00:00:00.000Z"},
                       {"productId":"a","actionType":"CLICK","at":"2026-01-01T00:00:00.000Z"}]}"#;
         let (preference, version) = read(json.as_bytes()).unwrap();
-        assert_eq!((version, preference.sums.mass, preference.sums.at), (4, MASS_BEFORE_SUMS, preference.updated_at));
+        assert_eq!(
+            (version, preference.sums.mass, preference.sums.at),
+            (4, MASS_BEFORE_SUMS, preference.updated_at)
+        );
         let recent: Vec<&str> = preference.recent.iter().map(|action| action.product_id.as_str()).collect();
-        let purchased: Vec<&str> = preference.purchased.iter().map(|bought| bought.product_id.as_str()).collect();
+        let purchased: Vec<&str> =
+            preference.purchased.iter().map(|bought| bought.product_id.as_str()).collect();
         assert_eq!((recent, purchased), (vec!["a", "b"], vec!["b", "a"]));
         assert!(preference.purchased[0].at > preference.purchased[1].at);
     }

@@ -22,13 +22,15 @@ fn state(user: &UserId, count: u64) -> Preference {
     let product = new_product();
     let split = Split { liked: vec![0.1; 24], refused: vec![f32::MIN_POSITIVE; 24] };
     let action_type = ActionType::Wishlist;
-    let waits = PendingAction { trace_id: new_trace(), product_id: new_product(), action_type, at, logged_at: at };
+    let waits =
+        PendingAction { trace_id: new_trace(), product_id: new_product(), action_type, at, logged_at: at };
     Preference {
         vector: Some(UnitVector::normalised(numbers).unwrap()),
         action_count: count,
         updated_at: at,
         position: Some(position(2, count)),
-        recent: [RecentAction { product_id: product.clone(), action_type: ActionType::Click, at, event: 9 }].into(),
+        recent: [RecentAction { product_id: product.clone(), action_type: ActionType::Click, at, event: 9 }]
+            .into(),
         purchased: [Purchase { product_id: product.clone(), at }].into(),
         sums: Sums { mass: 0.1_f32 + 0.2, at, split: Some(Box::new(split)) },
         pending: vec![waits],

@@ -8,7 +8,8 @@ use rep_core::ports::behaviour::BehaviourDocument;
 use rep_core::ports::popularity::PopularityEvent;
 use rep_core::ports::preferences::PreferenceWrite;
 use rep_core::{
-    ActionType, Embedding, ModelId, Preference, ProductId, TasteRules, Timestamp, Topic, UnitVector, UserAction, UserId,
+    ActionType, Embedding, ModelId, Preference, ProductId, TasteRules, Timestamp, Topic, UnitVector,
+    UserAction, UserId,
 };
 
 use crate::fold::{GROUP, offsets, poll};
@@ -105,7 +106,12 @@ async fn speed_of_an_event_through_the_stores() {
                     let model = || ModelId::new("m").unwrap();
                     let mut preference =
                         state.unwrap_or_else(|| Preference::new(action.user_id.clone(), model()));
-                    preference.fold(action, record.position, Embedding::Known(&embedding), TasteRules::default());
+                    preference.fold(
+                        action,
+                        record.position,
+                        Embedding::Known(&embedding),
+                        TasteRules::default(),
+                    );
                     PreferenceWrite { preference, changes: Vec::new() }
                 });
                 folded.collect::<Vec<_>>()

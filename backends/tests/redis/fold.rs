@@ -20,7 +20,12 @@ fn offline(user: &UserId, offsets: &[u64]) -> Preference {
     let mut preference = Preference::new(user.clone(), ModelId::new("contract-model").unwrap());
     for offset in offsets {
         let click = action(user, ActionType::Click, &new_product(), at(0));
-        preference.fold(&click, position(3, *offset), Embedding::Known(&embedding(*offset)), TasteRules::default());
+        preference.fold(
+            &click,
+            position(3, *offset),
+            Embedding::Known(&embedding(*offset)),
+            TasteRules::default(),
+        );
     }
     preference
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use rep_backends::redis::{
-    NotificationHistory, PreferenceBackup, RedisConfig, RedisNotifications, RedisPopularity, SavedWaits,
-    RedisPreferences, RedisTickets, State,
+    NotificationHistory, PreferenceBackup, RedisConfig, RedisNotifications, RedisPopularity,
+    RedisPreferences, RedisTickets, SavedWaits, State,
 };
 use rep_backends::{Backends, ConnectConfig, SystemClock, open_data_dir};
 use rep_core::contract::support::{Ports, Subject, unique};
@@ -49,7 +49,8 @@ impl PreferenceBackup for Kept {
 
     async fn waiting(&self, after: Option<&UserId>, limit: usize) -> Result<Vec<SavedWaits>, StoreError> {
         let states = self.states.lock();
-        let mut users: Vec<&UserId> = states.keys().filter(|user| after.is_none_or(|after| *user > after)).collect();
+        let mut users: Vec<&UserId> =
+            states.keys().filter(|user| after.is_none_or(|after| *user > after)).collect();
         users.sort_unstable();
         let waits = users.into_iter().filter(|user| !states[*user].0.pending.is_empty()).take(limit);
         let saved = |user: &UserId| SavedWaits {

@@ -11,7 +11,8 @@ use rep_core::ports::catalog::Catalog;
 use rep_core::ports::log::{EventLog, NewRecord, Record};
 use rep_core::ports::{StoreError, StoreErrorKind, one_each};
 use rep_core::{
-    InventoryChange, News, Notification, NotificationKind, Product, ProductId, Topic, TraceContext, UnitVector,
+    InventoryChange, News, Notification, NotificationKind, Product, ProductId, Topic, TraceContext,
+    UnitVector,
 };
 use tokio::time::Instant;
 

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use rep_core::avro::Codec;
 use rep_core::ports::log::Record;
-use rep_core::{ActionType, TasteRules, ModelId, Preference, UserAction, UserId};
+use rep_core::{ActionType, ModelId, Preference, TasteRules, UserAction, UserId};
 
 use super::embedder::vector_of;
 use super::events::product;

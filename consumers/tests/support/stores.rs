@@ -11,7 +11,8 @@ use rep_core::ports::behaviour::{BehaviourDocument, BehaviourStore, HistoryPage,
 use rep_core::ports::notifications::{Delivery, InboxItem};
 use rep_core::ports::popularity::{Popularity, PopularityEvent};
 use rep_core::ports::preferences::{
-    Fold, FoldRules, Folded, PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome, Waiting, WaitingPage,
+    Fold, FoldRules, Folded, PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome, Waiting,
+    WaitingPage,
 };
 use rep_core::{
     NotificationSettings, Position, Preference, Product, ProductId, Registers, Standing, Timestamp, TraceId,

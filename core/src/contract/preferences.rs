@@ -14,12 +14,13 @@ use super::support::{
 use crate::likeness::{LikenessScale, Probe};
 use crate::ports::preferences::{PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome};
 use crate::{
-    ActionType, ModelId, PendingAction, Position, Preference, Purchase, RecentAction, Split, Sums, UnitVector, UserId,
+    ActionType, ModelId, PendingAction, Position, Preference, Purchase, RecentAction, Split, Sums,
+    UnitVector, UserId,
 };
 
 pub use self::waiting::{
-    erasure_forgets_what_waits, settling_and_folding_side_by_side_lose_nothing, what_waits_is_listed_and_settled_once,
-    what_waits_is_there_after_reopening,
+    erasure_forgets_what_waits, settling_and_folding_side_by_side_lose_nothing,
+    what_waits_is_listed_and_settled_once, what_waits_is_there_after_reopening,
 };
 
 /// Makes every sentence of the suite a test; `$make` gives a [`Subject`].
@@ -114,8 +115,12 @@ async fn load_one(store: &dyn PreferenceStore, user: &UserId) -> Option<Preferen
 pub async fn a_state_comes_back_as_it_was_and_absence_is_none(subject: &mut impl Subject) {
     let store = &subject.ports().preferences;
     let (full, bare, unknown) = (new_user(), new_user(), new_user());
-    let recent =
-        |ms| RecentAction { product_id: new_product(), action_type: ActionType::Wishlist, at: at(ms), event: u64::MAX };
+    let recent = |ms| RecentAction {
+        product_id: new_product(),
+        action_type: ActionType::Wishlist,
+        at: at(ms),
+        event: u64::MAX,
+    };
     let purchase = |ms| Purchase { product_id: new_product(), at: at(ms) };
     let waits = |ms| PendingAction {
         trace_id: new_trace(),

@@ -57,8 +57,7 @@ pub(super) fn purchase(purchased: &mut VecDeque<Purchase>, product_id: &ProductI
         }
         purchased.remove(place);
     }
-    let place = purchased
-        .partition_point(|known| (known.at, &known.product_id) > (at, product_id));
+    let place = purchased.partition_point(|known| (known.at, &known.product_id) > (at, product_id));
     if place < PURCHASED_MAX {
         purchased.insert(place, Purchase { product_id: product_id.clone(), at });
         purchased.truncate(PURCHASED_MAX);

@@ -77,7 +77,9 @@ impl Sums {
         if weight > 0.0 && self.split.is_none() {
             self.add_liked(vector, embedding, keep, add);
         } else {
-            let split = self.split.get_or_insert_with(|| Split::of(vector.as_ref(), self.mass, embedding.dimensions()));
+            let split = self
+                .split
+                .get_or_insert_with(|| Split::of(vector.as_ref(), self.mass, embedding.dimensions()));
             split.add(embedding, weight > 0.0, keep as f32, add as f32);
             let (direction, mass) = split.difference(rules.refused_share);
             (*vector, self.mass) = (direction, mass);

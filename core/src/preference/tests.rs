@@ -92,8 +92,11 @@ fn memory_of_a_shopper_is_bounded() {
 #[test]
 fn what_comes_late_takes_its_place_in_time_and_not_the_first() {
     let mut p = fresh();
-    let actions =
-        [event(ActionType::Dislike, 1, 900, 0), event(ActionType::Click, 1, 100, 1), event(ActionType::Purchase, 2, 50, 2)];
+    let actions = [
+        event(ActionType::Dislike, 1, 900, 0),
+        event(ActionType::Click, 1, 100, 1),
+        event(ActionType::Purchase, 2, 50, 2),
+    ];
     for (offset, action) in (1..).zip(&actions) {
         p.fold(action, at(offset), Embedding::None, RULES());
     }
@@ -101,7 +104,10 @@ fn what_comes_late_takes_its_place_in_time_and_not_the_first() {
     assert_eq!(kinds, [ActionType::Dislike, ActionType::Click, ActionType::Purchase]);
     assert_eq!(p.updated_at, Timestamp::from_ms(900));
     p.fold(&event(ActionType::Purchase, 2, 40, 3), at(9), Embedding::None, RULES());
-    assert_eq!(p.purchased, [Purchase { product_id: ProductId::new("p2").unwrap(), at: Timestamp::from_ms(50) }]);
+    assert_eq!(
+        p.purchased,
+        [Purchase { product_id: ProductId::new("p2").unwrap(), at: Timestamp::from_ms(50) }]
+    );
 }
 
 #[test]
@@ -169,7 +175,8 @@ fn vector_of(product: usize) -> UnitVector {
 /// Folds `actions` in their order; those on products of which `is_late` waits for a vector until the end.
 fn folded(actions: &[UserAction], is_late: impl Fn(usize) -> bool) -> Preference {
     let mut p = fresh();
-    let product = |action: &UserAction| action.product_id.as_ref().unwrap().as_str()[1..].parse::<usize>().unwrap();
+    let product =
+        |action: &UserAction| action.product_id.as_ref().unwrap().as_str()[1..].parse::<usize>().unwrap();
     for (offset, action) in (1..).zip(actions) {
         let vector = vector_of(product(action));
         let embedding = if is_late(product(action)) {

@@ -56,7 +56,9 @@ pub fn visited<'a>(
         }
         match products.iter().position(|(product, _)| **product == action.product_id) {
             Some(place) => products[place].1 += weight * share,
-            None if products.len() < rules.products_max => products.push((&action.product_id, weight * share)),
+            None if products.len() < rules.products_max => {
+                products.push((&action.product_id, weight * share))
+            }
             None => break,
         }
         share *= rules.fading;
@@ -118,10 +120,15 @@ mod tests {
             ("too-many", ActionType::Click, 5),
             ("b", ActionType::Purchase, 6),
         ]);
-        let found: Vec<(&str, f32)> =
-            visited(&actions, NOW, rules).into_iter().map(|(product, weight)| (product.as_str(), weight)).collect();
+        let found: Vec<(&str, f32)> = visited(&actions, NOW, rules)
+            .into_iter()
+            .map(|(product, weight)| (product.as_str(), weight))
+            .collect();
         assert_eq!(found, [("a", 0.35 + 0.25), ("b", 0.35)]);
-        assert!(visited(&recent(&[("a", ActionType::Click, 121)]), NOW, rules).is_empty(), "that visit is over");
+        assert!(
+            visited(&recent(&[("a", ActionType::Click, 121)]), NOW, rules).is_empty(),
+            "that visit is over"
+        );
     }
 
     #[test]
@@ -136,7 +143,8 @@ mod tests {
             let names: Vec<(&str, ActionType, i64)> =
                 all.iter().map(|(name, _)| (name.as_str(), ActionType::Click, 1)).collect();
             let actions = recent(&names);
-            let visit = visited(&actions, NOW, rules).into_iter().zip(&all).map(|((_, w), (_, v))| ((*v).clone(), w));
+            let visit =
+                visited(&actions, NOW, rules).into_iter().zip(&all).map(|((_, w), (_, v))| ((*v).clone(), w));
             let mut taste = old.clone();
             taste.blend(30.0, &new, clicks as f32);
             let present = present_taste(Some(&taste), &visit.collect::<Vec<_>>(), rules).unwrap();

@@ -9,7 +9,8 @@ use rep_core::likeness::Probe;
 use rep_core::ports::behaviour::{BehaviourDocument, BehaviourStore, HistoryPage, IndexOutcome, Interest};
 use rep_core::ports::popularity::{Popularity, PopularityEvent};
 use rep_core::ports::preferences::{
-    Fold, FoldRules, Folded, PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome, Waiting, WaitingPage,
+    Fold, FoldRules, Folded, PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome, Waiting,
+    WaitingPage,
 };
 use rep_core::ports::{StoreError, StoreErrorKind};
 use rep_core::{PendingAction, Position, Preference, ProductId, Timestamp, TraceId, UserId};

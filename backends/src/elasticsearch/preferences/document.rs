@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use rep_core::ports::StoreError;
 use rep_core::{
-    ModelId, PendingAction, Position, Preference, ProductId, Purchase, RecentAction, Split, Sums, Timestamp, UnitVector,
-    UserId,
+    ModelId, PendingAction, Position, Preference, ProductId, Purchase, RecentAction, Split, Sums, Timestamp,
+    UnitVector, UserId,
 };
 use serde::{Deserialize, Serialize};
 

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use rep_core::ports::StoreError;
 use rep_core::{
-    ActionType, ModelId, PendingAction, Position, Preference, ProductId, Purchase, RecentAction, Split, Sums, Timestamp,
-    UnitVector, UserId,
+    ActionType, ModelId, PendingAction, Position, Preference, ProductId, Purchase, RecentAction, Split, Sums,
+    Timestamp, UnitVector, UserId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -114,7 +114,8 @@ pub(super) fn from_stored(bytes: &[u8]) -> Result<(Preference, Timestamp), Store
 
 fn from_stored_before(bytes: &[u8]) -> Result<(Preference, Timestamp), StoreError> {
     let stored: StoredBefore = decode(1, bytes, "a stored preference")?;
-    let recent = |RecentBefore { product_id, action_type, at }| RecentAction { product_id, action_type, at, event: 0 };
+    let recent =
+        |RecentBefore { product_id, action_type, at }| RecentAction { product_id, action_type, at, event: 0 };
     let preference = Preference {
         vector: vector(stored.vector)?,
         action_count: stored.action_count,

@@ -133,7 +133,11 @@ impl RedisPreferences {
                 let products = preference.pending.iter().map(|waits| &waits.product_id);
                 waits.extend(self.note_waits(&preference.user_id, base.version(), products));
                 let version = if base.state.is_some() { base.version() } else { VERSION_MAX };
-                waits.extend(self.forget_waits(&preference.user_id, version, settled(&folds[fold], &applied)));
+                waits.extend(self.forget_waits(
+                    &preference.user_id,
+                    version,
+                    settled(&folds[fold], &applied),
+                ));
                 outcomes.push((fold, Some(applied.folded)));
             }
         }

@@ -100,7 +100,11 @@ impl RedisPreferences {
         self.run_for_effect(states.iter().filter_map(|state| note(state)).collect()).await
     }
 
-    pub(super) async fn waiting_page(&self, cursor: Option<&str>, limit: usize) -> Result<WaitingPage, StoreError> {
+    pub(super) async fn waiting_page(
+        &self,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<WaitingPage, StoreError> {
         if limit == 0 {
             let mut count = redis::cmd("HLEN");
             count.arg(self.link.key(PAIRS));
@@ -142,7 +146,9 @@ impl RedisPreferences {
             for saved in &page {
                 for product in &saved.products {
                     let mut note = redis::cmd("HSETNX");
-                    note.arg(self.link.key(PAIRS)).arg(format!("{product} {}", saved.user_id)).arg(saved.version);
+                    note.arg(self.link.key(PAIRS))
+                        .arg(format!("{product} {}", saved.user_id))
+                        .arg(saved.version);
                     notes.push(note);
                 }
             }

@@ -7,7 +7,8 @@ use super::super::support::{Subject, at, commit_something, epoch, new_product, n
 use super::{direction, load_one};
 use crate::ports::preferences::{Fold, FoldRules, FoldStep, Folded, PreferenceStore, Waiting};
 use crate::{
-    ActionType, ModelId, Position, Preference, ProductId, Settlement, TasteRules, UnitVector, UserAction, UserId,
+    ActionType, ModelId, Position, Preference, ProductId, Settlement, TasteRules, UnitVector, UserAction,
+    UserId,
 };
 
 fn click(user: &UserId, product: &ProductId, ms: i64) -> UserAction {

@@ -2,8 +2,8 @@
 
 use super::PreferenceChange;
 use crate::{
-    Embedding, FoldOutcome, ModelId, PendingAction, Position, Preference, ProductId, Settlement, TasteRules, Timestamp,
-    UnitVector, UserAction, UserId, awaited_product,
+    Embedding, FoldOutcome, ModelId, PendingAction, Position, Preference, ProductId, Settlement, TasteRules,
+    Timestamp, UnitVector, UserAction, UserId, awaited_product,
 };
 
 /// An action to be folded in.
@@ -116,7 +116,8 @@ impl<'a> Fold<'a> {
             match preference.fold(step.action, step.position, step.embedding(may_wait), rules.taste) {
                 FoldOutcome::Replayed => continue,
                 FoldOutcome::Applied => {
-                    let waits = !may_wait && step.embedding.is_none() && awaited_product(step.action).is_some();
+                    let waits =
+                        !may_wait && step.embedding.is_none() && awaited_product(step.action).is_some();
                     applied.folded.dropped += usize::from(waits);
                 }
                 FoldOutcome::Deferred { dropped } => {
