@@ -148,19 +148,20 @@ impl PriceRange {
     pub fn in_earlier_units(self) -> Option<Self> {
         let (before, now) = (self.currency.decimals_before(), self.currency.decimals());
         let unit = 10_i64.pow(before.abs_diff(now));
-        let (min, max): (fn(i64, i64) -> i64, fn(i64, i64) -> i64) = match before.cmp(&now) {
+        let (min, max) = (self.min_minor, self.max_minor);
+        let (min_minor, max_minor) = match before.cmp(&now) {
             Ordering::Equal => return None,
-            Ordering::Less => {
-                (|min, unit| min.saturating_add(unit - 1).div_euclid(unit), |max, unit| max.div_euclid(unit))
-            }
+            Ordering::Less => (
+                min.map(|min| min.saturating_add(unit - 1).div_euclid(unit)),
+                max.map(|max| max.div_euclid(unit)),
+            ),
             // Halves are rounded up.
             Ordering::Greater => (
-                |min, unit| min.saturating_mul(unit).saturating_sub(unit / 2),
-                |max, unit| max.saturating_add(1).saturating_mul(unit).saturating_sub(unit / 2 + 1),
+                min.map(|min| min.saturating_mul(unit).saturating_sub(unit / 2)),
+                max.map(|max| max.saturating_add(1).saturating_mul(unit).saturating_sub(unit / 2 + 1)),
             ),
         };
-        let bound = |bound: Option<i64>, scale: fn(i64, i64) -> i64| bound.map(|minor| scale(minor, unit));
-        Some(Self { min_minor: bound(self.min_minor, min), max_minor: bound(self.max_minor, max), ..self })
+        Some(Self { min_minor, max_minor, ..self })
     }
 
     /// Whether `price` lies in it.
