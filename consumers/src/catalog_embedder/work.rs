@@ -19,6 +19,8 @@ use crate::{RoleContext, Tally};
 
 /// Products of one call for what shoppers see first: an action that waits lets few go before it.
 const URGENT_BATCH_MAX: usize = 4;
+/// Longest wait for those before they join the backlog.
+const URGENT_MAX: Duration = Duration::from_secs(1);
 /// Longest wait for the vectors of one batch: the backlog advances slowly on a busy machine.
 const EMBED_MAX: Duration = Duration::from_secs(600);
 
@@ -219,10 +221,14 @@ impl Worker {
     async fn vectors(&self, part: &[Passage], urgency: Urgency) -> Result<Vec<UnitVector>, String> {
         let texts: Vec<String> = part.iter().map(|passage| passage.text.clone()).collect();
         let mut retry = self.context.retry("embed");
+        let mut urgency = urgency;
         let rows = loop {
             let call = self.embedder.embed(&texts, TextKind::Passage, urgency);
-            match tokio::time::timeout(EMBED_MAX, call).await {
+            let longest = if urgency == Urgency::Urgent { URGENT_MAX } else { EMBED_MAX };
+            match tokio::time::timeout(longest, call).await {
                 Ok(Ok(rows)) => break rows,
+                // Actions come first, and there are many of them.
+                Err(_) if urgency == Urgency::Urgent => urgency = Urgency::Backlog,
                 Ok(Err(error)) if error.is_retryable() => retry.wait(&error).await,
                 Ok(Err(error)) => return Err(error.to_string()),
                 Err(_) => retry.wait(&EmbedError::Overloaded("no answer in time".to_owned())).await,
