@@ -96,6 +96,21 @@ async fn what_shoppers_see_first_goes_first() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_first_page_that_is_not_embedded_soon_joins_the_backlog() {
+    let world = World::new();
+    world.stores.put((0..20).map(product).collect()).await.unwrap();
+    *world.embedder.mood.lock() = Mood::Slow(Duration::from_secs(5));
+    let role = role(&world, CatalogEmbedderConfig::default());
+    let shutdown = CancellationToken::new();
+    let task = tokio::spawn(role.run(shutdown.clone()));
+    world.until("all", || embedded(&world) == 20).await;
+    let urgencies = world.embedder.urgencies();
+    assert_eq!(urgencies, [vec![Urgency::Urgent], vec![Urgency::Backlog; 5]].concat());
+    shutdown.cancel();
+    assert_eq!(task.await.unwrap().unwrap().processed, 20);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_model_or_store_that_is_away_is_waited_for() {
     let world = World::new();
     world.stores.put((0..20).map(product).collect()).await.unwrap();

@@ -113,7 +113,7 @@ async fn a_batch_embeds_so_many_and_leaves_the_rest_to_the_backlog() {
 
 #[tokio::test(start_paused = true)]
 async fn with_more_than_can_be_done_the_newest_are_done() {
-    const AT_ONCE: usize = 64;
+    const AT_ONCE: usize = 16;
     let world = world(0, 3 * AT_ONCE).await;
     *world.embedder.mood.lock() = Mood::Slow(Duration::from_secs(5));
     let role = world.run_behaviour(BehaviourConfig::default());

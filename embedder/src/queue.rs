@@ -80,6 +80,10 @@ impl Queue {
         }
         let waiting = lanes.of(lane);
         if waiting.len() + items.len() > self.texts_max {
+            // Where the newest go first, what was given up lies at the bottom.
+            waiting.retain(|item| !item.job.is_abandoned());
+        }
+        if waiting.len() + items.len() > self.texts_max {
             let reason = format!("{} texts are waiting, of at most {}", waiting.len(), self.texts_max);
             return Err(EmbedError::Overloaded(reason));
         }
@@ -192,6 +196,16 @@ mod tests {
         queue.push(Lane::Query, wanted).unwrap();
         let taken = queue.take(Lane::Query, 8);
         assert_eq!(taken.iter().map(|item| item.text.as_str()).collect::<Vec<_>>(), ["c"]);
+    }
+
+    #[test]
+    fn what_was_given_up_takes_no_room() {
+        let queue = Queue::new(2);
+        let (given_up, reply) = items(&["a", "b"]);
+        queue.push(Lane::Passage, given_up).unwrap();
+        drop(reply);
+        let (wanted, _reply) = items(&["c", "d"]);
+        queue.push(Lane::Passage, wanted).unwrap();
     }
 
     #[test]

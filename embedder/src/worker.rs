@@ -17,7 +17,7 @@ use crate::turns::Turns;
 /// Texts of a lane taken at a time: enough to sort by length, few enough to be tokenized in milliseconds.
 const TEXTS_TAKEN_MAX: usize = 64;
 /// Urgent passages taken at a time: what is taken is not overtaken by newer ones.
-const PASSAGES_TAKEN_MAX: usize = 8;
+const PASSAGES_TAKEN_MAX: usize = 2;
 
 /// A text with its tokens.
 struct Ready {

@@ -25,8 +25,8 @@ pub struct BehaviourConfig {
     pub search_wait: Duration,
     /// Longest wait of an action for the vector of a product that has none yet. 1 ms to 5 s, default 250 ms.
     pub product_wait: Duration,
-    /// Most products without a vector that a micro-batch has embedded at once, ahead of the backlog. 0 to 1,024,
-    /// default 64; those beyond are left to the backlog.
+    /// Most products without a vector that a micro-batch has embedded at once, ahead of the backlog; so many are under
+    /// way at a time. 0 to 32, default 32; those beyond are left to the backlog.
     pub products_at_once: usize,
     /// How long a product's vector that was read counts, before it is read again: so long may a changed text take to
     /// matter. 0 to 10 min, default 10 s.
@@ -48,7 +48,7 @@ impl Default for BehaviourConfig {
             bulks_in_flight: 16,
             search_wait: Duration::from_millis(250),
             product_wait: Duration::from_millis(250),
-            products_at_once: 64,
+            products_at_once: 32,
             search_cooldown: Duration::from_secs(2),
             vectors_kept: Duration::from_secs(10),
         }
@@ -64,7 +64,7 @@ impl BehaviourConfig {
         ConfigError::unless_in("bulks_in_flight", self.bulks_in_flight, 1, 32)?;
         ConfigError::unless_in("search_wait", self.search_wait, ms(1), ms(5_000))?;
         ConfigError::unless_in("product_wait", self.product_wait, ms(1), ms(5_000))?;
-        ConfigError::unless_in("products_at_once", self.products_at_once, 0, 1_024)?;
+        ConfigError::unless_in("products_at_once", self.products_at_once, 0, 32)?;
         ConfigError::unless_in("search_cooldown", self.search_cooldown, Duration::ZERO, ms(60_000))?;
         ConfigError::unless_in("vectors_kept", self.vectors_kept, Duration::ZERO, ms(600_000))?;
         let (minute, ages) = (ms(60_000), Duration::from_secs(3_660 * 24 * 3600));

@@ -25,9 +25,11 @@ use crate::RoleContext;
 
 /// Products that are being embedded at once, over all micro-batches; with more, the oldest are left to the backlog:
 /// by then their actions wait no longer.
-const UNDER_WAY_MAX: usize = 128;
-/// Products of one call to the model: few, so that the first are there soon.
-const CALL_PRODUCTS: usize = 4;
+const UNDER_WAY_MAX: usize = 32;
+/// Products of one call to the model, so that none waits for another; the model makes batches of calls.
+const CALL_PRODUCTS: usize = 1;
+/// A call that fails sooner says that the model takes none now.
+const REFUSED_WITHIN: Duration = Duration::from_secs(1);
 /// Longest wait for one call. Actions wait less.
 const CALL_MAX: Duration = Duration::from_secs(30);
 
@@ -201,8 +203,14 @@ impl Work {
     async fn embed(&self, products: &[Arc<Product>], answer: oneshot::Sender<Arc<ProductVectors>>) {
         let role = self.context.role();
         let texts: Vec<String> = products.iter().map(|product| product.passage()).collect();
+        let begun = Instant::now();
         let vectors = match self.vectors(&texts).await {
             Ok(vectors) => vectors,
+            // Newer ones went first all the time: the model is busy, not away.
+            Err(error) if begun.elapsed() > REFUSED_WITHIN => {
+                tracing::debug!(role, %error, "products that were acted on are left to the backlog");
+                return;
+            }
             Err(error) => {
                 tracing::warn!(role, %error, "products that are acted on move no vector for now");
                 self.failed.store(true, Ordering::Relaxed);

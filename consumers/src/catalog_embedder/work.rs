@@ -19,6 +19,10 @@ use crate::{RoleContext, Tally};
 
 /// Products of one call for what shoppers see first: an action that waits lets few go before it.
 const URGENT_BATCH_MAX: usize = 4;
+/// Longest wait for those before they join the backlog.
+const URGENT_MAX: Duration = Duration::from_secs(1);
+/// How long nothing else is tried as urgent after that.
+const CROWDED_FOR: Duration = Duration::from_secs(30);
 /// Longest wait for the vectors of one batch: the backlog advances slowly on a busy machine.
 const EMBED_MAX: Duration = Duration::from_secs(600);
 
@@ -38,6 +42,8 @@ pub(super) struct Worker {
     progress: Arc<LiveProgress>,
     refused: Refused,
     seen: Seen,
+    /// Until when nothing is urgent, because urgent texts of others take all the model's time.
+    crowded_until: Option<Instant>,
     counted_at: Option<Instant>,
     done_since: u64,
 }
@@ -96,6 +102,7 @@ impl Worker {
             config,
             progress,
             refused: Refused::default(),
+            crowded_until: None,
             counted_at: None,
             done_since: 0,
         }
@@ -216,13 +223,21 @@ impl Worker {
     }
 
     /// Vectors of `part`, however long the model is away or busy; an error is final for this part.
-    async fn vectors(&self, part: &[Passage], urgency: Urgency) -> Result<Vec<UnitVector>, String> {
+    async fn vectors(&mut self, part: &[Passage], urgency: Urgency) -> Result<Vec<UnitVector>, String> {
         let texts: Vec<String> = part.iter().map(|passage| passage.text.clone()).collect();
         let mut retry = self.context.retry("embed");
+        let crowded = self.crowded_until.is_some_and(|until| Instant::now() < until);
+        let mut urgency = if crowded { Urgency::Backlog } else { urgency };
         let rows = loop {
             let call = self.embedder.embed(&texts, TextKind::Passage, urgency);
-            match tokio::time::timeout(EMBED_MAX, call).await {
+            let longest = if urgency == Urgency::Urgent { URGENT_MAX } else { EMBED_MAX };
+            match tokio::time::timeout(longest, call).await {
                 Ok(Ok(rows)) => break rows,
+                // Actions come first, and there are many of them.
+                Err(_) if urgency == Urgency::Urgent => {
+                    urgency = Urgency::Backlog;
+                    self.crowded_until = Some(Instant::now() + CROWDED_FOR);
+                }
                 Ok(Err(error)) if error.is_retryable() => retry.wait(&error).await,
                 Ok(Err(error)) => return Err(error.to_string()),
                 Err(_) => retry.wait(&EmbedError::Overloaded("no answer in time".to_owned())).await,
