@@ -189,6 +189,7 @@ mod tests {
             mode: "embedded".to_owned(),
             model: ModelStatus { id: "m".to_owned(), dimensions: 2 },
             products: ProductCounts { total: 0, embedded: 0 },
+            waiting_actions: 0,
             rates: Flow { accepted: Some(7.0), ..Flow::default() },
             totals: Flow::default(),
             lag: vec![lag("a", 0, 1), lag("b", 0, 2), lag("a", 1, 4)],

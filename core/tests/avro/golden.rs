@@ -49,9 +49,9 @@ fn bytes_of(hex: &str) -> Vec<u8> {
 fn inventory_changes() {
     check(
         &full_change(),
-        "00 00000006 0e74726163652d32 06702d39 06455552 02 8c1f a417 02 00 18 8ea0d5edee66 01",
+        "00 00000007 0e74726163652d32 06702d39 06455552 02 8c1f a417 02 00 18 8ea0d5edee66 01",
     );
-    check(&bare_change(), "00 00000006 0e74726163652d32 06702d39 06455552 00 a417 00 18 8ea0d5edee66 00");
+    check(&bare_change(), "00 00000007 0e74726163652d32 06702d39 06455552 00 a417 00 18 8ea0d5edee66 00");
 }
 
 #[test]
@@ -61,11 +61,6 @@ fn inventory_changes_of_version_1_are_still_read() {
         let hex = format!("00 00000003 0e74726163652d32 06702d39 06455552 {golden} 18 8ea0d5edee66");
         assert_eq!(Codec::with_sequential_ids().decode::<InventoryChange>(&bytes_of(&hex)).unwrap(), change);
     }
-}
-
-fn bytes_of(hex: &str) -> Vec<u8> {
-    let hex = hex.replace(' ', "");
-    (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect()
 }
 
 #[test]
