@@ -43,7 +43,7 @@ options! {
     /// Address to listen on; anything but loopback opens REP to your network [default: 127.0.0.1]
     #[arg(long, env = "REP_BIND", value_name = "ADDRESS")]
     bind: IpAddr,
-    /// Products to invent when the catalogue is empty; 0 leaves it empty [default: 10000]
+    /// Products to invent when the catalogue is empty; 0 leaves it empty [default: 2000]
     #[arg(long, env = "REP_PRODUCTS", value_name = "COUNT")]
     products: u32,
     /// Simulated shoppers, 1 to 200000 [default: 20000]
@@ -255,7 +255,7 @@ impl Options {
         let settings = Settings {
             data_dir: self.data_dir.unwrap_or_else(|| ".rep/data".into()),
             bind: self.bind.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-            products: self.products.unwrap_or(10_000),
+            products: self.products.unwrap_or(2_000),
             users: self.users.unwrap_or(20_000),
             rate: self.rate.unwrap_or(100.0),
             seed: self.seed.unwrap_or(42),

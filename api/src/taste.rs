@@ -1,10 +1,16 @@
 //! The taste that lists are made for: what was long liked, turned by the present visit.
 
 use rep_core::ports::StoreError;
+use rep_core::ports::catalog::VectorWrite;
+use rep_core::ports::embedder::{TextKind, Urgency};
 use rep_core::ranking::{SessionRules, present_taste, visited};
-use rep_core::{Preference, ProductId, Timestamp, UnitVector};
+use rep_core::{Preference, ProductId, Timestamp, UnitVector, stable_hash128};
+use tokio::time::timeout;
 
 use crate::state::ApiState;
+
+/// Products of a visit that are embedded for a request, the latest.
+const EMBEDDED_MAX: usize = 4;
 
 /// The taste of a shopper at `now`; `None` while nothing is known that has a vector of the model in use.
 pub(crate) async fn taste_of(
@@ -23,10 +29,69 @@ pub(crate) async fn taste_of(
         return Ok(long.cloned());
     }
     let ids: Vec<ProductId> = visit.iter().map(|(product, _)| (*product).clone()).collect();
-    let vectors = state.catalog.vectors(&ids).await?;
+    let mut vectors = state.catalog.vectors(&ids).await?;
+    let missing: Vec<usize> = (0..ids.len()).filter(|at| vectors[*at].is_none()).take(EMBEDDED_MAX).collect();
+    if !missing.is_empty() {
+        let wanted: Vec<ProductId> = missing.iter().map(|at| ids[*at].clone()).collect();
+        for (at, vector) in missing.into_iter().zip(embedded_now(state, &wanted).await?) {
+            vectors[at] = vector;
+        }
+    }
     let visit: Vec<(UnitVector, f32)> =
         vectors.into_iter().zip(visit).filter_map(|(vector, (_, weight))| Some((vector?, weight))).collect();
     Ok(present_taste(long, &visit, rules))
+}
+
+/// Vectors of products that have none yet, made and kept at once: a person waits for a list that follows what they just
+/// did, however long the backlog is. `None`, counted, for what is not there in time.
+async fn embedded_now(state: &ApiState, ids: &[ProductId]) -> Result<Vec<Option<UnitVector>>, StoreError> {
+    let none = || vec![None; ids.len()];
+    let Some(embedder) = &state.embedder else { return Ok(none()) };
+    let products = state.catalog.get(ids).await?;
+    let texts: Vec<String> = products.iter().flatten().map(|product| product.passage()).collect();
+    if texts.is_empty() {
+        return Ok(none());
+    }
+    let count = |outcome: &'static str| {
+        metrics::counter!("rep_recommend_embedded_total", "outcome" => outcome).increment(texts.len() as u64);
+    };
+    let rows =
+        match timeout(state.config.embed_wait, embedder.embed(&texts, TextKind::Passage, Urgency::Urgent))
+            .await
+        {
+            Ok(Ok(rows)) if rows.nrows() == texts.len() => rows,
+            Ok(Ok(_)) => {
+                count("failed");
+                return Ok(none());
+            }
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "a visit counts without the products that have no vector yet");
+                count(if error.is_retryable() { "unavailable" } else { "failed" });
+                return Ok(none());
+            }
+            Err(_) => {
+                count("slow");
+                return Ok(none());
+            }
+        };
+    count("embedded");
+    let mut made = texts.iter().zip(rows.rows());
+    let mut writes = Vec::with_capacity(texts.len());
+    let vectors = products.into_iter().map(|product| {
+        let product = product?;
+        let (text, row) = made.next()?;
+        let vector = UnitVector::checked(row.to_vec()).ok()?;
+        let (product_id, passage_hash) = (product.product_id.clone(), stable_hash128(text.as_bytes()));
+        writes.push(VectorWrite { product_id, passage_hash, vector: vector.clone() });
+        Some(vector)
+    });
+    let vectors: Vec<Option<UnitVector>> = vectors.collect();
+    // The list does not depend on it: what is not written is made again.
+    if let Err(error) = state.catalog.set_vectors(writes).await {
+        tracing::warn!(%error, "vectors of products cannot be written");
+        count("unsaved");
+    }
+    Ok(vectors)
 }
 
 /// The vector of `preference`, if it is of the model in use; vectors of two models do not compare.

@@ -57,6 +57,20 @@ async fn an_action_changes_what_is_recommended_and_says_why() {
 }
 
 #[tokio::test]
+async fn a_visit_to_a_product_without_a_vector_changes_the_list_at_once() {
+    let world = World::stocked().await;
+    let new = product("new", "tent model9", "tents");
+    world.catalog.put(vec![new.clone()]).await.unwrap();
+    world.act("ann", ActionType::Click, "new").await;
+    let vectors = async || world.catalog.vectors(&[new.product_id.clone()]).await.unwrap().remove(0);
+    assert_eq!(vectors().await, None, "nothing has embedded it yet");
+    let answer = world.get("/recommendations?userId=ann&limit=3").await;
+    assert_eq!(answer.body["strategy"], "personalized");
+    assert!(answer.ids()[0].starts_with("tent-"), "{:?}", answer.ids());
+    assert!(vectors().await.is_some(), "and it is kept");
+}
+
+#[tokio::test]
 async fn bought_disliked_and_just_seen_are_left_out() {
     let world = World::stocked().await;
     world.act("ann", ActionType::Purchase, "tent-0").await;

@@ -2537,6 +2537,11 @@ export interface components {
             /** @description Since the process began. */
             totals: components["schemas"]["Rates"];
             /**
+             * Format: int64
+             * @description Actions that count, and move a shopper's taste once the vector of their product is there.
+             */
+            waitingActions: number;
+            /**
              * Format: double
              * @description Over how many seconds rates and latencies are taken.
              * @example 10
@@ -2761,6 +2766,8 @@ export interface components {
             userId: string;
             /** @description The first numbers of the vector: enough to see it move. */
             vectorPreview?: number[];
+            /** @description Of them those that move the vector once their product has one. */
+            waitingActions: number;
         };
         /** @description Event `preference` of the stream of changes. */
         PreferenceChange: {

@@ -131,3 +131,62 @@ fn vector(numbers: Option<Vec<f32>>) -> Result<Option<UnitVector>, StoreError> {
     let vector = numbers.map(UnitVector::checked).transpose();
     vector.map_err(|error| corrupt(format!("a stored preference: {error}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use rep_core::MASS_BEFORE_SUMS;
+
+    use super::*;
+
+    /// [`StoredBefore`] as release 0.1 wrote it.
+    #[derive(Serialize)]
+    struct WrittenBefore {
+        user_id: UserId,
+        model: ModelId,
+        vector: Option<Vec<f32>>,
+        action_count: u64,
+        updated_at: Timestamp,
+        position: Option<Position>,
+        recent: Vec<(ProductId, ActionType, Timestamp)>,
+        purchased: Vec<ProductId>,
+        stored_at: Timestamp,
+    }
+
+    #[test]
+    fn a_state_of_the_first_release_is_read_and_completed() {
+        let product = |id: &str| ProductId::new(id).unwrap();
+        let at = Timestamp::from_ms;
+        let written = WrittenBefore {
+            user_id: UserId::new("u").unwrap(),
+            model: ModelId::new("m").unwrap(),
+            vector: Some(vec![0.6, 0.8]),
+            action_count: 3,
+            updated_at: at(900),
+            position: Some(Position { epoch: 1, partition: 2, offset: 3 }),
+            // In the order of arrival, latest first: the click came late.
+            recent: vec![
+                (product("late"), ActionType::Click, at(100)),
+                (product("b"), ActionType::Purchase, at(900)),
+            ],
+            purchased: vec![product("b"), product("a")],
+            stored_at: at(1000),
+        };
+        let (state, stored_at) = from_stored(&encode(1, &written).unwrap()).unwrap();
+        assert_eq!((stored_at, state.action_count, state.position), (at(1000), 3, written.position));
+        assert_eq!(state.sums, Sums { mass: MASS_BEFORE_SUMS, at: at(900), split: None });
+        let recent: Vec<&str> = state.recent.iter().map(|action| action.product_id.as_str()).collect();
+        let purchased: Vec<&str> = state.purchased.iter().map(|bought| bought.product_id.as_str()).collect();
+        assert_eq!((recent, purchased), (vec!["b", "late"], vec!["b", "a"]));
+        let cached = Cached {
+            preference: std::sync::Arc::new(state.clone()),
+            stored_at,
+            dirty: false,
+            writing: false,
+        };
+        assert_eq!(
+            from_stored(&to_stored(&cached).unwrap()).unwrap(),
+            (state, stored_at),
+            "and kept as it is now"
+        );
+    }
+}
