@@ -34,7 +34,7 @@ export function liveStatus(world: World): LiveStatus {
   const push = [...Array(6).keys()].map((partition) => ({ topic: "notification.push.v1", group: "notify", partition, endOffset: 830 + partition * 9, committed: 828 + partition * 9, lag: 2 }));
   const rates = { accepted, processed: accepted * (0.98 + world.random() * 0.03), indexed: accepted * (0.9 + world.random() * 0.2), deadLettered: world.random() < 0.03 ? 1 : 0, notifications: accepted * 0.014 * (0.5 + world.random()), recommendations: on ? 18 + world.random() * 9 : world.random(), searches: on ? 3 + world.random() * 3 : 0 };
   return {
-    at: iso(), windowS: 10, mode: "embedded", model: { id: "intfloat/multilingual-e5-base", dimensions: 768 }, products: { total: world.products.length, embedded: world.products.length },
+    at: iso(), windowS: 10, mode: "embedded", model: { id: "intfloat/multilingual-e5-base", dimensions: 768 }, products: { total: world.products.length, embedded: world.products.length }, waitingActions: 0,
     rates,
     totals: { accepted: totals.events, processed: totals.events - 12, indexed: totals.events - 40, deadLettered: 3, notifications: 2410 + world.notifications.length, recommendations: 30_412, searches: 5_120 },
     lag: [...partitions, ...inventory, ...push],

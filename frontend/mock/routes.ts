@@ -34,7 +34,7 @@ function admits(url: URL) {
   const get = (name: string) => url.searchParams.get(name);
   return (product: MockProduct): boolean =>
     (!get("category") || product.category === get("category")) &&
-    (!(get("currency") ?? (get("minPrice") || get("maxPrice"))) || product.currency === (get("currency") ?? "EUR")) &&
+    (!["currency", "minPrice", "maxPrice"].some((name) => get(name)) || product.currency === (get("currency") ?? "EUR")) &&
     (!get("minPrice") || Number(product.price) >= Number(get("minPrice"))) &&
     (!get("maxPrice") || Number(product.price) <= Number(get("maxPrice"))) &&
     (get("inStock") !== "true" || product.stock > 0);
@@ -76,7 +76,7 @@ function user(world: World, method: string, id: string, rest: string | undefined
   if (rest === "history") return ok({ items: (known?.history ?? []).slice(0, 100) });
   if (!known) return missing(`shopper \`${id}\``);
   const topCategories = CATEGORY_NAMES.map((category, at) => ({ category, weight: Math.max(0, known.vector[at] ?? 0) })).sort((a, b) => b.weight - a.weight).slice(0, 5);
-  return ok({ userId: id, model: "intfloat/multilingual-e5-base", dimensions: 768, actionCount: known.actionCount, updatedAt: known.updatedAt, topCategories, recent: known.history.filter((act) => act.productId).slice(0, 20).map((act) => ({ productId: act.productId, actionType: act.actionType, at: act.timestamp })) });
+  return ok({ userId: id, model: "intfloat/multilingual-e5-base", dimensions: 768, actionCount: known.actionCount, waitingActions: 0, updatedAt: known.updatedAt, topCategories, recent: known.history.filter((act) => act.productId).slice(0, 20).map((act) => ({ productId: act.productId, actionType: act.actionType, at: act.timestamp })) });
 }
 
 function product(world: World, method: string, id: string, rest: string | undefined, url: URL, body: unknown): Reply {
