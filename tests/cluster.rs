@@ -40,10 +40,10 @@ fn topics_and_schemas_are_compared_and_made_and_then_stand() {
 
     let schemas = |verb: &str| rep(&["schemas", verb, "--log", &log, "--registry", &registry]);
     let (status, lines, _) = schemas("plan");
-    assert_eq!((status, &*marks(&lines)), (2, "~~~~+++++"), "{lines:?}");
+    assert_eq!((status, &*marks(&lines)), (2, "~~~~+++++++"), "{lines:?}");
     assert_eq!(schemas("apply").0, 0);
     let (status, lines, _) = schemas("apply");
-    assert_eq!((status, &*marks(&lines)), (0, "====="), "{lines:?}");
+    assert_eq!((status, &*marks(&lines)), (0, "======="), "{lines:?}");
 }
 
 #[test]

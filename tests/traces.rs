@@ -127,6 +127,11 @@ fn one_trace_goes_from_a_request_to_all_that_follows_from_it() {
         "5b8efff798038103d269b633813fc60c",
     ];
 
+    // What is acted on before it has a vector is held, in a span of its own.
+    wait_until("every product has its vector", SOON, || {
+        let products = &get(&client(), &format!("{api}/status"))["products"];
+        products["total"] != 0 && products["embedded"] == products["total"]
+    });
     post_event(&api, "ann", "CLICK", &format!("00-{}-{PARENT}-00", ids[0]));
     post_event(&api, "ann", "ADD_TO_CART", &format!("00-{}-{PARENT}-01", ids[1]));
     let to_vectors = ["POST /events", "append user.action.v1", "behaviour handle", "vectors"];

@@ -17,8 +17,6 @@ use crate::status::{LiveStatus, StatusSource};
 
 /// Time between two samples.
 const EVERY: Duration = Duration::from_secs(1);
-/// How old a sample may be for a single question.
-const REUSE: Duration = Duration::from_millis(250);
 /// Longest wait for a sample.
 const WAIT: Duration = Duration::from_secs(5);
 
@@ -27,7 +25,8 @@ const WAIT: Duration = Duration::from_secs(5);
 pub(crate) struct Sample {
     pub(crate) status: LiveStatus,
     pub(crate) json: String,
-    taken: Instant,
+    /// When it was begun to be taken.
+    begun: Instant,
 }
 
 /// The sampler: each second while somebody watches, else as often as the history needs.
@@ -69,12 +68,14 @@ impl Live {
         samples
     }
 
-    /// The state of this moment.
+    /// The state of this moment: nothing in it is older than the question, so that a caller who has just acted sees what
+    /// is still to come of it. Those who ask while a sample is taken share the next one.
     pub(crate) async fn now(&self) -> Result<Arc<Sample>, Problem> {
+        let asked = Instant::now();
         let _asking = self.shared.asking.lock().await;
         let recent = self.shared.samples.borrow().clone();
         if let Some(sample) = recent
-            && sample.taken.elapsed() < REUSE
+            && sample.begun >= asked
         {
             return Ok(sample);
         }
@@ -108,6 +109,7 @@ impl Live {
 
 impl Shared {
     async fn sample(&self) -> Option<Arc<Sample>> {
+        let begun = Instant::now();
         let status = match timeout(WAIT, self.source.snapshot()).await {
             Ok(status) => status,
             Err(_) => {
@@ -117,9 +119,8 @@ impl Shared {
         };
         // Numbers and strings alone: NaN is written as null.
         let json = serde_json::to_string(&status).unwrap_or_default();
-        let taken = Instant::now();
-        self.history.lock().note(taken, &status);
-        let sample = Arc::new(Sample { status, json, taken });
+        self.history.lock().note(Instant::now(), &status);
+        let sample = Arc::new(Sample { status, json, begun });
         self.samples.send_replace(Some(Arc::clone(&sample)));
         Some(sample)
     }

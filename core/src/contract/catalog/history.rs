@@ -35,6 +35,7 @@ pub async fn a_history_is_kept_and_replaced_whole(subject: &mut dyn CatalogSubje
         catalog.put(vec![product.clone()]).await.unwrap();
         assert_eq!(catalog.get(from_ref(&id)).await.unwrap(), [Some(Arc::new(product.clone()))]);
     }
+    drop(catalog);
     subject.reopen().await;
     assert_eq!(subject.catalog().get(from_ref(&id)).await.unwrap(), [Some(Arc::new(long))]);
 }
