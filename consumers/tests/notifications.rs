@@ -84,7 +84,7 @@ async fn those_who_care_are_told_once_with_the_strongest_reason() {
     too_little.price_after = 990;
     world.append(&too_little);
     world.append(&price_drop("c3", 99, world.now()));
-    world.append(&price_drop("old", 0, rep_core::Timestamp::from_ms(5)));
+    world.append(&price_drop("old", 0, rep_core::Timestamp::from_ms(1_000_000_000_000)));
     world.append(&price_drop("yesterday", 0, world.now().minus(Duration::from_secs(24 * 3600 + 1))));
     world.append(&price_drop("tomorrow", 0, world.now().plus(Duration::from_secs(24 * 3600))));
     world.log.append_now(Topic::ProductInventory, b"p0", b"rubbish".to_vec());

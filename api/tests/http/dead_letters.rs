@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use rep_core::avro::{CutFrom, DeadLetter, Event};
 use rep_core::ports::log::{EventLog, NewRecord};
-use rep_core::{Timestamp, Topic, TraceContext};
+use rep_core::{Timestamp, Topic, TraceContext, UserAction};
 use serde_json::json;
 
 use crate::support::{NOW_MS, World};
@@ -192,8 +192,9 @@ async fn what_would_be_parked_again_is_replayed_only_by_force() {
     assert_eq!(world.log.all(Topic::UserAction)[0].value, b"\x00nonsense"[..]);
 
     let value = event(&world, "ann", "t-1").await;
-    let id = park(&world, &letter("INVALID", "ann", value)).await;
-    world.clock.advance(500 * 24 * 3_600_000);
+    let mut action: UserAction = world.codec.decode(&value).unwrap();
+    action.timestamp = Timestamp::from_ms(5);
+    let id = park(&world, &letter("INVALID", "ann", world.codec.encode(&action).unwrap())).await;
     world.post(&format!("/dead-letters/{id}/replay"), &json!({})).await.expect(409);
     let strange = DeadLetter { topic: "of.another.age".to_owned(), ..letter("PANIC", "ann", Vec::new()) };
     let id = park(&world, &strange).await;
