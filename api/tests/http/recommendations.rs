@@ -62,7 +62,8 @@ async fn a_visit_to_a_product_without_a_vector_changes_the_list_at_once() {
     let new = product("new", "tent model9", "tents");
     world.catalog.put(vec![new.clone()]).await.unwrap();
     world.act("ann", ActionType::Click, "new").await;
-    let vectors = async || world.catalog.vectors(&[new.product_id.clone()]).await.unwrap().remove(0);
+    let vectors =
+        async || world.catalog.vectors(std::slice::from_ref(&new.product_id)).await.unwrap().remove(0);
     assert_eq!(vectors().await, None, "nothing has embedded it yet");
     let answer = world.get("/recommendations?userId=ann&limit=3").await;
     assert_eq!(answer.body["strategy"], "personalized");
