@@ -166,7 +166,7 @@ impl Preference {
     pub fn complete(mut self, purchased: impl IntoIterator<Item = ProductId>) -> Self {
         let mass = if self.vector.is_some() { MASS_BEFORE_SUMS } else { 0.0 };
         self.sums = Sums { mass, at: self.updated_at, split: None };
-        self.recent.make_contiguous().sort_by_key(|action| std::cmp::Reverse((action.at, action.event)));
+        self.recent.make_contiguous().sort_by_key(|action| std::cmp::Reverse(action.order()));
         let dated = |(place, product_id)| {
             let at = self.updated_at.minus(std::time::Duration::from_millis(place));
             Purchase { product_id, at }

@@ -14,6 +14,7 @@ async fn a_preference_says_where_it_comes_from() {
     let world = World::stocked().await;
     world.get("/users/ann/preference").await.expect(404);
     world.act("ann", ActionType::Purchase, "tent-1").await;
+    world.clock.advance(1);
     world.act("ann", ActionType::View, "lamp-1").await;
     let body = world.get("/users/ann/preference").await.expect(200);
     assert_eq!(

@@ -9,6 +9,7 @@ mod drift;
 mod switch;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use elasticsearch::http::Method;
 use rep_core::ModelId;
@@ -23,6 +24,11 @@ pub use self::switch::Served;
 use super::client::Client;
 use super::error::Failure;
 use super::health::Block;
+
+/// How often what cannot be applied is looked for again before it is said to be left.
+const LOOKS_MAX: u32 = 3;
+/// Pause before that.
+const LOOK_AGAIN: Duration = Duration::from_millis(300);
 
 /// Makes and checks the indices of one installation.
 #[derive(Clone)]
@@ -97,17 +103,25 @@ impl Indices {
     /// Never removes anything, and never moves an alias from one index to another: see [`Self::switch`].
     pub async fn apply(&self) -> Result<Applied, StoreError> {
         let mut applied = Applied::default();
-        for plan in self.plan().await? {
-            let wanted = self.definition(plan.kind);
-            for finding in plan.findings {
-                match finding.remedy() {
-                    Remedy::Apply => {
-                        self.mend(&wanted, &finding).await?;
-                        applied.mended.push(finding);
+        for attempt in 1.. {
+            for plan in self.plan().await? {
+                let wanted = self.definition(plan.kind);
+                for finding in plan.findings {
+                    match finding.remedy() {
+                        Remedy::Apply => {
+                            self.mend(&wanted, &finding).await?;
+                            applied.mended.push(finding);
+                        }
+                        Remedy::Switch | Remedy::Person => applied.left.push(finding),
                     }
-                    Remedy::Switch | Remedy::Person => applied.left.push(finding),
                 }
             }
+            if applied.left.is_empty() || attempt >= LOOKS_MAX {
+                break;
+            }
+            // A plan is several answers: one read while another process applies may be of neither state.
+            tokio::time::sleep(LOOK_AGAIN).await;
+            applied.left.clear();
         }
         Ok(applied)
     }

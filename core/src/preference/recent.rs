@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::{PURCHASED_MAX, RECENT_MAX};
-use crate::{ActionType, ProductId, Timestamp, TraceId, stable_hash128};
+use crate::{ActionType, ProductId, Registers, Timestamp, TraceId, stable_hash128};
 
 /// One of a shopper's latest actions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,10 +38,18 @@ pub fn event_hash(trace_id: &TraceId) -> u64 {
     stable_hash128(trace_id.as_str().as_bytes()) as u64
 }
 
+impl RecentAction {
+    /// By time; those of one millisecond by their place in the funnel, as for interest, then by event.
+    pub(super) fn order(&self) -> (Timestamp, Option<usize>, u64) {
+        let place = Registers::ACTIONS.iter().position(|action| *action == self.action_type);
+        (self.at, place, self.event)
+    }
+}
+
 /// Puts `action` into its place, latest first; of more than [`RECENT_MAX`] the earliest goes.
 pub(super) fn remember(recent: &mut VecDeque<RecentAction>, action: RecentAction) {
-    let key = |action: &RecentAction| (action.at, action.event);
-    let place = recent.partition_point(|known| key(known) > key(&action));
+    let order = action.order();
+    let place = recent.partition_point(|known| known.order() > order);
     if place >= RECENT_MAX || recent.get(place).is_some_and(|known| *known == action) {
         return;
     }

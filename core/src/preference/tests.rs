@@ -103,6 +103,15 @@ fn what_comes_late_takes_its_place_in_time_and_not_the_first() {
     let kinds: Vec<ActionType> = p.recent.iter().map(|recent| recent.action_type).collect();
     assert_eq!(kinds, [ActionType::Dislike, ActionType::Click, ActionType::Purchase]);
     assert_eq!(p.updated_at, Timestamp::from_ms(900));
+    let at_once = [ActionType::Dislike, ActionType::View, ActionType::Click];
+    for (event_number, kind) in (10..).zip(at_once) {
+        p.fold(&event(kind, 3, 2000, event_number), at(event_number as u64 - 6), Embedding::None, RULES());
+    }
+    assert_eq!(
+        p.recent[0].action_type,
+        ActionType::Dislike,
+        "of one millisecond the later in the funnel leads"
+    );
     p.fold(&event(ActionType::Purchase, 2, 40, 3), at(9), Embedding::None, RULES());
     assert_eq!(
         p.purchased,
