@@ -121,6 +121,7 @@ browser_tests() {
     local data log=$reports/rep-up.log pid
     data=$(mktemp -d)
     cargo test --workspace --all-features --locked --no-run --quiet # the binary as the tests had it
+    target/debug/examples/impossible_event "$data" late # a dead letter to read, repair and replay
     target/debug/rep up --data-dir "$data" --products 600 --users 500 --rate 20 --port-offset 21000 >"$log" 2>&1 &
     pid=$!
     local base=http://127.0.0.1:24001
