@@ -11,13 +11,13 @@ use std::collections::VecDeque;
 
 use rep_core::ports::StoreError;
 use rep_core::{
-    ModelId, PendingAction, Position, Preference, ProductId, Purchase, RecentAction, Split, Sums, Timestamp,
+    ModelId, PendingAction, Position, Preference, ProductId, Purchase, RecentAction, Sums, Timestamp,
     UnitVector, UserId,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::error::{corrupt, invalid};
-use crate::numbers::{from_base64, to_base64};
+use crate::numbers::{split, to_base64};
 
 /// A preference without its fence.
 #[derive(Serialize, Deserialize)]
@@ -153,12 +153,7 @@ pub(super) fn read(json: &[u8]) -> Result<(Preference, u64), StoreError> {
     if body.algo < ALGO {
         return Ok((preference.complete(purchased), version));
     }
-    let split = match (body.liked, body.refused) {
-        (Some(liked), Some(refused)) => {
-            Some(Box::new(Split { liked: from_base64(&liked)?, refused: from_base64(&refused)? }))
-        }
-        _ => None,
-    };
+    let split = split(body.liked.as_deref(), body.refused.as_deref())?;
     let times = body.purchased_at.into_iter().map(Timestamp::from_ms);
     let preference = Preference {
         sums: Sums { mass: body.mass, at: body.mass_at, split },
@@ -171,7 +166,7 @@ pub(super) fn read(json: &[u8]) -> Result<(Preference, u64), StoreError> {
 
 #[cfg(test)]
 mod tests {
-    use rep_core::{ActionType, MASS_BEFORE_SUMS, TraceId};
+    use rep_core::{ActionType, MASS_BEFORE_SUMS, Split, TraceId};
 
     use super::*;
 

@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 
 use rep_core::ports::StoreError;
 use rep_core::{
-    ModelId, PendingAction, Position, Preference, ProductId, Purchase, RecentAction, Split, Sums, Timestamp,
+    ModelId, PendingAction, Position, Preference, ProductId, Purchase, RecentAction, Sums, Timestamp,
     UnitVector, UserId,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::elasticsearch::error::corrupt;
-use crate::numbers::{from_base64, to_base64};
+use crate::numbers::{split, to_base64};
 
 /// What is written. The first names are those of the cached value, too.
 #[derive(Serialize)]
@@ -57,12 +57,7 @@ impl Taste {
     }
 
     fn read(self) -> Result<Sums, StoreError> {
-        let split = match (self.liked, self.refused) {
-            (Some(liked), Some(refused)) => {
-                Some(Box::new(Split { liked: from_base64(&liked)?, refused: from_base64(&refused)? }))
-            }
-            _ => None,
-        };
+        let split = split(self.liked.as_deref(), self.refused.as_deref())?;
         Ok(Sums { mass: self.mass, at: self.mass_at, split })
     }
 }
