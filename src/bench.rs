@@ -5,12 +5,14 @@
 
 mod cluster;
 mod embed;
+mod first_click;
 mod fixture;
 mod freshness;
 mod http;
 mod ingest;
 mod knn;
 mod notify;
+mod program;
 mod recommend;
 mod startup;
 
@@ -52,6 +54,8 @@ enum BenchName {
     Notify,
     /// From start to ready and to the first recommendation, and memory
     Startup,
+    /// The first minutes of a demo shop: from a click to a changed list while its catalogue is being embedded
+    FirstClick,
     /// On servers: freshness under load, throughput beside bare clients, nearest products by server and replica
     Cluster,
     /// The shoppers of `notify`, who need a process and its open files of their own
@@ -73,6 +77,7 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
         BenchName::Embed => embed::run(quick)?,
         BenchName::Notify => notify::run(quick)?,
         BenchName::Startup => startup::run(quick)?,
+        BenchName::FirstClick => first_click::run(quick)?,
         BenchName::Cluster => cluster::run(quick, &args.servers)?,
         BenchName::NotifyStreams => notify::streams()?,
     };
