@@ -18,6 +18,8 @@ use super::program::Program;
 const CLICK_EVERY: Duration = Duration::from_secs(3);
 /// Longest wait for a click to change the list; what takes longer counts as this and as missed.
 const CHANGED_MAX: Duration = Duration::from_secs(30);
+/// How long shoppers click beside busy loops, where the whole catalogue takes long.
+const BUSY_FOR: Duration = Duration::from_secs(90);
 /// Longest wait for the whole catalogue to be embedded.
 const EMBEDDED_MAX: Duration = Duration::from_secs(1800);
 /// How long nothing happens before memory counts as that of a process at rest: longer than a model for the
@@ -28,17 +30,22 @@ pub(super) fn run(quick: bool) -> anyhow::Result<Value> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     super::runtime()?.block_on(async {
         let (alone, busy) = (Scratch::new("first-click")?, Scratch::new("first-click-busy")?);
-        let mut runs = vec![first_minutes(alone.path(), quick, 0).await?];
-        runs.push(first_minutes(busy.path(), quick, cores).await?);
+        let mut runs = Vec::new();
+        for (data_dir, busy_loops) in [(alone.path(), 0), (busy.path(), cores)] {
+            let run = first_minutes(data_dir, quick, busy_loops).await?;
+            eprintln!("{run}");
+            runs.push(run);
+        }
         let rest = at_rest(alone.path(), quick).await?;
         Ok(json!({
             "bench": "first-click", "cores": cores, "runs": runs, "at_rest": rest,
-            "goal": "max_ms of clicks <= 2000 in each run, embedded_s <= 90 without busy loops, rss_mb at rest <= 450",
+            "goal": "max_ms of clicks <= 2000 in each run, all embedded in took_s <= 90 without busy loops, rss_mb at rest <= 450",
         }))
     })
 }
 
-/// Embeds a shop from nothing with its simulator running and `busy_loops` threads that compute for nobody.
+/// Clicks in a shop that is being embedded from nothing, with its simulator running and `busy_loops` threads that
+/// compute for nobody.
 async fn first_minutes(data_dir: &Path, quick: bool, busy_loops: usize) -> anyhow::Result<Value> {
     eprintln!("the first minutes of a shop, beside {busy_loops} busy loops");
     let _busy = BusyLoops::start(busy_loops);
@@ -49,12 +56,12 @@ async fn first_minutes(data_dir: &Path, quick: bool, busy_loops: usize) -> anyho
     let mut numbers = Numbers::new(1);
     let (mut changed, mut served, mut missed) = (Latencies::new(), Latencies::new(), 0);
     let mut slowest: Vec<Value> = Vec::new();
-    let (embedded_s, model) = loop {
+    let (embedded, model) = loop {
         let due = Instant::now() + CLICK_EVERY;
         let status = api.json("GET", "/status", None).await?;
         let embedded = status["products"]["embedded"].as_u64().context("no count of products")?;
-        if embedded == products.len() as u64 {
-            break (ready.elapsed().as_secs_f64(), status["model"]["id"].clone());
+        if embedded == products.len() as u64 || (busy_loops > 0 && ready.elapsed() >= BUSY_FOR) {
+            break (embedded, status["model"]["id"].clone());
         }
         anyhow::ensure!(ready.elapsed() < EMBEDDED_MAX, "only {embedded} products within {EMBEDDED_MAX:?}");
         let product = &products[usize::try_from(numbers.below(products.len() as u64))?];
@@ -64,11 +71,12 @@ async fn first_minutes(data_dir: &Path, quick: bool, busy_loops: usize) -> anyho
         slowest.push(json!({"embedded_before": embedded, "ms": click.as_millis() as u64}));
         tokio::time::sleep_until(due.into()).await;
     };
+    let took = ready.elapsed();
     program.stop()?;
     slowest.sort_by_key(|click| std::cmp::Reverse(click["ms"].as_u64()));
     slowest.truncate(3);
     Ok(json!({
-        "busy_loops": busy_loops, "model": model, "products": products.len(), "embedded_s": embedded_s,
+        "busy_loops": busy_loops, "model": model, "products": products.len(), "embedded": embedded, "took_s": took.as_secs_f64(),
         "click_to_changed_list": changed.json(), "missed": missed, "slowest": slowest,
         "recommendations_answered": served.json(),
     }))
