@@ -72,13 +72,20 @@ async fn first_minutes(data_dir: &Path, quick: bool, busy_loops: usize) -> anyho
         tokio::time::sleep_until(due.into()).await;
     };
     let took = ready.elapsed();
+    // Of the process that embedded all, with its traffic, once the backlog's model has left.
+    let rss_mb = if busy_loops == 0 {
+        tokio::time::sleep(rest(quick)).await;
+        Some(program.rss_mb()?)
+    } else {
+        None
+    };
     program.stop()?;
     slowest.sort_by_key(|click| std::cmp::Reverse(click["ms"].as_u64()));
     slowest.truncate(3);
     Ok(json!({
         "busy_loops": busy_loops, "model": model, "products": products.len(), "embedded": embedded, "took_s": took.as_secs_f64(),
         "click_to_changed_list": changed.json(), "missed": missed, "slowest": slowest,
-        "recommendations_answered": served.json(),
+        "recommendations_answered": served.json(), "rss_mb_afterwards": rss_mb,
     }))
 }
 
@@ -137,10 +144,14 @@ async fn at_rest(data_dir: &Path, quick: bool) -> anyhow::Result<Value> {
     let program = Program::start(data_dir, &arguments)?;
     let mut api = program.connect().await?;
     api.json("GET", "/search?q=running+shoes&limit=10", None).await?;
-    tokio::time::sleep(if quick { REST / 10 } else { REST }).await;
+    tokio::time::sleep(rest(quick)).await;
     let result = json!({"ready_s": program.ready.as_secs_f64(), "rss_mb": program.rss_mb()?});
     program.stop()?;
     Ok(result)
+}
+
+fn rest(quick: bool) -> Duration {
+    if quick { REST / 10 } else { REST }
 }
 
 fn products(quick: bool) -> &'static [&'static str] {
