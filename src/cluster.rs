@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Args;
+use rep_backends::ServerUrl;
 use rep_backends::kafka::KafkaConfig;
 
 pub(crate) use self::indices::{IndicesCommand, indices};
@@ -30,8 +31,8 @@ struct PlaceArgs {
     #[arg(long, env = "REP_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
     /// `kafka://host:port,host:port`, with `?prefix=NAME` where a cluster is shared [default: `log` of the configuration]
-    #[arg(long, env = "REP_LOG", value_name = "URL")]
-    log: Option<String>,
+    #[arg(long, env = "REP_LOG", hide_env_values = true, value_name = "URL")]
+    log: Option<ServerUrl>,
 }
 
 impl PlaceArgs {
@@ -44,7 +45,7 @@ impl PlaceArgs {
             Some(url) => url.clone(),
             None => self.settings()?.log,
         };
-        KafkaConfig::from_url(&url).context("`log` names no Kafka; `--log kafka://host:9092` does")
+        KafkaConfig::from_url(url.reveal()).context("`log` names no Kafka; `--log kafka://host:9092` does")
     }
 }
 

@@ -54,10 +54,7 @@ fn file(uri: &Uri) -> Response {
     }
     // Every other path is a page, which the script routes.
     match Files::get("index.html") {
-        Some(index) => {
-            let headers = [(header::CACHE_CONTROL, "no-cache"), (header::X_FRAME_OPTIONS, "DENY")];
-            (headers, Html(index.data)).into_response()
-        }
+        Some(index) => ([(header::CACHE_CONTROL, "no-cache")], Html(index.data)).into_response(),
         None => {
             let message = "The dashboard is not part of this build. Run `make run`, or `npm ci && npm run build` in frontend/.";
             (StatusCode::NOT_FOUND, message).into_response()

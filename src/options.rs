@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::Parser;
 use rep_api::{Auth, BearerAuth, SECRET_BYTES_MIN};
-use rep_backends::{ConnectConfig, Places};
+use rep_backends::{ConnectConfig, EMBEDDED, Places, ServerUrl};
 use rep_core::{Currency, ModelId};
 use rep_traces::TracesConfig;
 use serde::{Deserialize, Serialize};
@@ -75,17 +75,17 @@ options! {
     #[arg(long, env = "REP_EMBED_BACKLOG_WORKERS", value_name = "COUNT")]
     embed_backlog_workers: usize,
     /// Where events are logged: `embedded:`, or `kafka://host:port,host:port` [default: embedded:]
-    #[arg(long, env = "REP_LOG", value_name = "URL")]
-    log: String,
+    #[arg(long, env = "REP_LOG", hide_env_values = true, value_name = "URL")]
+    log: ServerUrl,
     /// Schema registry of a log on Kafka, by the base URL of its Confluent-compatible API
-    #[arg(long, env = "REP_REGISTRY", value_name = "URL")]
-    registry: String,
+    #[arg(long, env = "REP_REGISTRY", hide_env_values = true, value_name = "URL")]
+    registry: ServerUrl,
     /// Where products and behaviour are kept: `embedded:`, or `http://host:port` of Elasticsearch [default: embedded:]
-    #[arg(long, env = "REP_SEARCH", value_name = "URL")]
-    search: String,
+    #[arg(long, env = "REP_SEARCH", hide_env_values = true, value_name = "URL")]
+    search: ServerUrl,
     /// Where preference vectors, popularity and inboxes are kept: `embedded:`, or `redis://host:port` [default: embedded:]
-    #[arg(long, env = "REP_PREFERENCES", value_name = "URL")]
-    preferences: String,
+    #[arg(long, env = "REP_PREFERENCES", hide_env_values = true, value_name = "URL")]
+    preferences: ServerUrl,
     /// What answers searches where products are on a server: it, or the memory of each process [default: elasticsearch]
     #[arg(long, env = "REP_RETRIEVAL", value_name = "WHERE")]
     retrieval: Retrieval,
@@ -116,9 +116,15 @@ options! {
     /// Port of the dashboard [default: 3001]
     #[arg(long, env = "REP_DASHBOARD_PORT", value_name = "PORT")]
     dashboard_port: u16,
-    /// Host names, besides loopback ones, that the API serves while no tokens are set; separated by commas
+    /// Serve everybody who reaches an address that is not loopback, each as an operator, while no tokens are set
+    #[arg(long, env = "REP_OPEN", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    open: bool,
+    /// Host names, besides loopback ones, that are served while no tokens are set; separated by commas
     #[arg(long, env = "REP_ALLOWED_HOSTS", value_name = "NAME", value_delimiter = ',')]
     allowed_hosts: Vec<String>,
+    /// Origins, such as `https://shop.example`, whose pages may call the API besides its own; separated by commas
+    #[arg(long, env = "REP_ALLOWED_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
+    allowed_origins: Vec<String>,
     /// Where `rep serve dashboard` and the commands that ask an API find it [default: the API port of this machine]
     #[arg(long, env = "REP_API", value_name = "URL")]
     api_url: String,
@@ -131,9 +137,15 @@ options! {
     /// Token that operators must send; with it or `--token-secret` the API serves nobody without a token
     #[arg(long, env = "REP_OPERATOR_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     operator_token: Secret,
+    /// File that holds the operators' token, such as a container's secret
+    #[arg(long, env = "REP_OPERATOR_TOKEN_FILE", value_name = "FILE")]
+    operator_token_file: PathBuf,
     /// What shoppers' tokens are signed with, such as `rep token` makes; at least 16 bytes
     #[arg(long, env = "REP_TOKEN_SECRET", hide_env_values = true, value_name = "SECRET")]
     token_secret: Secret,
+    /// File that holds what shoppers' tokens are signed with
+    #[arg(long, env = "REP_TOKEN_SECRET_FILE", value_name = "FILE")]
+    token_secret_file: PathBuf,
     /// Added to every port that is not set; port 0 takes a free one [default: 0]
     #[arg(long, env = "REP_PORT_OFFSET", value_name = "NUMBER")]
     port_offset: u16,
@@ -167,13 +179,15 @@ pub(crate) struct Settings {
     pub(crate) onnxruntime: Option<PathBuf>,
     pub(crate) embed_workers: usize,
     pub(crate) embed_backlog_workers: usize,
-    pub(crate) log: String,
+    pub(crate) log: ServerUrl,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) registry: Option<String>,
-    pub(crate) search: String,
-    pub(crate) preferences: String,
+    pub(crate) registry: Option<ServerUrl>,
+    pub(crate) search: ServerUrl,
+    pub(crate) preferences: ServerUrl,
     pub(crate) retrieval: Retrieval,
+    pub(crate) open: bool,
     pub(crate) allowed_hosts: Vec<String>,
+    pub(crate) allowed_origins: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) api_url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -265,19 +279,21 @@ impl Options {
             onnxruntime: self.onnxruntime,
             embed_workers: self.embed_workers.unwrap_or(1),
             embed_backlog_workers: self.embed_backlog_workers.unwrap_or(1),
-            log: self.log.unwrap_or_else(|| "embedded:".to_owned()),
+            log: self.log.unwrap_or_else(|| EMBEDDED.into()),
             registry: self.registry,
-            search: self.search.unwrap_or_else(|| "embedded:".to_owned()),
-            preferences: self.preferences.unwrap_or_else(|| "embedded:".to_owned()),
+            search: self.search.unwrap_or_else(|| EMBEDDED.into()),
+            preferences: self.preferences.unwrap_or_else(|| EMBEDDED.into()),
             retrieval: self.retrieval.unwrap_or(Retrieval::Elasticsearch),
+            open: self.open.unwrap_or(false),
             allowed_hosts: self.allowed_hosts.unwrap_or_default(),
+            allowed_origins: self.allowed_origins.unwrap_or_default(),
             api_url: self.api_url,
             simulator_url: self.simulator_url,
             processes: self.processes.unwrap_or_default(),
             otlp: self.otlp,
             otlp_sample: self.otlp_sample.unwrap_or(0.01),
-            operator_token: self.operator_token,
-            token_secret: self.token_secret,
+            operator_token: secret(self.operator_token, self.operator_token_file)?,
+            token_secret: secret(self.token_secret, self.token_secret_file)?,
             ports,
         };
         settings.check()?;
@@ -352,6 +368,16 @@ impl Settings {
         if let Some(traces) = self.traces() {
             traces.check()?;
         }
+        if let Some(origin) = self.allowed_origins.iter().find(|origin| !is_origin(origin)) {
+            bail!("`allowed-origins` must be like `https://shop.example`, without a path, got `{origin}`");
+        }
+        if !self.bind.is_loopback() && !self.open && matches!(self.auth(), Ok(Auth::Open)) {
+            bail!(
+                "`bind` {} lets others reach REP, and without tokens each of them is an operator: set \
+                 `operator-token` (`rep token --operator` makes one), or `open` if that is what you want",
+                self.bind
+            );
+        }
         for (key, secret) in [("operator-token", &self.operator_token), ("token-secret", &self.token_secret)]
         {
             if secret.as_ref().is_some_and(|secret| secret.reveal().len() < SECRET_BYTES_MIN) {
@@ -360,6 +386,24 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+/// A secret as it is given, else what its file holds, less white space around it.
+fn secret(given: Option<Secret>, file: Option<PathBuf>) -> anyhow::Result<Option<Secret>> {
+    let Some(file) = file.filter(|_| given.is_none()) else { return Ok(given) };
+    let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read `{}`", file.display()))?;
+    Ok(Some(text.trim().parse()?))
+}
+
+/// Scheme, host and perhaps port, as browsers send it.
+fn is_origin(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|rest| {
+        let authority = rest.parse::<axum::http::uri::Authority>();
+        authority.is_ok_and(|authority| {
+            !authority.host().is_empty() && authority.as_str() == rest && !rest.contains('@')
+        })
+    })
 }
 
 fn parse_file(text: &str) -> anyhow::Result<Options> {
@@ -402,6 +446,40 @@ mod tests {
         assert!(matches!(settings.auth(), Ok(Auth::Bearer(_))));
         for shown in [toml::to_string(&settings).unwrap(), format!("{settings:?}")] {
             assert!(shown.contains("not shown") && !shown.contains("0123456789"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_secret_may_lie_in_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token");
+        std::fs::write(&file, "0123456789abcdef0123456789abcdef\n").unwrap();
+        let options = |file| Options { operator_token_file: Some(file), ..Options::default() };
+        let settings = options(file).complete().unwrap();
+        assert_eq!(settings.operator_token.unwrap().reveal(), "0123456789abcdef0123456789abcdef");
+        let error = options(folder.path().join("none")).complete().unwrap_err();
+        assert!(error.to_string().contains("none"), "{error}");
+    }
+
+    #[test]
+    fn an_address_for_others_wants_tokens_or_the_word_open() {
+        let bound = |rest: &str| parse_file(&format!("bind = \"0.0.0.0\"\n{rest}")).unwrap().complete();
+        let refusal = bound("").unwrap_err().to_string();
+        assert!(refusal.contains("operator-token") && refusal.contains("`open`"), "{refusal}");
+        assert!(bound("open = true").is_ok());
+        assert!(bound("operator-token = \"0123456789abcdef0123456789abcdef\"").is_ok());
+        assert!(parse_file("bind = \"::1\"").unwrap().complete().is_ok());
+    }
+
+    #[test]
+    fn an_origin_has_no_path() {
+        for origin in ["https://shop.example", "http://localhost:3001", "http://[::1]:8080"] {
+            assert!(is_origin(origin), "{origin}");
+        }
+        for text in
+            ["shop.example", "https://shop.example/", "https://", "*", "null", "https://a@b", "ftp://a"]
+        {
+            assert!(!is_origin(text), "{text}");
         }
     }
 

@@ -4,6 +4,7 @@
 mod consumers;
 mod gate;
 mod guard;
+mod headers;
 mod outbound;
 mod peers;
 mod proxy;
@@ -72,6 +73,9 @@ pub(crate) fn serve(roles: &[Role], args: UpArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn run(settings: Settings, roles: Roles, log_json: bool) -> anyhow::Result<ExitCode> {
+    // What shoppers did is nobody else's on this machine: files 0600, folders 0700.
+    #[cfg(unix)]
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     // Dropped last: what is done while stopping is exported too.
     let _traces = logging::start(log_json, settings.traces().as_ref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -127,11 +131,11 @@ impl Parts {
         let stores =
             if has_stores { Some(Stores::open(&settings, &roles, &clock, waiting).await?) } else { None };
         let erasure_queues = consumers::of_shoppers();
-        let allowed_hosts = settings.allowed_hosts.clone();
         let api = ApiConfig {
             auth: settings.auth()?,
             erasure_queues,
-            allowed_hosts,
+            allowed_hosts: settings.allowed_hosts.clone(),
+            allowed_origins: settings.allowed_origins.clone(),
             currency: settings.currency,
             ..ApiConfig::default()
         };
@@ -220,7 +224,7 @@ impl Running {
         let stop = tasks.stop();
         let outbound = Outbound::new(settings.operator_token.clone());
         let upstreams = Upstreams::new(&settings, outbound.clone())?;
-        let auth = api.auth.clone();
+        let access = api.clone();
         tasks.spawn("metrics", keep_recording(telemetry.clone(), stop.clone()));
         let (mut state, mut traffic, mut service) = (None, None, None);
         if let Some(stores) = stores {
@@ -292,7 +296,7 @@ impl Running {
             traffic: traffic.as_ref(),
             embedder: service,
             telemetry: &telemetry,
-            auth: &auth,
+            access: &access,
             upstreams,
         });
         let streams = state.map_or_else(CancellationToken::new, |state| state.shutdown_token());

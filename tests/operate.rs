@@ -333,6 +333,27 @@ fn a_shop_of_ones_own_has_no_invented_traffic_and_import_passes_warnings_on() {
     assert!(log.contains("no simulated traffic"), "{log}");
 }
 
+#[cfg(unix)]
+#[test]
+fn what_is_kept_is_readable_by_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let rep = Rep::start(&data, &["--products", "5", "--no-simulator"]);
+    assert!(rep.stop().success());
+    let (mut folders, mut files) = (vec![data], 0);
+    while let Some(path) = folders.pop() {
+        let metadata = std::fs::metadata(&path).unwrap();
+        assert_eq!(metadata.permissions().mode() & 0o077, 0, "{}", path.display());
+        if metadata.is_dir() {
+            folders.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        } else {
+            files += 1;
+        }
+    }
+    assert!(files > 5, "only {files} files");
+}
+
 /// A shopper, what they did how many seconds ago, and why they are told in the end.
 type Timeline = (&'static str, &'static [(&'static str, u64)], Option<&'static str>);
 

@@ -3,6 +3,7 @@
 //! their own.
 #![expect(clippy::unwrap_used, reason = "a test stops where something is missing")]
 
+mod doors;
 mod failures;
 mod kill;
 mod operate;

@@ -27,13 +27,13 @@ const WATCHED: [&str; 3] = ["/livez", "/readyz", "/metrics"];
 pub(crate) fn wrapped(router: Router<ApiState>, state: &ApiState) -> Router {
     let with = state.clone();
     let room = Room(Arc::new(Semaphore::new(state.config.limits.requests_at_once_max)));
-    router
+    let router = router
         .layer(from_fn_with_state(with.clone(), in_time))
         .layer(from_fn_with_state(room, in_room))
         .layer(from_fn_with_state(with.clone(), rate::limit))
         .layer(from_fn_with_state(with.clone(), authenticate))
-        .layer(cors(&state.config.allowed_origins))
-        .layer(from_fn_with_state(with.clone(), guard::same_site))
+        .layer(cors(&state.config.allowed_origins));
+    guard::same_site(router, &state.config)
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(with.clone(), measured))
         .layer(from_fn_with_state(with.clone(), problem::render))

@@ -189,6 +189,16 @@ impl From<EncodeError> for Problem {
     }
 }
 
+impl Problem {
+    /// Complete in itself, for ports that do not [`render`]; where they do, they write it again with the trace id.
+    pub(crate) fn whole(self) -> Response {
+        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let mut response = (self.status, [(CONTENT_TYPE, "application/problem+json")], body).into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();

@@ -21,10 +21,12 @@ pub mod places;
 pub mod redis;
 pub mod registry;
 pub mod saving;
+mod server_url;
 mod tickets;
 mod trial;
 
 pub use clock::SystemClock;
 pub use connect::{Backends, ConnectConfig, ConnectError, DataDir, Upkeep, connect, open_data_dir};
 pub use places::{EMBEDDED, Places, Retrieval};
+pub use server_url::ServerUrl;
 pub use trial::Trial;

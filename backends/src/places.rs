@@ -5,6 +5,7 @@ use crate::elasticsearch::{ElasticsearchConfig, Namespace};
 use crate::kafka::KafkaConfig;
 use crate::redis::RedisConfig;
 use crate::registry::RegistryConfig;
+use crate::server_url::ServerUrl;
 
 /// The address of stores in this process.
 pub const EMBEDDED: &str = "embedded:";
@@ -15,13 +16,13 @@ pub const EMBEDDED: &str = "embedded:";
 #[derive(Clone, Debug)]
 pub struct Places {
     /// The log: `embedded:` or `kafka://host:port,host:port`.
-    pub log: String,
+    pub log: ServerUrl,
     /// Schema registry of a log on Kafka: base URL of its Confluent-compatible API.
-    pub registry: Option<String>,
+    pub registry: Option<ServerUrl>,
     /// Products and documents: `embedded:`, or `http://host:port` of Elasticsearch.
-    pub search: String,
+    pub search: ServerUrl,
     /// Preference vectors, popularity, inboxes: `embedded:` or `redis://host:port`.
-    pub preferences: String,
+    pub preferences: ServerUrl,
     /// What answers searches of a catalogue on a server.
     pub retrieval: Retrieval,
 }
@@ -39,7 +40,7 @@ pub enum Retrieval {
 impl Default for Places {
     /// All in this process.
     fn default() -> Self {
-        let embedded = || EMBEDDED.to_owned();
+        let embedded = || ServerUrl::from(EMBEDDED);
         Self {
             log: embedded(),
             registry: None,
@@ -77,13 +78,13 @@ impl Places {
     /// The same servers, with `name` behind each prefix; stores in this process stay what they are.
     #[must_use]
     pub fn within(&self, name: &str) -> Self {
-        let within = |url: &String| {
-            if url == EMBEDDED {
+        let within = |url: &ServerUrl| {
+            if is_embedded(url) {
                 return url.clone();
             }
-            let (base, prefix) = without_prefix(url);
+            let (base, prefix) = without_prefix(url.reveal());
             let sign = if base.contains('?') { '&' } else { '?' };
-            format!("{base}{sign}prefix={prefix}{name}")
+            ServerUrl::from(format!("{base}{sign}prefix={prefix}{name}"))
         };
         Self {
             log: within(&self.log),
@@ -99,18 +100,18 @@ impl Places {
     /// # Errors
     /// When an address is none, or when some stores are in this process and others are not.
     pub fn servers(&self) -> Result<Option<Servers>, ConnectError> {
-        let embedded = [&self.log, &self.search, &self.preferences].map(|url| url == EMBEDDED);
+        let embedded = [&self.log, &self.search, &self.preferences].map(is_embedded);
         if embedded == [true; 3] {
             return Ok(None);
         }
         let refused = |key, reason: String| ConnectError::Address { key, reason };
-        let kafka = KafkaConfig::from_url(&self.log);
+        let kafka = KafkaConfig::from_url(self.log.reveal());
         let kafka = kafka.map_err(|error| refused("log", format!("{error}{}", mixed(&self.log))))?;
-        let elasticsearch = elasticsearch(&self.search)
+        let elasticsearch = elasticsearch(self.search.reveal())
             .map_err(|error| refused("search", format!("{error}{}", mixed(&self.search))))?;
-        let redis = redis(&self.preferences)
+        let redis = redis(self.preferences.reveal())
             .map_err(|error| refused("preferences", format!("{error}{}", mixed(&self.preferences))))?;
-        let Some(url) = self.registry.clone().filter(|url| !url.is_empty()) else {
+        let Some(url) = self.registry.clone().filter(|url| !url.reveal().is_empty()) else {
             let reason = "a log on Kafka needs the schema registry's URL, such as `http://registry:8081`";
             return Err(refused("registry", reason.to_owned()));
         };
@@ -120,9 +121,13 @@ impl Places {
     }
 }
 
+fn is_embedded(url: &ServerUrl) -> bool {
+    url.reveal() == EMBEDDED
+}
+
 /// What to say where a store in this process stands beside servers.
-fn mixed(url: &str) -> &'static str {
-    if url == EMBEDDED { "; stores are all `embedded:` or all on servers" } else { "" }
+fn mixed(url: &ServerUrl) -> &'static str {
+    if is_embedded(url) { "; stores are all `embedded:` or all on servers" } else { "" }
 }
 
 /// Elasticsearch at `url`, such as `https://user:password@host:9200?prefix=shop-`.
@@ -161,26 +166,16 @@ fn without_prefix(url: &str) -> (String, String) {
     (rest, prefix.to_owned())
 }
 
-/// `url` without who asks and with what password.
-pub fn without_login(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let authority = rest.find(['/', '?']).unwrap_or(rest.len());
-    match rest[..authority].rfind('@') {
-        Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
-        None => url.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn on_servers() -> Places {
         Places {
-            log: "kafka://k:9092?prefix=shop.".to_owned(),
-            registry: Some("http://r:8081".to_owned()),
-            search: "http://u:secret@e:9200?prefix=shop-".to_owned(),
-            preferences: "redis://:secret@r:6379/1?prefix=shop:".to_owned(),
+            log: "kafka://k:9092?prefix=shop.".into(),
+            registry: Some("http://r:8081".into()),
+            search: "http://u:secret@e:9200?prefix=shop-".into(),
+            preferences: "redis://:secret@r:6379/1?prefix=shop:".into(),
             retrieval: Retrieval::default(),
         }
     }
@@ -191,30 +186,22 @@ mod tests {
         assert!(matches!(Places::default().check_shared(), Err(ConnectError::NotShared)));
         let servers = on_servers().servers().unwrap().unwrap();
         assert_eq!((servers.kafka.prefix.as_str(), servers.registry.prefix.as_str()), ("shop.", "shop."));
-        assert_eq!(servers.elasticsearch.url, "http://u:secret@e:9200");
+        assert_eq!(servers.elasticsearch.url.reveal(), "http://u:secret@e:9200");
         assert_eq!(
-            (servers.redis.url.as_str(), servers.redis.prefix.as_str()),
+            (servers.redis.url.reveal(), servers.redis.prefix.as_str()),
             ("redis://:secret@r:6379/1", "shop:")
         );
         for (key, places) in [
-            ("log", Places { log: EMBEDDED.to_owned(), ..on_servers() }),
-            ("search", Places { search: EMBEDDED.to_owned(), ..on_servers() }),
-            ("search", Places { search: "e:9200".to_owned(), ..on_servers() }),
-            ("search", Places { search: "http://e:9200?prefix=A".to_owned(), ..on_servers() }),
-            ("preferences", Places { preferences: "http://r".to_owned(), ..on_servers() }),
+            ("log", Places { log: EMBEDDED.into(), ..on_servers() }),
+            ("search", Places { search: EMBEDDED.into(), ..on_servers() }),
+            ("search", Places { search: "e:9200".into(), ..on_servers() }),
+            ("search", Places { search: "http://e:9200?prefix=A".into(), ..on_servers() }),
+            ("preferences", Places { preferences: "http://r".into(), ..on_servers() }),
             ("registry", Places { registry: None, ..on_servers() }),
-            ("registry", Places { registry: Some("r:8081".to_owned()), ..on_servers() }),
+            ("registry", Places { registry: Some("r:8081".into()), ..on_servers() }),
         ] {
             let error = places.check().unwrap_err().to_string();
             assert!(error.contains(&format!("`{key}`")), "{error}");
         }
-    }
-
-    #[test]
-    fn a_login_is_not_shown() {
-        assert_eq!(without_login("http://u:p@h:1/x@y"), "http://h:1/x@y");
-        assert_eq!(without_login("redis://:p@q@h"), "redis://h");
-        assert_eq!(without_login("kafka://h:1,i:2?prefix=a@b"), "kafka://h:1,i:2?prefix=a@b");
-        assert_eq!(without_login(EMBEDDED), EMBEDDED);
     }
 }

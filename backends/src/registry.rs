@@ -28,6 +28,7 @@ pub use self::apply::{Applied, CompatibilitySet, Outcome, SchemaOutcome};
 use self::http::{Answer, Http};
 use self::remembered::Remembered;
 use self::writers::Versions;
+use crate::server_url::ServerUrl;
 
 /// Schemas by id that are kept in memory.
 const CACHED_MAX: usize = 1000;
@@ -38,7 +39,7 @@ pub const COMPATIBILITY: &str = "BACKWARD_TRANSITIVE";
 #[derive(Clone, Debug)]
 pub struct RegistryConfig {
     /// Base URL of the Confluent-compatible API, such as `http://registry:8081`.
-    pub url: String,
+    pub url: ServerUrl,
     /// Who asks, if the registry wants to know.
     pub credentials: Option<Credentials>,
     /// What stands before topic names in the cluster, and so before subjects: as in Kafka's configuration.
@@ -68,7 +69,7 @@ impl fmt::Debug for Credentials {
 
 impl RegistryConfig {
     /// Defaults for the registry at `url`.
-    pub fn new(url: impl Into<String>) -> Self {
+    pub fn new(url: impl Into<ServerUrl>) -> Self {
         Self {
             url: url.into(),
             credentials: None,
@@ -85,7 +86,7 @@ impl RegistryConfig {
     /// The first that does not hold.
     pub fn validate(&self) -> Result<(), RegistryError> {
         let refused = |what: String| Err(RegistryError::Config(what));
-        if !["http://", "https://"].iter().any(|scheme| self.url.starts_with(scheme)) {
+        if !["http://", "https://"].iter().any(|scheme| self.url.reveal().starts_with(scheme)) {
             return refused(format!("`url` must begin with `http://` or `https://`, got `{}`", self.url));
         }
         if !(Duration::from_millis(100)..=Duration::from_secs(60)).contains(&self.answer_max) {
@@ -115,7 +116,7 @@ pub enum RegistryError {
     #[error("schema registry at {url} is away: {reason}")]
     Unavailable {
         /// Where it should be.
-        url: String,
+        url: ServerUrl,
         /// What was met instead.
         reason: String,
     },
@@ -200,7 +201,7 @@ impl Registry {
     /// When the configuration is refused.
     pub fn new(config: RegistryConfig) -> Result<Self, RegistryError> {
         config.validate()?;
-        let remembered = config.remembered.clone().map(|file| Remembered::new(file, config.url.clone()));
+        let remembered = config.remembered.clone().map(|file| Remembered::new(file, config.url.to_string()));
         Ok(Self {
             prefix: config.prefix.as_str().into(),
             http: Arc::new(Http::new(config)),

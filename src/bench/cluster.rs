@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use rep_backends::{Backends, Places, Retrieval, SystemClock, Trial};
+use rep_backends::{Backends, Places, Retrieval, ServerUrl, SystemClock, Trial};
 use rep_embedder::Manifest;
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
@@ -34,17 +34,17 @@ pub(super) struct ServersArgs {
     #[arg(long, env = "REP_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
     /// Kafka, by `kafka://host:port,host:port`
-    #[arg(long, env = "REP_LOG", value_name = "URL")]
-    log: Option<String>,
+    #[arg(long, env = "REP_LOG", hide_env_values = true, value_name = "URL")]
+    log: Option<ServerUrl>,
     /// The schema registry, by the base URL of its Confluent-compatible API
-    #[arg(long, env = "REP_REGISTRY", value_name = "URL")]
-    registry: Option<String>,
+    #[arg(long, env = "REP_REGISTRY", hide_env_values = true, value_name = "URL")]
+    registry: Option<ServerUrl>,
     /// Elasticsearch, by `http://host:port`
-    #[arg(long, env = "REP_SEARCH", value_name = "URL")]
-    search: Option<String>,
+    #[arg(long, env = "REP_SEARCH", hide_env_values = true, value_name = "URL")]
+    search: Option<ServerUrl>,
     /// Redis, by `redis://host:port`
-    #[arg(long, env = "REP_PREFERENCES", value_name = "URL")]
-    preferences: Option<String>,
+    #[arg(long, env = "REP_PREFERENCES", hide_env_values = true, value_name = "URL")]
+    preferences: Option<ServerUrl>,
     /// Only these parts of `cluster`
     #[arg(long, value_enum, value_name = "PART", value_delimiter = ',')]
     only: Vec<Part>,

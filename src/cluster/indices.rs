@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use rep_backends::elasticsearch::{Client, Finding, IndexKind, Indices, Remedy, Served};
-use rep_backends::places;
+use rep_backends::{ServerUrl, places};
 use rep_embedder::ModelDir;
 
 use super::switch::{Switch, undo};
@@ -54,8 +54,8 @@ pub(crate) struct IndicesArgs {
     #[arg(long, env = "REP_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
     /// `http://host:port`, with `?prefix=NAME` where a cluster is shared [default: `search` of the configuration]
-    #[arg(long, env = "REP_SEARCH", value_name = "URL")]
-    search: Option<String>,
+    #[arg(long, env = "REP_SEARCH", hide_env_values = true, value_name = "URL")]
+    search: Option<ServerUrl>,
     /// Embedding model: a name that `rep model list` shows, or a folder [default: `model` of the configuration]
     #[arg(long, env = "REP_MODEL", value_name = "NAME|DIR")]
     model: Option<String>,
@@ -87,7 +87,7 @@ pub(super) struct Place {
 impl Place {
     fn of(options: Options, config: Option<&std::path::Path>) -> anyhow::Result<Self> {
         let settings = options.resolve(config)?;
-        let server = places::elasticsearch(&settings.search).map_err(anyhow::Error::msg);
+        let server = places::elasticsearch(settings.search.reveal()).map_err(anyhow::Error::msg);
         let server = server.context("`search` names no Elasticsearch; `--search http://host:9200` does")?;
         let client = Client::new(&server)?;
         let model = model::choose(&settings)?;

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
+use rep_backends::ServerUrl;
 use rep_backends::kafka::KafkaConfig;
 use rep_backends::registry::{Applied, Registry, RegistryConfig};
 
@@ -34,8 +35,8 @@ pub(crate) struct SchemasArgs {
     #[command(flatten)]
     place: PlaceArgs,
     /// Base URL of the registry's Confluent-compatible API [default: `registry` of the configuration]
-    #[arg(long, env = "REP_REGISTRY", value_name = "URL")]
-    registry: Option<String>,
+    #[arg(long, env = "REP_REGISTRY", hide_env_values = true, value_name = "URL")]
+    registry: Option<ServerUrl>,
 }
 
 /// Runs `rep schemas`.
@@ -67,9 +68,10 @@ impl SchemasArgs {
                 (url, log.clone().unwrap_or(settings.log))
             }
         };
+        let log = log.reveal();
         // A registry may stand alone; with a Kafka it shares the prefix.
         let prefix =
-            if log.starts_with("kafka://") { KafkaConfig::from_url(&log)?.prefix } else { String::new() };
+            if log.starts_with("kafka://") { KafkaConfig::from_url(log)?.prefix } else { String::new() };
         Ok(Registry::new(RegistryConfig { prefix, ..RegistryConfig::new(url) })?)
     }
 }

@@ -9,8 +9,8 @@ use std::fmt::Display;
 use std::future::Future;
 use std::time::Duration;
 
-use rep_backends::Places;
-use rep_backends::places::{Servers, without_login};
+use rep_backends::places::Servers;
+use rep_backends::{Places, ServerUrl};
 use rep_embedder::ModelDir;
 
 use super::report::{Check, Report};
@@ -30,8 +30,8 @@ struct Subject {
 }
 
 impl Subject {
-    fn new(name: &'static str, key: &'static str, url: &str) -> Self {
-        Self { name, key, place: without_login(url) }
+    fn new(name: &'static str, key: &'static str, url: &ServerUrl) -> Self {
+        Self { name, key, place: url.to_string() }
     }
 
     fn ok(&self, detail: impl Display) -> Check {
@@ -74,8 +74,9 @@ pub(super) fn check(places: &Places, servers: Servers, model: Option<&ModelDir>,
             return;
         }
     };
+    let unnamed = ServerUrl::default();
     let kafka = Subject::new("kafka", "log", &places.log);
-    let registry = Subject::new("registry", "registry", places.registry.as_deref().unwrap_or_default());
+    let registry = Subject::new("registry", "registry", places.registry.as_ref().unwrap_or(&unnamed));
     let elasticsearch = Subject::new("elasticsearch", "search", &places.search);
     let redis = Subject::new("redis", "preferences", &places.preferences);
     let found = runtime.block_on(async {

@@ -4,11 +4,12 @@ use axum::Router;
 use axum::http::Uri;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
-use rep_api::{ApiState, Auth};
+use rep_api::{ApiConfig, ApiState, same_site};
 use rep_embedder::http::EmbedService;
 
 use super::gate::{Gate, Waiting};
 use super::guard::operators_only;
+use super::headers::with_headers;
 use super::outbound::{self, Outbound};
 use super::proxy;
 use super::role::{Role, Roles};
@@ -36,7 +37,8 @@ pub(super) struct Routes<'a> {
     pub(super) traffic: Option<&'a Traffic>,
     pub(super) embedder: Option<EmbedService>,
     pub(super) telemetry: &'a Telemetry,
-    pub(super) auth: &'a Auth,
+    /// Who may call, and from where.
+    pub(super) access: &'a ApiConfig,
     pub(super) upstreams: Upstreams,
 }
 
@@ -116,10 +118,11 @@ impl Gates {
 
 impl Routes<'_> {
     fn of(&self, role: Role) -> Router {
-        let Self { api, traffic, embedder, telemetry, auth, upstreams } = self;
+        let Self { api, traffic, embedder, telemetry, access, upstreams } = self;
+        let auth = &access.auth;
         let api = api.map(|state| rep_api::router(state.clone()));
         let metrics = metrics_route(telemetry);
-        match role {
+        let routes = match role {
             Role::Dashboard => {
                 let outbound = || upstreams.outbound.clone();
                 let api = api.unwrap_or_else(|| proxy::router("api", upstreams.api.clone(), outbound()));
@@ -139,7 +142,8 @@ impl Routes<'_> {
                 let service = embedder.clone().map(rep_embedder::http::router).unwrap_or_default();
                 operators_only(service.merge(metrics), auth)
             }
-        }
+        };
+        with_headers(same_site(routes, access))
     }
 }
 

@@ -18,10 +18,11 @@ use crate::elasticsearch::{
 };
 use crate::error::{corrupt, invalid, unavailable};
 use crate::kafka::KafkaLog;
-use crate::places::{Places, Retrieval, Servers, without_login};
+use crate::places::{Places, Retrieval, Servers};
 use crate::redis::{RedisConfig, RedisNotifications, RedisPopularity, RedisPreferences, RedisTickets};
 use crate::registry::{Registry, RegistryConfig};
 use crate::saving::{Saves, SavingLog};
+use crate::server_url::ServerUrl;
 
 /// File in the data directory that remembers the ids of schemas.
 const SCHEMA_IDS: &str = "schema-ids.json";
@@ -122,13 +123,13 @@ impl Clients {
 }
 
 /// An error met at the server of `key`, whose address is `url`.
-fn at(key: &'static str, url: &str) -> impl Fn(StoreError) -> ConnectError {
-    let place = without_login(url);
+fn at(key: &'static str, url: &ServerUrl) -> impl Fn(StoreError) -> ConnectError {
+    let place = url.to_string();
     move |source| ConnectError::Server { key, place: place.clone(), source }
 }
 
 fn at_registry(places: &Places) -> impl Fn(StoreError) -> ConnectError {
-    at("registry", places.registry.as_deref().unwrap_or_default())
+    at("registry", places.registry.as_ref().unwrap_or(&ServerUrl::default()))
 }
 
 /// Whether the indices are as they must be.

@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
 use super::error::{Cause, Failure, invalid};
+use crate::server_url::ServerUrl;
 
 const JSON: &str = "application/json";
 /// How long to wait for a change of an index.
@@ -23,10 +24,10 @@ const CHANGE_TIMEOUT: Duration = Duration::from_secs(35);
 pub(super) type Parameters<'a> = &'a [(&'a str, &'a str)];
 
 /// Where Elasticsearch is, and the bounds of its use.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct ElasticsearchConfig {
     /// Base URL, `http` or `https`; may carry a user and a password, and a path.
-    pub url: String,
+    pub url: ServerUrl,
     /// What the names of all indices begin with.
     pub namespace: Namespace,
     /// Longest wait for one answer, connecting included.
@@ -39,7 +40,7 @@ pub struct ElasticsearchConfig {
 
 impl ElasticsearchConfig {
     /// Defaults: no namespace, 10 s, 64 requests at once, bulks of 8 MiB.
-    pub fn new(url: impl Into<String>) -> Self {
+    pub fn new(url: impl Into<ServerUrl>) -> Self {
         Self {
             url: url.into(),
             namespace: Namespace::default(),
@@ -47,19 +48,6 @@ impl ElasticsearchConfig {
             requests_max: 64,
             bulk_bytes_max: 8 << 20,
         }
-    }
-}
-
-impl fmt::Debug for ElasticsearchConfig {
-    /// Without the URL: it may hold a password.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { url: _, namespace, timeout, requests_max, bulk_bytes_max } = self;
-        f.debug_struct("ElasticsearchConfig")
-            .field("namespace", namespace)
-            .field("timeout", timeout)
-            .field("requests_max", requests_max)
-            .field("bulk_bytes_max", bulk_bytes_max)
-            .finish_non_exhaustive()
     }
 }
 
@@ -105,8 +93,8 @@ impl Client {
     /// A client of `config`; refuses what is no URL of a server.
     pub fn new(config: &ElasticsearchConfig) -> Result<Self, StoreError> {
         // What is wrong is said without the URL, which may hold a password.
-        let mut url =
-            Url::parse(&config.url).map_err(|error| invalid(format!("URL of Elasticsearch: {error}")))?;
+        let mut url = Url::parse(config.url.reveal())
+            .map_err(|error| invalid(format!("URL of Elasticsearch: {error}")))?;
         if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
             return Err(invalid("URL of Elasticsearch must be `http://HOST:PORT` or `https://HOST:PORT`"));
         }

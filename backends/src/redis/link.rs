@@ -19,6 +19,7 @@ use rep_core::ports::{StoreError, StoreErrorKind};
 
 use self::sentinels::{Follower, Master, Sentinels};
 use crate::error::{corrupt, invalid};
+use crate::server_url::ServerUrl;
 
 /// Keys of one call that a cluster is asked for at once.
 const CLUSTER_AT_ONCE: usize = 64;
@@ -30,7 +31,7 @@ pub struct RedisConfig {
     /// `redis-sentinel://[user:password@]host:port,host:port/name` for the master of that name,
     /// `redis-cluster://[user:password@]host:port,…` for a cluster. The login is for the servers that keep the data;
     /// sentinels are asked without one. What is special in a URL is percent-encoded in it.
-    pub url: String,
+    pub url: ServerUrl,
     /// Stands before every key and channel, so that several may share a server; empty for none.
     pub prefix: String,
     /// Longest wait for a connection.
@@ -41,7 +42,7 @@ pub struct RedisConfig {
 
 impl RedisConfig {
     /// Defaults: no prefix, 2 s to connect, 2 s to answer.
-    pub fn new(url: impl Into<String>) -> Self {
+    pub fn new(url: impl Into<ServerUrl>) -> Self {
         let wait = Duration::from_secs(2);
         Self { url: url.into(), prefix: String::new(), connect_wait: wait, answer_wait: wait }
     }
@@ -51,7 +52,7 @@ impl RedisConfig {
     /// # Errors
     /// Invalid if it is none.
     pub fn validate(&self) -> Result<(), StoreError> {
-        match address(&self.url)? {
+        match address(self.url.reveal())? {
             Address::One(url) => url.into_connection_info().map(drop).map_err(store_error),
             Address::Sentinels { .. } | Address::Cluster(_) => Ok(()),
         }
@@ -109,7 +110,7 @@ impl RedisLink {
     /// # Errors
     /// Invalid if the address is none, unavailable if nobody answers there.
     pub async fn connect(config: &RedisConfig) -> Result<Self, StoreError> {
-        let server = match address(&config.url)? {
+        let server = match address(config.url.reveal())? {
             Address::One(url) => Server::One(one(url.as_str(), config, None).boxed().await?),
             Address::Cluster(nodes) => Server::Cluster(cluster(nodes, config, None).boxed().await?),
             Address::Sentinels { login, hosts, master } => {
@@ -184,7 +185,7 @@ impl Listener {
         channel: &str,
         on_push: OnPush,
     ) -> Result<Self, StoreError> {
-        let listening = match address(&config.url)? {
+        let listening = match address(config.url.reveal())? {
             Address::One(url) => {
                 let mut manager = one(url.as_str(), config, Some(on_push)).boxed().await?;
                 manager.subscribe(channel).boxed().await.map_err(store_error)?;

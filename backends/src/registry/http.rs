@@ -9,7 +9,8 @@ use serde_json::Value;
 use ureq::Agent;
 use ureq::http::Request;
 
-use super::{RegistryConfig, RegistryError};
+use super::{Credentials, RegistryConfig, RegistryError};
+use crate::server_url::ServerUrl;
 
 /// Longest answer that is read.
 const ANSWER_BYTES_MAX: u64 = 4 << 20;
@@ -40,13 +41,16 @@ impl Http {
             .timeout_global(Some(config.answer_max))
             .proxy(None)
             .user_agent(concat!("rep/", env!("CARGO_PKG_VERSION")));
-        let basic = |who: &super::Credentials| {
-            format!("Basic {}", STANDARD.encode(format!("{}:{}", who.user, who.password)))
+        let (credentials, url) = match config.url.split() {
+            Some((user, password, url)) => (Some(Credentials { user, password }), url),
+            None => (None, config.url),
         };
+        let basic =
+            |who: Credentials| format!("Basic {}", STANDARD.encode(format!("{}:{}", who.user, who.password)));
         Self {
             agent: agent.build().new_agent(),
-            url: config.url.trim().trim_end_matches('/').to_owned(),
-            authorization: config.credentials.as_ref().map(basic),
+            url: url.reveal().trim().trim_end_matches('/').to_owned(),
+            authorization: config.credentials.or(credentials).map(basic),
             attempts: config.attempts,
         }
     }
@@ -87,7 +91,7 @@ impl Http {
     }
 
     fn away(&self, reason: &dyn std::fmt::Display) -> RegistryError {
-        RegistryError::Unavailable { url: self.url.clone(), reason: reason.to_string() }
+        RegistryError::Unavailable { url: ServerUrl::from(self.url.as_str()), reason: reason.to_string() }
     }
 
     /// Blocks for up to the bound of one answer.

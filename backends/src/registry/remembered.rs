@@ -19,7 +19,7 @@ pub(super) struct Remembered {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Content {
-    /// The registry that gave the ids: another one gives others.
+    /// The registry that gave the ids, without a login: another one gives others.
     url: String,
     schemas: Vec<Entry>,
 }

@@ -94,10 +94,10 @@ fn command(bench: &Bench, trial: &Trial, roles: &[&str]) -> anyhow::Result<Comma
         command.env("REP_LOG_LEVEL", "warn");
     }
     let (places, settings) = (trial.places(), &bench.settings);
-    command.env("REP_LOG", &places.log).env("REP_SEARCH", &places.search);
+    command.env("REP_LOG", places.log.reveal()).env("REP_SEARCH", places.search.reveal());
     command
-        .env("REP_PREFERENCES", &places.preferences)
-        .envs(places.registry.iter().map(|url| ("REP_REGISTRY", url)));
+        .env("REP_PREFERENCES", places.preferences.reveal())
+        .envs(places.registry.iter().map(|url| ("REP_REGISTRY", url.reveal())));
     command.env("REP_CONFIG", config).env("REP_DATA_DIR", dir);
     command.envs(settings.model.iter().map(|model| ("REP_MODEL", model)));
     command.envs(settings.onnxruntime.iter().map(|library| ("REP_ONNXRUNTIME", library)));
