@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Parser;
-use rep_api::{Auth, BearerAuth, SECRET_BYTES_MIN};
+use rep_api::{Auth, BearerAuth, SECRET_BYTES_MIN, TokenRules, UserTokens};
 use rep_backends::{ConnectConfig, EMBEDDED, Places, ServerUrl};
-use rep_core::{Currency, ModelId};
+use rep_core::{Currency, ModelId, Timestamp};
 use rep_traces::TracesConfig;
 use serde::{Deserialize, Serialize};
 
@@ -140,12 +140,21 @@ options! {
     /// File that holds the operators' token, such as a container's secret
     #[arg(long, env = "REP_OPERATOR_TOKEN_FILE", value_name = "FILE")]
     operator_token_file: PathBuf,
-    /// What shoppers' tokens are signed with, such as `rep token` makes; at least 16 bytes
+    /// What shoppers' tokens are signed with, such as `rep token` makes; at least 32 bytes
     #[arg(long, env = "REP_TOKEN_SECRET", hide_env_values = true, value_name = "SECRET")]
     token_secret: Secret,
     /// File that holds what shoppers' tokens are signed with
     #[arg(long, env = "REP_TOKEN_SECRET_FILE", value_name = "FILE")]
     token_secret_file: PathBuf,
+    /// Who must have issued a shopper's token (`iss`) [default: whoever has the secret]
+    #[arg(long, env = "REP_TOKEN_ISSUER", value_name = "NAME")]
+    token_issuer: String,
+    /// Whom a shopper's token must be for (`aud`) [default: anybody]
+    #[arg(long, env = "REP_TOKEN_AUDIENCE", value_name = "NAME")]
+    token_audience: String,
+    /// Revokes shoppers' tokens issued before (`iat`), such as 2026-12-01T08:00:00Z
+    #[arg(long, env = "REP_TOKENS_SINCE", value_name = "TIME")]
+    tokens_since: Timestamp,
     /// Added to every port that is not set; port 0 takes a free one [default: 0]
     #[arg(long, env = "REP_PORT_OFFSET", value_name = "NUMBER")]
     port_offset: u16,
@@ -200,6 +209,9 @@ pub(crate) struct Settings {
     pub(crate) operator_token: Option<Secret>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) token_secret: Option<Secret>,
+    pub(crate) token_issuer: Option<String>,
+    pub(crate) token_audience: Option<String>,
+    pub(crate) tokens_since: Option<Timestamp>,
     #[serde(flatten)]
     pub(crate) ports: Ports,
 }
@@ -294,6 +306,9 @@ impl Options {
             otlp_sample: self.otlp_sample.unwrap_or(0.01),
             operator_token: secret(self.operator_token, self.operator_token_file)?,
             token_secret: secret(self.token_secret, self.token_secret_file)?,
+            token_issuer: self.token_issuer,
+            token_audience: self.token_audience,
+            tokens_since: self.tokens_since,
             ports,
         };
         settings.check()?;
@@ -306,11 +321,23 @@ impl Settings {
     pub(crate) fn auth(&self) -> anyhow::Result<Auth> {
         let operators: Vec<String> =
             self.operator_token.iter().map(|token| token.reveal().to_owned()).collect();
-        let secret = self.token_secret.as_ref().map(|secret| secret.reveal().as_bytes());
-        if operators.is_empty() && secret.is_none() {
+        let users = self.user_tokens()?;
+        if operators.is_empty() && users.is_none() {
             return Ok(Auth::Open);
         }
-        Ok(Auth::Bearer(BearerAuth::new(&operators, secret)?))
+        Ok(Auth::Bearer(BearerAuth::new(&operators, users)?))
+    }
+
+    /// How shoppers' tokens are signed, if any are taken.
+    pub(crate) fn user_tokens(&self) -> anyhow::Result<Option<UserTokens>> {
+        let rules = TokenRules {
+            issuer: self.token_issuer.clone(),
+            audience: self.token_audience.clone(),
+            issued_since: self.tokens_since,
+        };
+        let tokens =
+            self.token_secret.as_ref().map(|secret| UserTokens::new(secret.reveal().as_bytes(), rules));
+        Ok(tokens.transpose()?)
     }
 
     /// Where the stores are, for vectors of `model`.
@@ -441,7 +468,7 @@ mod tests {
 
     #[test]
     fn secrets_are_not_shown() {
-        let options = parse_file("operator-token = \"0123456789abcdef\"").unwrap();
+        let options = parse_file("operator-token = \"0123456789abcdef0123456789abcdef\"").unwrap();
         let settings = options.complete().unwrap();
         assert!(matches!(settings.auth(), Ok(Auth::Bearer(_))));
         for shown in [toml::to_string(&settings).unwrap(), format!("{settings:?}")] {

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{ArgGroup, Args};
-use rep_api::mint_user_token;
 use rep_backends::SystemClock;
 use rep_core::{Clock, UserId};
 use uuid::Uuid;
@@ -23,8 +22,8 @@ Examples:
   rep token --user u-17 --ttl 12h
   curl -H \"Authorization: Bearer $(rep token --user u-17)\" http://127.0.0.1:8080/recommendations?userId=u-17
 
-A shopper's token is a JSON Web Token (HS256) with `sub` and `exp`, signed with `token-secret`: it sees and writes
-what is that shopper's alone. An operator's token is a random text that the configuration names: whoever can sign
+A shopper's token is a JSON Web Token (HS256) with `sub`, `iat` and `exp`, and `iss` and `aud` where the configuration names
+them (`token-issuer`, `token-audience`), signed with `token-secret`: it sees and writes what is that shopper's alone. An operator's token is a random text that the configuration names: whoever can sign
 shoppers' tokens is no operator by that.
 
 Exit status: 0 with a token on standard output, 1 without.";
@@ -71,11 +70,12 @@ pub(crate) fn run(args: TokenArgs) -> anyhow::Result<ExitCode> {
         }
         Some(user) => {
             let configured = Options { token_secret: args.token_secret, ..Options::from_environment()? };
-            let secret = configured.resolve(args.config.as_deref())?.token_secret.context(
+            let tokens = configured.resolve(args.config.as_deref())?.user_tokens()?.context(
                 "no `token-secret` is configured, and shoppers' tokens are signed with it; put `token-secret = \"…\"` \
                  into rep.toml or set REP_TOKEN_SECRET, the same where `rep up` runs",
             )?;
-            mint_user_token(secret.reveal().as_bytes(), &user, SystemClock.now().plus(args.ttl))?
+            let now = SystemClock.now();
+            tokens.mint(&user, now, now.plus(args.ttl))?
         }
     };
     print_line(token)?;

@@ -5,6 +5,7 @@
 //! fixed in the configuration, or a shopper's ([`token`]), who sees and writes what is theirs alone.
 
 pub(crate) mod guard;
+mod hs256;
 pub(crate) mod tickets;
 mod token;
 
@@ -22,7 +23,7 @@ use rep_core::ports::StoreError;
 use rep_core::{Timestamp, UserId};
 use sha2::{Digest, Sha256};
 
-pub use token::{SECRET_BYTES_MIN, TokenError, mint_user_token, verify_user_token};
+pub use token::{SECRET_BYTES_MIN, TokenError, TokenRules, UserTokens};
 
 use crate::problem::Problem;
 use crate::route;
@@ -48,22 +49,20 @@ pub enum Auth {
 #[derive(Clone)]
 pub struct BearerAuth {
     operators: Arc<[[u8; 32]]>,
-    user_secret: Option<Arc<[u8]>>,
+    users: Option<Arc<UserTokens>>,
 }
 
 impl BearerAuth {
-    /// Operators by their tokens, and shoppers by tokens signed with `user_secret`, if there is one.
+    /// Operators by their tokens, and shoppers by theirs, if any are taken.
     ///
-    /// Refuses tokens and secrets that are short enough to be guessed.
-    pub fn new(operator_tokens: &[String], user_secret: Option<&[u8]>) -> Result<Self, TokenError> {
-        if operator_tokens.iter().any(|token| token.len() < SECRET_BYTES_MIN)
-            || user_secret.is_some_and(|secret| secret.len() < SECRET_BYTES_MIN)
-        {
+    /// Refuses tokens that are short enough to be guessed.
+    pub fn new(operator_tokens: &[String], users: Option<UserTokens>) -> Result<Self, TokenError> {
+        if operator_tokens.iter().any(|token| token.len() < SECRET_BYTES_MIN) {
             return Err(TokenError::ShortSecret);
         }
         Ok(Self {
             operators: operator_tokens.iter().map(|token| Sha256::digest(token).into()).collect(),
-            user_secret: user_secret.map(Arc::from),
+            users: users.map(Arc::new),
         })
     }
 
@@ -78,19 +77,14 @@ impl BearerAuth {
         if self.is_operator(token) {
             return Some(Principal::Operator);
         }
-        let (user, until) = verify_user_token(self.user_secret.as_deref()?, token, now).ok()?;
+        let (user, until) = self.users.as_ref()?.verify(token, now).ok()?;
         Some(Principal::User { user, until: Some(until) })
     }
 }
 
 impl fmt::Debug for BearerAuth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "BearerAuth({} operator tokens, users: {})",
-            self.operators.len(),
-            self.user_secret.is_some()
-        )
+        write!(f, "BearerAuth({} operator tokens, users: {})", self.operators.len(), self.users.is_some())
     }
 }
 

@@ -48,8 +48,7 @@ use bytes::Bytes;
 use utoipa_swagger_ui::SwaggerUi;
 
 pub use auth::{
-    Auth, BearerAuth, SECRET_BYTES_MIN, TokenError, bearer_token, guard::same_site, mint_user_token,
-    verify_user_token,
+    Auth, BearerAuth, SECRET_BYTES_MIN, TokenError, TokenRules, UserTokens, bearer_token, guard::same_site,
 };
 pub use config::{ApiConfig, Limits, Rate, StreamLimits};
 pub use openapi::{openapi, openapi_json};

@@ -1,22 +1,19 @@
 //! Shoppers' tokens: JSON Web Tokens (RFC 7519) signed with HMAC-SHA-256, and nothing else.
-//!
-//! Written out here because the well-kept crate brings RSA, elliptic curves and a random generator for any
-//! of its back ends; what is left of the standard without them is this page. The algorithm is fixed: a
-//! token that names another one is refused before its signature is looked at.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, Mac};
+use std::collections::HashSet;
+use std::fmt;
+
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use rep_core::{Timestamp, UserId};
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
 
-/// Shortest secret or operator token, in bytes. Source: RFC 7518, section 3.2, asks 32 of a key; 16 of an
-/// operator's own words still cannot be guessed over a network.
-pub const SECRET_BYTES_MIN: usize = 16;
+use super::hs256;
+
+/// Shortest secret or operator token, in bytes. Source: RFC 7518, section 3.2.
+pub const SECRET_BYTES_MIN: usize = 32;
 /// Longest token, in bytes.
 const TOKEN_BYTES_MAX: usize = 4096;
-const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
 
 /// Why a token is not good.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,118 +30,220 @@ pub enum TokenError {
     /// Signed with another secret, or changed.
     #[error("token's signature is wrong")]
     Signature,
-    /// Its time is over.
+    /// Its time is over, or has not come.
     #[error("token has expired")]
     Expired,
+    /// Issued by somebody else, for somebody else, or before tokens were revoked.
+    #[error("token is not for here, or was revoked")]
+    Foreign,
+}
+
+/// What a shopper's token must say besides whose it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TokenRules {
+    /// Who issued it (`iss`); `None`: whoever has the secret.
+    pub issuer: Option<String>,
+    /// Whom it is for (`aud`); `None`: tokens for anybody are taken.
+    pub audience: Option<String>,
+    /// Tokens issued before (`iat`) are revoked, and those that do not say when they were issued.
+    pub issued_since: Option<Timestamp>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Claims {
     sub: UserId,
-    /// Seconds since 1970.
+    /// Seconds since 1970, like all times here.
     exp: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     nbf: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    iat: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    iss: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    aud: Option<Audience>,
 }
 
-#[derive(Deserialize)]
-struct Header {
-    alg: String,
-    /// Extensions that must be understood; none is.
-    #[serde(default)]
-    crit: Option<serde_json::Value>,
+/// One or several. Source: RFC 7519, section 4.1.3.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Several(Vec<String>),
 }
 
-fn mac(secret: &[u8], signed: &str) -> Result<Hmac<Sha256>, TokenError> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret).map_err(|_| TokenError::ShortSecret)?;
-    mac.update(signed.as_bytes());
-    Ok(mac)
+/// What shoppers' tokens are signed with, and which are good.
+#[derive(Clone)]
+pub struct UserTokens {
+    signing: EncodingKey,
+    verifying: DecodingKey,
+    rules: TokenRules,
+    validation: Validation,
 }
 
-/// A token of `user` that is good until `until` (whole seconds).
-pub fn mint_user_token(secret: &[u8], user: &UserId, until: Timestamp) -> Result<String, TokenError> {
-    if secret.len() < SECRET_BYTES_MIN {
-        return Err(TokenError::ShortSecret);
+impl UserTokens {
+    /// Tokens signed with `secret`.
+    ///
+    /// # Errors
+    /// [`TokenError::ShortSecret`].
+    pub fn new(secret: &[u8], rules: TokenRules) -> Result<Self, TokenError> {
+        if secret.len() < SECRET_BYTES_MIN {
+            return Err(TokenError::ShortSecret);
+        }
+        hs256::install();
+        let (signing, verifying) = hs256::keys(secret).map_err(|_| TokenError::ShortSecret)?;
+        let mut validation = Validation::new(Algorithm::HS256);
+        // Times are checked below, by the clock of the process.
+        validation.validate_exp = false;
+        validation.required_spec_claims = HashSet::from(["sub".to_owned()]);
+        validation.validate_aud = rules.audience.is_some();
+        if let Some(audience) = &rules.audience {
+            validation.set_audience(&[audience]);
+            validation.required_spec_claims.insert("aud".to_owned());
+        }
+        if let Some(issuer) = &rules.issuer {
+            validation.set_issuer(&[issuer]);
+            validation.required_spec_claims.insert("iss".to_owned());
+        }
+        Ok(Self { signing, verifying, rules, validation })
     }
-    let claims = Claims { sub: user.clone(), exp: until.as_ms().div_euclid(1000), nbf: None };
-    let claims = serde_json::to_string(&claims).map_err(|_| TokenError::Malformed)?;
-    let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(HEADER), URL_SAFE_NO_PAD.encode(claims));
-    let signature = mac(secret, &signed)?.finalize().into_bytes();
-    Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
+
+    /// A token of `user` from `now` until `until` (whole seconds).
+    pub fn mint(&self, user: &UserId, now: Timestamp, until: Timestamp) -> Result<String, TokenError> {
+        let seconds = |at: Timestamp| at.as_ms().div_euclid(1000);
+        let claims = Claims {
+            sub: user.clone(),
+            exp: seconds(until),
+            nbf: None,
+            iat: Some(seconds(now)),
+            iss: self.rules.issuer.clone(),
+            aud: self.rules.audience.clone().map(Audience::One),
+        };
+        encode(&Header::new(Algorithm::HS256), &claims, &self.signing).map_err(|_| TokenError::Malformed)
+    }
+
+    /// Whose token it is and when it ends, if it is good at `now`.
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<(UserId, Timestamp), TokenError> {
+        if token.len() > TOKEN_BYTES_MAX {
+            return Err(TokenError::Malformed);
+        }
+        let claims = decode::<Claims>(token, &self.verifying, &self.validation)
+            .map_err(|error| reason(error.kind()))?
+            .claims;
+        let at = |seconds: i64| Timestamp::from_ms(seconds.saturating_mul(1000));
+        if at(claims.exp) <= now || claims.nbf.is_some_and(|nbf| at(nbf) > now) {
+            return Err(TokenError::Expired);
+        }
+        if let Some(since) = self.rules.issued_since
+            && claims.iat.is_none_or(|iat| at(iat) < since)
+        {
+            return Err(TokenError::Foreign);
+        }
+        Ok((claims.sub, at(claims.exp)))
+    }
 }
 
-/// Whose token it is and when it ends, if it is good at `now`.
-pub fn verify_user_token(
-    secret: &[u8],
-    token: &str,
-    now: Timestamp,
-) -> Result<(UserId, Timestamp), TokenError> {
-    if token.len() > TOKEN_BYTES_MAX {
-        return Err(TokenError::Malformed);
+impl fmt::Debug for UserTokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UserTokens").field("rules", &self.rules).finish_non_exhaustive()
     }
-    let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
-    let (header, claims) = signed.split_once('.').ok_or(TokenError::Malformed)?;
-    let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Malformed);
-    let header: Header = serde_json::from_slice(&decode(header)?).map_err(|_| TokenError::Malformed)?;
-    if header.alg != "HS256" || header.crit.is_some() {
-        return Err(TokenError::Algorithm);
+}
+
+fn reason(kind: &ErrorKind) -> TokenError {
+    match kind {
+        ErrorKind::InvalidSignature => TokenError::Signature,
+        ErrorKind::InvalidAlgorithm | ErrorKind::UnsupportedAlgorithm | ErrorKind::InvalidAlgorithmName => {
+            TokenError::Algorithm
+        }
+        ErrorKind::InvalidIssuer | ErrorKind::InvalidAudience => TokenError::Foreign,
+        ErrorKind::MissingRequiredClaim(claim) if claim != "sub" => TokenError::Foreign,
+        _ => TokenError::Malformed,
     }
-    mac(secret, signed)?.verify_slice(&decode(signature)?).map_err(|_| TokenError::Signature)?;
-    let claims: Claims = serde_json::from_slice(&decode(claims)?).map_err(|_| TokenError::Malformed)?;
-    let at = |seconds: i64| Timestamp::from_ms(seconds.saturating_mul(1000));
-    if at(claims.exp) <= now || claims.nbf.is_some_and(|nbf| at(nbf) > now) {
-        return Err(TokenError::Expired);
-    }
-    Ok((claims.sub, at(claims.exp)))
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
     use super::*;
 
     const SECRET: &[u8] = b"a secret of thirty-two bytes ...";
+    const START: Timestamp = Timestamp::from_ms(0);
+    const UNTIL: Timestamp = Timestamp::from_ms(60_000);
 
     fn user() -> UserId {
         UserId::new("u-1").unwrap()
     }
 
+    fn tokens(rules: TokenRules) -> UserTokens {
+        UserTokens::new(SECRET, rules).unwrap()
+    }
+
     #[test]
     fn a_token_is_good_until_it_ends() {
-        let until = Timestamp::from_ms(60_000);
-        let token = mint_user_token(SECRET, &user(), until).unwrap();
-        assert_eq!(verify_user_token(SECRET, &token, Timestamp::from_ms(59_999)), Ok((user(), until)));
-        assert_eq!(verify_user_token(SECRET, &token, until), Err(TokenError::Expired));
+        let tokens = tokens(TokenRules::default());
+        let token = tokens.mint(&user(), START, UNTIL).unwrap();
+        assert_eq!(tokens.verify(&token, Timestamp::from_ms(59_999)), Ok((user(), UNTIL)));
+        assert_eq!(tokens.verify(&token, UNTIL), Err(TokenError::Expired));
     }
 
     #[test]
     fn refuses_other_secrets_changes_and_algorithms() {
-        let now = Timestamp::from_ms(0);
-        let token = mint_user_token(SECRET, &user(), Timestamp::from_ms(60_000)).unwrap();
-        assert_eq!(
-            verify_user_token(b"another secret of that length", &token, now),
-            Err(TokenError::Signature)
-        );
+        let tokens = tokens(TokenRules::default());
+        let token = tokens.mint(&user(), START, UNTIL).unwrap();
+        let others = UserTokens::new(b"another secret that is long enough", TokenRules::default()).unwrap();
+        assert_eq!(others.verify(&token, START), Err(TokenError::Signature));
         let mut parts: Vec<String> = token.split('.').map(str::to_owned).collect();
         parts[1] = URL_SAFE_NO_PAD.encode(r#"{"sub":"u-2","exp":60}"#);
-        assert_eq!(verify_user_token(SECRET, &parts.join("."), now), Err(TokenError::Signature));
+        assert_eq!(tokens.verify(&parts.join("."), START), Err(TokenError::Signature));
+        parts[0] = URL_SAFE_NO_PAD.encode(r#"{"alg":"HS512","typ":"JWT"}"#);
+        assert_eq!(tokens.verify(&parts.join("."), START), Err(TokenError::Algorithm));
         parts[0] = URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#);
         parts[2].clear();
-        assert_eq!(verify_user_token(SECRET, &parts.join("."), now), Err(TokenError::Algorithm));
+        assert!(tokens.verify(&parts.join("."), START).is_err());
         for nonsense in ["", ".", "..", "a.b.c", "é.é.é"] {
-            assert_eq!(verify_user_token(SECRET, nonsense, now), Err(TokenError::Malformed), "{nonsense}");
+            assert_eq!(tokens.verify(nonsense, START), Err(TokenError::Malformed), "{nonsense}");
         }
-        assert_eq!(mint_user_token(b"short", &user(), now), Err(TokenError::ShortSecret));
+        assert_eq!(UserTokens::new(b"short", TokenRules::default()).err(), Some(TokenError::ShortSecret));
     }
 
-    /// Made with another implementation (Python's `hmac` and `base64`), so that both ends of the standard
-    /// agree.
+    #[test]
+    fn who_issued_it_and_for_whom_count_where_they_are_named() {
+        let named = TokenRules {
+            issuer: Some("shop".to_owned()),
+            audience: Some("rep".to_owned()),
+            issued_since: None,
+        };
+        let own = tokens(named.clone()).mint(&user(), START, UNTIL).unwrap();
+        let bare = tokens(TokenRules::default()).mint(&user(), START, UNTIL).unwrap();
+        assert!(tokens(named.clone()).verify(&own, START).is_ok());
+        assert!(tokens(TokenRules::default()).verify(&own, START).is_ok());
+        assert_eq!(tokens(named.clone()).verify(&bare, START), Err(TokenError::Foreign));
+        for other in [
+            TokenRules { issuer: Some("else".to_owned()), ..named.clone() },
+            TokenRules { audience: Some("else".to_owned()), ..named },
+        ] {
+            assert_eq!(tokens(other).verify(&own, START), Err(TokenError::Foreign));
+        }
+    }
+
+    #[test]
+    fn tokens_are_revoked_by_the_time_of_their_issue() {
+        let since =
+            |ms| tokens(TokenRules { issued_since: Some(Timestamp::from_ms(ms)), ..TokenRules::default() });
+        let token = since(0).mint(&user(), Timestamp::from_ms(5_000), UNTIL).unwrap();
+        assert!(since(5_000).verify(&token, START).is_ok());
+        assert_eq!(since(5_001).verify(&token, START), Err(TokenError::Foreign));
+        assert_eq!(since(0).verify(FROM_ELSEWHERE, START), Err(TokenError::Foreign), "it does not say when");
+    }
+
+    /// Made with another implementation (Python's `hmac` and `base64`), so that both ends of the standard agree.
+    const FROM_ELSEWHERE: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJ1LTEiLCJleHAiOjYwfQ\
+                                  .EW8KolYcuD62xDJI6auF3uViUFFZ0ULf04GbsXfSuqo";
+
     #[test]
     fn verifies_a_token_from_elsewhere() {
-        let token = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJ1LTEiLCJleHAiOjYwfQ\
-             .EW8KolYcuD62xDJI6auF3uViUFFZ0ULf04GbsXfSuqo";
-        assert_eq!(
-            verify_user_token(SECRET, token, Timestamp::from_ms(0)),
-            Ok((user(), Timestamp::from_ms(60_000)))
-        );
+        assert_eq!(tokens(TokenRules::default()).verify(FROM_ELSEWHERE, START), Ok((user(), UNTIL)));
     }
 }

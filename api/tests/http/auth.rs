@@ -1,21 +1,26 @@
 //! Who may call.
 
-use rep_api::{ApiConfig, Auth, BearerAuth, mint_user_token};
+use rep_api::{ApiConfig, Auth, BearerAuth, TokenRules, UserTokens};
 use rep_core::{Timestamp, UserId};
 use serde_json::json;
 
 use crate::support::{NOW_MS, World};
 
-const OPERATOR: &str = "an operator's token";
+const OPERATOR: &str = "an operator's token of 32 bytes ...";
 const SECRET: &[u8] = b"a secret that is long enough ...";
 
 fn guarded() -> World {
-    let bearer = BearerAuth::new(&[OPERATOR.to_owned()], Some(SECRET)).unwrap();
+    let bearer = BearerAuth::new(&[OPERATOR.to_owned()], Some(tokens())).unwrap();
     World::with(ApiConfig { auth: Auth::Bearer(bearer), ..ApiConfig::default() })
 }
 
+fn tokens() -> UserTokens {
+    UserTokens::new(SECRET, TokenRules::default()).unwrap()
+}
+
 fn token(user: &str) -> String {
-    mint_user_token(SECRET, &UserId::new(user).unwrap(), Timestamp::from_ms(NOW_MS + 60_000)).unwrap()
+    let (now, until) = (Timestamp::from_ms(NOW_MS), Timestamp::from_ms(NOW_MS + 60_000));
+    tokens().mint(&UserId::new(user).unwrap(), now, until).unwrap()
 }
 
 async fn status(world: &World, method: &str, path: &str, token: &str) -> u16 {
