@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::future::join;
 use rep_core::avro::Event;
 use rep_core::ports::log::NewRecord;
-use rep_core::{Position, ProductId, Timestamp, Topic, TraceContext, TraceId, UserAction};
+use rep_core::{EventId, EventKey, Position, ProductId, Timestamp, Topic, TraceContext, TraceId, UserAction};
 use tokio::time::timeout;
 
 use crate::dto::event::{Draft, EventResult, EventResults, EventStatus};
@@ -19,9 +19,9 @@ const CHECK_WAIT: Duration = Duration::from_millis(250);
 
 /// Appends the valid ones of `drafts`, as part of `trace`, and says what became of each, in their order.
 ///
-/// Either all valid events are durable when it returns, or it fails and some may be. A trace id that is
-/// known to be indexed, or that came before in the same call, is not appended again; one that slips through
-/// is recognised where its effect would be.
+/// Either all valid events are durable when it returns, or it fails and some may be. An event that is known to be
+/// indexed, or that came before in the same call, is not appended again; one that slips through is recognised where
+/// its effect would be.
 pub(crate) async fn ingest(
     state: &ApiState,
     drafts: Vec<Draft>,
@@ -30,7 +30,7 @@ pub(crate) async fn ingest(
 ) -> Result<EventResults, Problem> {
     let began = Instant::now();
     let (seen, unknown) = join(seen_before(state, &drafts), unknown_products(state, &drafts)).await;
-    let mut first: HashMap<TraceId, usize> = HashMap::new();
+    let mut first: HashMap<EventKey, usize> = HashMap::new();
     let mut records = Vec::with_capacity(drafts.len());
     let mut results = Vec::with_capacity(drafts.len());
     for draft in drafts {
@@ -46,14 +46,15 @@ pub(crate) async fn ingest(
             warnings.push(format!("product `{product}` is not in the catalogue"));
         }
         let mut result = accepted(action.trace_id.clone(), warnings);
-        let place = if let Some(position) = seen.get(&action.trace_id) {
+        let event = action.event_id().key();
+        let place = if let Some(position) = seen.get(&event) {
             set_position(&mut result, EventStatus::Duplicate, *position);
             None
-        } else if let Some(place) = first.get(&action.trace_id) {
+        } else if let Some(place) = first.get(&event) {
             result.status = EventStatus::Duplicate;
             Some(*place)
         } else {
-            first.insert(action.trace_id.clone(), records.len());
+            first.insert(event, records.len());
             records.push(record(state, &action)?.in_trace(trace));
             Some(records.len() - 1)
         };
@@ -106,17 +107,18 @@ fn set_position(result: &mut EventResult, status: EventStatus, position: Positio
     result.offset = Some(position.offset);
 }
 
-/// Which of the trace ids that clients gave are indexed already. Best effort: a store that is away only
+/// Which of the events that clients gave a trace id are indexed already. Best effort: a store that is away only
 /// makes the answer say less.
-async fn seen_before(state: &ApiState, drafts: &[Draft]) -> HashMap<TraceId, Position> {
-    let given: Vec<TraceId> =
-        drafts.iter().filter(|draft| draft.action.is_ok()).filter_map(|draft| draft.given.clone()).collect();
+async fn seen_before(state: &ApiState, drafts: &[Draft]) -> HashMap<EventKey, Position> {
+    let given = drafts.iter().filter(|draft| draft.given.is_some());
+    let given: Vec<EventId<'_>> =
+        given.filter_map(|draft| draft.action.as_ref().ok()).map(UserAction::event_id).collect();
     if given.is_empty() {
         return HashMap::new();
     }
     match timeout(CHECK_WAIT, state.behaviour.positions(&given)).await {
         Ok(Ok(positions)) => {
-            given.into_iter().zip(positions).filter_map(|(id, position)| Some((id, position?))).collect()
+            given.into_iter().zip(positions).filter_map(|(id, position)| Some((id.key(), position?))).collect()
         }
         Ok(Err(error)) => unchecked("duplicates", &error.to_string()),
         Err(_) => unchecked("duplicates", "took too long"),

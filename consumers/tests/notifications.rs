@@ -32,7 +32,7 @@ fn interested_at(world: &World, user: usize, kind: ActionType, product: usize, a
         position: Position { epoch: 1, partition: 0, offset: 0 },
         appended_at: world.now(),
     };
-    world.stores.state.lock().derived.documents.insert(trace_id(&trace), document);
+    world.stores.state.lock().derived.documents.insert(document.action.event_id().key(), document);
 }
 
 fn taste(world: &World, user: usize, of_product: usize) {

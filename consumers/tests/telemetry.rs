@@ -96,7 +96,7 @@ fn interested(world: &World, user: usize, product: usize) {
         position: Position { epoch: 1, partition: 0, offset: 0 },
         appended_at: world.now(),
     };
-    world.stores.state.lock().derived.documents.insert(trace_id(&id), document);
+    world.stores.state.lock().derived.documents.insert(document.action.event_id().key(), document);
 }
 
 #[tokio::test(start_paused = true)]

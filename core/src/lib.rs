@@ -8,6 +8,7 @@ mod action;
 pub mod avro;
 #[cfg(feature = "contract")]
 pub mod contract;
+mod event_id;
 mod hash;
 mod history;
 mod ids;
@@ -33,6 +34,7 @@ pub use action::{
     ActionType, EventTimeLimits, FieldError, METADATA_BYTES_MAX, METADATA_ENTRIES_MAX,
     SEARCH_QUERY_BYTES_MAX, UserAction,
 };
+pub use event_id::{EventId, EventKey};
 pub use hash::stable_hash128;
 pub use history::{
     History, LOW_STOCK_MAX, OUT_OF_STOCK_MIN, PRICE_POINTS_MAX, PRICE_WINDOW, PricePoint, STOCK_QUIET,

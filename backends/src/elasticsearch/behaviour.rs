@@ -1,4 +1,4 @@
-//! Actions on `user_behavior_index`: one document each, under its trace id.
+//! Actions on `user_behavior_index`: one document each, under the key of its event (see [`ids`]).
 //!
 //! A document is only ever created, so that a repeat meets the first and changes nothing; whether it is a redelivery or
 //! a client's repeat is told by the position that the first one keeps. What was answered is synced to the server's
@@ -8,6 +8,7 @@
 mod cursor;
 mod document;
 mod erase;
+mod ids;
 mod interest;
 
 use std::collections::HashSet;
@@ -17,17 +18,18 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use async_trait::async_trait;
 use rep_core::ports::StoreError;
 use rep_core::ports::behaviour::{BehaviourDocument, BehaviourStore, HistoryPage, IndexOutcome, Interest};
-use rep_core::{Clock, ModelId, Position, ProductId, Timestamp, TraceId, UserId};
+use rep_core::{Clock, EventId, ModelId, Position, ProductId, Timestamp, UserId};
 use serde_json::json;
 
 use self::cursor::Cursor;
 pub(super) use self::document::NewDocument;
-use self::document::{Placed, StoredAction};
+use self::document::StoredAction;
+use self::ids::Before;
 use super::bulk::{Guard, Operation, Outcome};
 use super::client::Client;
 use super::error::{corrupt, unavailable};
 use super::indices::{Definition, IndexKind};
-use super::search::{Found, Part};
+use super::search::Found;
 
 /// Longest page of history, in documents.
 const PAGE_MAX: usize = 1000;
@@ -39,13 +41,14 @@ pub struct ElasticsearchBehaviour {
     clock: Arc<dyn Clock>,
     /// The last number given to a document that was taken.
     taken: AtomicI64,
+    before: Before,
 }
 
 impl ElasticsearchBehaviour {
     /// The store of `client`; asks nothing of the server.
     pub fn new(client: Client, clock: Arc<dyn Clock>) -> Self {
         let index = alias(&client, IndexKind::Behaviour);
-        Self { client, index, clock, taken: AtomicI64::new(0) }
+        Self { client, index, clock, taken: AtomicI64::new(0), before: Before::default() }
     }
 
     /// A number that is greater than those before it, by time also than those of earlier processes: 1,024 fit in a
@@ -62,42 +65,26 @@ impl ElasticsearchBehaviour {
         first
     }
 
-    async fn placed(&self, ids: &[&str]) -> Result<Vec<Option<Position>>, StoreError> {
-        let found = self.client.documents::<Placed>(&self.index, ids, Part::Only("position")).await?;
-        Ok(found.into_iter().map(|found| found.map(|found| found.document.position)).collect())
-    }
-}
-
-/// The alias of an index that has no model.
-pub(super) fn alias(client: &Client, kind: IndexKind) -> String {
-    // Its name does not depend on a model, so any will do.
-    let model = ModelId::new("none").unwrap_or_else(|_| unreachable!("four letters are an id"));
-    Definition::of(kind, client.namespace(), &model, 0).own_alias
-}
-
-#[async_trait]
-impl BehaviourStore for ElasticsearchBehaviour {
-    async fn index(&self, documents: Vec<BehaviourDocument>) -> Result<Vec<IndexOutcome>, StoreError> {
+    /// Puts documents that are not there under ids of before.
+    async fn create(&self, documents: &[&BehaviourDocument]) -> Result<Vec<IndexOutcome>, StoreError> {
         let first = self.take_numbers(documents.len());
-        let create = |(document, taken): (&BehaviourDocument, i64)| {
-            let id = document.action.trace_id.as_str();
-            Operation::put(&self.index, id, Guard::Absent, &NewDocument::of(document, taken))
+        let create = |(document, taken): (&&BehaviourDocument, i64)| {
+            let id = document.action.event_id().key().to_string();
+            Operation::put(&self.index, &id, Guard::Absent, &NewDocument::of(document, taken))
         };
         let operations: Vec<_> = documents.iter().zip(first..).map(create).collect::<Result<_, _>>()?;
         let outcomes = self.client.bulk(&operations).await?;
-        let repeats: Vec<&BehaviourDocument> = documents
+        let repeats: Vec<EventId<'_>> = documents
             .iter()
             .zip(&outcomes)
             .filter(|(_, outcome)| matches!(outcome, Outcome::Conflict))
-            .map(|(document, _)| document)
+            .map(|(document, _)| document.action.event_id())
             .collect();
-        let ids: Vec<&str> = repeats.iter().map(|document| document.action.trace_id.as_str()).collect();
-        let mut placed = self.placed(&ids).await?.into_iter();
-        let outcome = |(document, outcome): (&BehaviourDocument, Outcome)| match outcome {
+        let mut placed = self.placed(&repeats).await?.into_iter();
+        let outcome = |(document, outcome): (&&BehaviourDocument, Outcome)| match outcome {
             Outcome::Done => IndexOutcome::Created,
             Outcome::Conflict => match placed.next().flatten() {
-                Some(position) if position == document.position => IndexOutcome::Redelivered,
-                Some(_) => IndexOutcome::Duplicate,
+                Some(position) => again(document, position),
                 None => IndexOutcome::Failed { retryable: true, reason: "the first of it is gone".into() },
             },
             Outcome::Absent => {
@@ -110,10 +97,39 @@ impl BehaviourStore for ElasticsearchBehaviour {
         };
         Ok(documents.iter().zip(outcomes).map(outcome).collect())
     }
+}
 
-    async fn positions(&self, trace_ids: &[TraceId]) -> Result<Vec<Option<Position>>, StoreError> {
-        let ids: Vec<&str> = trace_ids.iter().map(TraceId::as_str).collect();
-        self.placed(&ids).await
+/// What a document is that was there already, taken from `first`.
+fn again(document: &BehaviourDocument, first: Position) -> IndexOutcome {
+    if first == document.position { IndexOutcome::Redelivered } else { IndexOutcome::Duplicate }
+}
+
+/// The alias of an index that has no model.
+pub(super) fn alias(client: &Client, kind: IndexKind) -> String {
+    // Its name does not depend on a model, so any will do.
+    let model = ModelId::new("none").unwrap_or_else(|_| unreachable!("four letters are an id"));
+    Definition::of(kind, client.namespace(), &model, 0).own_alias
+}
+
+#[async_trait]
+impl BehaviourStore for ElasticsearchBehaviour {
+    async fn index(&self, documents: Vec<BehaviourDocument>) -> Result<Vec<IndexOutcome>, StoreError> {
+        let events: Vec<EventId<'_>> = documents.iter().map(|document| document.action.event_id()).collect();
+        let before = self.placed_before(&events).await?;
+        let fresh = documents.iter().zip(&before).filter(|(_, before)| before.is_none());
+        let fresh: Vec<&BehaviourDocument> = fresh.map(|(document, _)| document).collect();
+        let mut created = self.create(&fresh).await?.into_iter();
+        let gone = || IndexOutcome::Failed { retryable: true, reason: "the bulk said nothing of it".into() };
+        let outcome = |(document, before): (&BehaviourDocument, Option<Position>)| match before {
+            Some(first) => again(document, first),
+            None => created.next().unwrap_or_else(gone),
+        };
+        Ok(documents.iter().zip(before).map(outcome).collect())
+    }
+
+    async fn positions(&self, events: &[EventId<'_>]) -> Result<Vec<Option<Position>>, StoreError> {
+        let (placed, before) = tokio::try_join!(self.placed(events), self.placed_before(events))?;
+        Ok(placed.into_iter().zip(before).map(|(placed, before)| placed.or(before)).collect())
     }
 
     async fn history(

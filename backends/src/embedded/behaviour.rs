@@ -1,7 +1,7 @@
-//! Actions as documents, the trace ids that were seen, and who cares about which product.
+//! Actions as documents, the events that were seen, and who cares about which product.
 //!
-//! Keyspaces: `behaviour` (user, time descending, trace id → document), `traces` (trace id → position),
-//! `interest` (see [`interest`]), `behaviour_count`. Nearly everything is written blind; only the trace ids are read.
+//! Keyspaces: `behaviour` (user, time descending, event → document), `traces` (event → position, see [`events`]),
+//! `interest` (see [`interest`]), `behaviour_count`. Nearly everything is written blind; only the events are read.
 //! Interest has a database of its own, so that two calls write side by side; it is written first: what a crash leaves
 //! without its document is written again with it.
 //!
@@ -9,6 +9,7 @@
 //! their first 4, which is half the cost of a write. Ids whose hashes meet are told apart by the values.
 
 mod claims;
+mod events;
 mod filter;
 mod interest;
 
@@ -20,10 +21,10 @@ use fjall::Keyspace;
 use parking_lot::Mutex;
 use rep_core::ports::StoreError;
 use rep_core::ports::behaviour::{BehaviourDocument, BehaviourStore, HistoryPage, IndexOutcome, Interest};
-use rep_core::{Position, ProductId, Timestamp, TraceId, UserAction, UserId, stable_hash128};
+use rep_core::{EventId, Position, ProductId, Timestamp, UserAction, UserId, stable_hash128};
 
 use self::claims::Claims;
-use self::filter::TraceFilter;
+use self::events::Events;
 use self::interest::Interests;
 use super::codec::{decode, encode};
 use super::db::Db;
@@ -38,13 +39,12 @@ const PAGE_MAX: usize = 1000;
 pub struct EmbeddedBehaviour {
     db: Db,
     documents: Keyspace,
-    traces: Keyspace,
+    events: Events,
     interests: Interests,
     counts: Keyspace,
     /// Documents kept. Locked by whoever writes, so that what is stored never lags behind.
     count: Arc<Mutex<u64>>,
     claims: Arc<Claims>,
-    filter: Arc<TraceFilter>,
 }
 
 /// Key of the one entry of `behaviour_count`.
@@ -57,41 +57,38 @@ impl EmbeddedBehaviour {
             Some(bytes) => decode(VERSION, &bytes, "the count of behaviour documents")?,
             None => 0,
         };
-        let traces = db.keyspace("traces")?;
-        let filter = TraceFilter::over(traces.clone()).map_err(unavailable)?;
+        let documents = db.keyspace("behaviour")?;
         Ok(Self {
             db: db.clone(),
-            documents: db.keyspace("behaviour")?,
-            traces,
+            events: Events::open(db, &documents, &counts)?,
+            documents,
             interests: Interests::open(interests)?,
             counts,
             count: Arc::new(Mutex::new(count)),
             claims: Arc::default(),
-            filter: Arc::new(filter),
         })
     }
 
     fn index_blocking(&self, documents: &[BehaviourDocument]) -> Result<Vec<IndexOutcome>, StoreError> {
-        let traces: Vec<[u8; 16]> = documents.iter().map(|d| trace_key(&d.action.trace_id)).collect();
-        // Of two calls with one trace id, the second waits until the first has written.
-        let _claimed = self.claims.claim(&traces);
+        let events: Vec<[u8; 16]> = documents.iter().map(|d| d.action.event_id().key().0).collect();
+        // Of two calls with one event, the second waits until the first has written.
+        let _claimed = self.claims.claim(&events);
         let (mut batch, mut new) = (self.db.batch(), Vec::with_capacity(documents.len()));
         let mut together: HashMap<[u8; 16], Position, ahash::RandomState> =
             HashMap::with_capacity_and_hasher(documents.len(), ahash::RandomState::new());
         let mut outcomes = Vec::with_capacity(documents.len());
-        for (document, trace) in documents.iter().zip(&traces) {
-            let known = match together.get(trace) {
+        for (document, event) in documents.iter().zip(&events) {
+            let known = match together.get(event) {
                 Some(position) => Some(*position),
-                None => self.position(trace)?,
+                None => self.events.position(document.action.event_id(), event)?,
             };
             let outcome = match known {
                 Some(position) if position == document.position => IndexOutcome::Redelivered,
                 Some(_) => IndexOutcome::Duplicate,
                 None => {
-                    together.insert(*trace, document.position);
-                    self.filter.insert(trace);
-                    batch.insert(&self.traces, *trace, position_bytes(document.position));
-                    let key = document_key(&document.action, trace);
+                    together.insert(*event, document.position);
+                    self.events.insert(&mut batch, event, document.position);
+                    let key = document_key(&document.action, event);
                     batch.insert(&self.documents, key, encode(VERSION, document)?);
                     new.push(&document.action);
                     IndexOutcome::Created
@@ -108,13 +105,6 @@ impl EmbeddedBehaviour {
             *count = new_count;
         }
         Ok(outcomes)
-    }
-
-    fn position(&self, trace: &[u8; 16]) -> Result<Option<Position>, StoreError> {
-        if !self.filter.may_hold(trace) {
-            return Ok(None);
-        }
-        self.traces.get(trace).map_err(store_error)?.map(|bytes| position_from(&bytes)).transpose()
     }
 
     fn history_blocking(
@@ -198,13 +188,13 @@ impl BehaviourStore for EmbeddedBehaviour {
         self.blocking(move |store| store.index_blocking(&documents)).await
     }
 
-    async fn positions(&self, trace_ids: &[TraceId]) -> Result<Vec<Option<Position>>, StoreError> {
+    async fn positions(&self, events: &[EventId<'_>]) -> Result<Vec<Option<Position>>, StoreError> {
         // Point reads behind bloom filters: microseconds each, but a batch may hold thousands.
-        if trace_ids.len() <= 64 {
-            return trace_ids.iter().map(|id| self.position(&trace_key(id))).collect();
+        if events.len() <= 64 {
+            return events.iter().map(|event| self.events.position(*event, &event.key().0)).collect();
         }
-        let keys: Vec<[u8; 16]> = trace_ids.iter().map(trace_key).collect();
-        self.blocking(move |store| keys.iter().map(|key| store.position(key)).collect()).await
+        let keys: Vec<_> = events.iter().map(|event| self.events.keys(*event)).collect();
+        self.blocking(move |store| keys.iter().map(|keys| store.events.at(keys)).collect()).await
     }
 
     async fn history(
@@ -251,15 +241,6 @@ impl BehaviourStore for EmbeddedBehaviour {
     }
 }
 
-/// A trace id's hash.
-fn trace_key(id: &TraceId) -> [u8; 16] {
-    let hash = stable_hash128(id.as_str().as_bytes());
-    let mut key = [0; 16];
-    key[..8].copy_from_slice(&mixed(hash));
-    key[8..].copy_from_slice(&(hash as u64).to_be_bytes());
-    key
-}
-
 /// Half of an id's hash.
 fn id_hash(id: &str) -> [u8; 8] {
     mixed(stable_hash128(id.as_bytes()))
@@ -279,15 +260,15 @@ fn prefix_end(prefix: [u8; 8]) -> Option<[u8; 8]> {
     u64::from_be_bytes(prefix).checked_add(1).map(u64::to_be_bytes)
 }
 
-/// User (8 bytes), time descending in milliseconds (6), trace id (6).
-fn document_key(action: &UserAction, trace: &[u8; 16]) -> [u8; 20] {
+/// User (8 bytes), time descending in milliseconds (6), event (6).
+fn document_key(action: &UserAction, event: &[u8; 16]) -> [u8; 20] {
     // The sign bit flipped makes numbers sort as bytes; all bits flipped, the newest first. Two bytes less hold
     // 8,900 years.
     let newest_first = !(action.timestamp.as_ms().cast_unsigned() ^ (1 << 47));
     let mut key = [0; 20];
     key[..8].copy_from_slice(&id_hash(action.user_id.as_str()));
     key[8..14].copy_from_slice(&newest_first.to_be_bytes()[2..]);
-    key[14..].copy_from_slice(&trace[..6]);
+    key[14..].copy_from_slice(&event[..6]);
     key
 }
 
@@ -297,24 +278,4 @@ fn cursor_bytes(text: &str) -> Result<Vec<u8>, StoreError> {
         return Err(bad());
     }
     (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).map_err(|_| bad())).collect()
-}
-
-fn position_bytes(position: Position) -> [u8; 16] {
-    let mut bytes = [0; 16];
-    bytes[..4].copy_from_slice(&position.epoch.to_be_bytes());
-    bytes[4..8].copy_from_slice(&position.partition.to_be_bytes());
-    bytes[8..].copy_from_slice(&position.offset.to_be_bytes());
-    bytes
-}
-
-fn position_from(bytes: &[u8]) -> Result<Position, StoreError> {
-    let bad = || corrupt("a trace id's position cannot be read");
-    let bytes: [u8; 16] = bytes.try_into().map_err(|_| bad())?;
-    let (head, offset) = bytes.split_first_chunk::<8>().ok_or_else(bad)?;
-    let (epoch, partition) = head.split_first_chunk::<4>().ok_or_else(bad)?;
-    Ok(Position {
-        epoch: u32::from_be_bytes(*epoch),
-        partition: u32::from_be_bytes(partition.try_into().map_err(|_| bad())?),
-        offset: u64::from_be_bytes(offset.try_into().map_err(|_| bad())?),
-    })
 }

@@ -82,8 +82,7 @@ async fn ids_and_texts_are_never_taken_for_queries_or_paths() {
         act.metadata = [(text.to_owned(), text.to_owned()), ("a.b".to_owned(), "\u{1}".to_owned())].into();
         let kept = document(act, offset);
         assert_eq!(store.index(vec![kept.clone()]).await.unwrap(), [IndexOutcome::Created], "{text}");
-        let ids = [kept.action.trace_id.clone()];
-        assert_eq!(store.positions(&ids).await.unwrap(), [Some(kept.position)], "{text}");
+        assert_eq!(store.positions(&[kept.action.event_id()]).await.unwrap(), [Some(kept.position)], "{text}");
         eventually("its history is there", async || {
             let page = store.history(&user, None, 10).await.unwrap();
             (page.items == [kept.clone()]).then_some(())
@@ -93,7 +92,7 @@ async fn ids_and_texts_are_never_taken_for_queries_or_paths() {
     let star = UserId::new("*").unwrap();
     assert_eq!(store.erase(&star).await.unwrap(), 1);
     assert_eq!(store.count().await.unwrap(), hostile.len() as u64);
-    assert_eq!(store.positions(&[other.action.trace_id]).await.unwrap(), [Some(other.position)]);
+    assert_eq!(store.positions(&[other.action.event_id()]).await.unwrap(), [Some(other.position)]);
 }
 
 /// A document that the index cannot hold is refused alone, and for good.

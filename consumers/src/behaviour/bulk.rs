@@ -57,7 +57,7 @@ pub(super) struct Bulk {
     lanes: [Lane; LANES],
     on_their_way: JoinSet<Report>,
     /// Events that wait or are on their way: the index does not know them yet.
-    pending: AHashMap<TraceId, Position>,
+    pending: AHashMap<EventKey, Position>,
 }
 
 impl Bulk {
@@ -78,19 +78,19 @@ impl Bulk {
         }
     }
 
-    pub(super) fn pending(&self) -> &AHashMap<TraceId, Position> {
+    pub(super) fn pending(&self) -> &AHashMap<EventKey, Position> {
         &self.pending
     }
 
     /// Notes events that will be pushed later: they are known from now on.
     pub(super) fn expect(&mut self, held: &[Admitted<'_>]) {
-        let known = held.iter().map(|a| (a.action.trace_id.clone(), a.record.position));
+        let known = held.iter().map(|a| (a.action.event_id().key(), a.record.position));
         self.pending.extend(known);
     }
 
     /// Takes back what was expected.
-    pub(super) fn forget(&mut self, trace_id: &TraceId) {
-        self.pending.remove(trace_id);
+    pub(super) fn forget(&mut self, event: EventKey) {
+        self.pending.remove(&event);
     }
 
     /// Takes the documents of a micro-batch; waits while too many bulks are on their way.
@@ -100,7 +100,7 @@ impl Bulk {
         verdicts: &mut Verdicts,
     ) -> Result<(), StoreError> {
         for Admitted { record, action } in admitted {
-            self.pending.insert(action.trace_id.clone(), record.position);
+            self.pending.insert(action.event_id().key(), record.position);
             let lane = &mut self.lanes[lane_of(record.position)];
             lane.waiting_since.get_or_insert_with(Instant::now);
             lane.waiting.push(Waiting { record: record.clone(), action });
@@ -195,10 +195,10 @@ impl Bulk {
     ) -> Result<(), StoreError> {
         // Panics of the store are caught further in; one out here is ours, and nobody knows its records.
         let report = finished.map_err(|error| StoreError::new(StoreErrorKind::Invalid, error))?;
-        for (trace_id, position) in report.settled {
+        for (event, position) in report.settled {
             // Only if it is this record's entry: another epoch may have taken the id since.
-            if self.pending.get(&trace_id) == Some(&position) {
-                self.pending.remove(&trace_id);
+            if self.pending.get(&event) == Some(&position) {
+                self.pending.remove(&event);
             }
         }
         verdicts.done.extend(report.done);

@@ -96,7 +96,7 @@ impl BehaviourHandler {
         for (at, (record, action)) in records.iter().zip(actions).enumerate() {
             match refused.get(&at) {
                 Some((reason, error)) => {
-                    self.bulk.forget(&action.trace_id);
+                    self.bulk.forget(action.event_id().key());
                     verdicts.reject(record, reason, error);
                 }
                 None => folded.push(Admitted { record, action }),

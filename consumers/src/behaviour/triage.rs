@@ -7,7 +7,7 @@ use rep_core::avro::Codec;
 use rep_core::ports::behaviour::BehaviourStore;
 use rep_core::ports::log::Record;
 use rep_core::ports::{StoreError, one_each};
-use rep_core::{EventTimeLimits, Position, TraceId, UserAction};
+use rep_core::{EventId, EventKey, EventTimeLimits, Position, UserAction};
 
 use crate::handler::reason;
 use crate::pacing::breathe;
@@ -48,28 +48,29 @@ impl Triage {
         decoded
     }
 
-    /// Drops repeats: actions whose trace id is known from another record, be it indexed, on its way into the
+    /// Drops repeats: actions that are known from another record, be it indexed, on its way into the
     /// index (`pending`) or earlier in this batch. The same record again is no repeat but a redelivery; its
     /// effects are idempotent.
     pub(super) async fn without_repeats<'a>(
         &self,
         decoded: Vec<Admitted<'a>>,
-        pending: &AHashMap<TraceId, Position>,
+        pending: &AHashMap<EventKey, Position>,
         verdicts: &mut Verdicts,
     ) -> Result<Vec<Admitted<'a>>, StoreError> {
         if decoded.is_empty() {
             return Ok(decoded);
         }
-        let trace_ids: Vec<TraceId> = decoded.iter().map(|a| a.action.trace_id.clone()).collect();
-        let known = self.context.bounded(self.behaviour.positions(&trace_ids)).await?;
-        let known = one_each(trace_ids.len(), known)?;
-        let mut seen: AHashMap<&TraceId, Position> = AHashMap::with_capacity(trace_ids.len());
+        let events: Vec<EventId<'_>> = decoded.iter().map(|a| a.action.event_id()).collect();
+        let known = self.context.bounded(self.behaviour.positions(&events)).await?;
+        let known = one_each(events.len(), known)?;
+        let keys: Vec<EventKey> = events.into_iter().map(EventId::key).collect();
+        let mut seen: AHashMap<EventKey, Position> = AHashMap::with_capacity(keys.len());
         let mut admitted = Vec::with_capacity(decoded.len());
-        for ((candidate, trace_id), known) in decoded.into_iter().zip(&trace_ids).zip(known) {
+        for ((candidate, key), known) in decoded.into_iter().zip(keys).zip(known) {
             let position = candidate.record.position;
             let first = known
-                .or_else(|| pending.get(trace_id).copied())
-                .unwrap_or_else(|| *seen.entry(trace_id).or_insert(position));
+                .or_else(|| pending.get(&key).copied())
+                .unwrap_or_else(|| *seen.entry(key).or_insert(position));
             if first == position {
                 admitted.push(candidate);
             } else {

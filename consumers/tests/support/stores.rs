@@ -14,10 +14,7 @@ use rep_core::ports::preferences::{
     Fold, FoldRules, Folded, PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome, Waiting,
     WaitingPage,
 };
-use rep_core::{
-    NotificationSettings, Position, Preference, Product, ProductId, Registers, Standing, Timestamp, TraceId,
-    UnitVector, UserId,
-};
+use rep_core::{EventId, EventKey, NotificationSettings, Position, Preference, Product, ProductId, Registers, Standing, Timestamp, TraceId, UnitVector, UserId};
 use tokio::sync::broadcast;
 
 use super::faults::Faults;
@@ -25,7 +22,7 @@ use super::faults::Faults;
 /// State that follows from the log: an embedded backend keeps it in one step with the offsets.
 #[derive(Clone, Default)]
 pub struct Derived {
-    pub documents: BTreeMap<TraceId, BehaviourDocument>,
+    pub documents: BTreeMap<EventKey, BehaviourDocument>,
     pub preferences: HashMap<UserId, Preference>,
     pub popularity: HashMap<ProductId, f64>,
     popularity_fence: HashMap<u32, Position>,
@@ -86,10 +83,10 @@ impl BehaviourStore for MemoryStores {
         Ok(outcomes)
     }
 
-    async fn positions(&self, trace_ids: &[TraceId]) -> Result<Vec<Option<Position>>, StoreError> {
+    async fn positions(&self, events: &[EventId<'_>]) -> Result<Vec<Option<Position>>, StoreError> {
         self.faults.enter("positions").await?;
         let state = self.state.lock();
-        Ok(trace_ids.iter().map(|id| state.derived.documents.get(id).map(|d| d.position)).collect())
+        Ok(events.iter().map(|event| state.derived.documents.get(&event.key()).map(|d| d.position)).collect())
     }
 
     async fn history(&self, _: &UserId, _: Option<&str>, _: usize) -> Result<HistoryPage, StoreError> {
@@ -149,15 +146,15 @@ impl State {
     }
 
     fn index(&mut self, document: BehaviourDocument) -> IndexOutcome {
-        let id = document.action.trace_id.clone();
-        if let Some(outcome) = self.scripted.get_mut(&id).and_then(VecDeque::pop_front) {
+        if let Some(outcome) = self.scripted.get_mut(&document.action.trace_id).and_then(VecDeque::pop_front) {
             return outcome;
         }
-        match self.derived.documents.get(&id) {
+        let event = document.action.event_id().key();
+        match self.derived.documents.get(&event) {
             Some(known) if known.position == document.position => IndexOutcome::Redelivered,
             Some(_) => IndexOutcome::Duplicate,
             None => {
-                self.derived.documents.insert(id, document);
+                self.derived.documents.insert(event, document);
                 IndexOutcome::Created
             }
         }

@@ -13,7 +13,7 @@ use super::support::{
 };
 use crate::ports::StoreErrorKind;
 use crate::ports::behaviour::{BehaviourDocument, BehaviourStore, IndexOutcome};
-use crate::{ActionType, InterestReason, SessionId, TraceId, UserAction, UserId};
+use crate::{ActionType, EventId, InterestReason, SessionId, UserAction, UserId};
 
 /// Makes every sentence of the suite a test; `$make` gives a [`Subject`].
 #[macro_export]
@@ -27,6 +27,7 @@ macro_rules! behaviour_contract {
                 a_redelivery_and_a_repeat_are_told_apart_and_the_first_stands,
                 one_call_follows_the_same_rules_as_many,
                 of_concurrent_repeats_one_is_taken,
+                shoppers_may_share_a_trace_id,
                 positions_are_those_of_the_first_record_or_none,
                 history_is_newest_first_in_one_order,
                 pages_of_history_neither_skip_nor_repeat,
@@ -39,7 +40,7 @@ macro_rules! behaviour_contract {
                 interest_follows_the_time_of_actions_in_any_order,
                 a_late_older_action_undoes_nothing_newer,
                 concurrent_and_repeated_actions_agree_with_the_rules,
-                erasure_forgets_the_shopper_but_not_the_trace_ids,
+                erasure_forgets_the_shopper_but_not_the_events,
                 the_count_is_at_least_what_was_taken,
                 what_was_taken_is_there_after_the_next_commit,
             ]
@@ -99,8 +100,7 @@ pub async fn a_document_comes_back_as_it_was(subject: &mut impl Subject) {
     assert_eq!(history_of(&**store, &user, 1).await, [kept]);
 }
 
-/// The same record again is a redelivery; the same trace id from another record is a repeat, and the first
-/// stands.
+/// The same record again is a redelivery; the same event from another record is a repeat, and the first stands.
 pub async fn a_redelivery_and_a_repeat_are_told_apart_and_the_first_stands(subject: &mut impl Subject) {
     let store = &subject.ports().behaviour;
     let (user, product) = (new_user(), new_product());
@@ -132,14 +132,13 @@ pub async fn one_call_follows_the_same_rules_as_many(subject: &mut impl Subject)
 pub async fn of_concurrent_repeats_one_is_taken(subject: &mut impl Subject) {
     let store = &subject.ports().behaviour;
     for _ in 0..20 {
-        let trace = new_trace();
-        let product = new_product();
+        let (user, trace, product) = (new_user(), new_trace(), new_product());
         let calls: Vec<_> = (0..8)
             .map(|offset| {
                 let store = store.clone();
                 let act = UserAction {
                     trace_id: trace.clone(),
-                    ..action(&new_user(), ActionType::Click, &product, at(1))
+                    ..action(&user, ActionType::Click, &product, at(1))
                 };
                 tokio::spawn(async move { store.index(vec![document(act, offset)]).await.unwrap().remove(0) })
             })
@@ -155,7 +154,27 @@ pub async fn of_concurrent_repeats_one_is_taken(subject: &mut impl Subject) {
     }
 }
 
-/// `positions` tells from which record each trace id was taken, and `None` for what was never seen.
+/// Trace ids are chosen by clients: what one shopper sent with the trace id of another is an event of its own, and
+/// tells nothing of the other's, also after one of them was erased.
+pub async fn shoppers_may_share_a_trace_id(subject: &mut impl Subject) {
+    let store = &subject.ports().behaviour;
+    let (ann, ben, product) = (new_user(), new_user(), new_product());
+    let of_ann = action(&ann, ActionType::Click, &product, at(1));
+    let of_ben = UserAction { trace_id: of_ann.trace_id.clone(), ..action(&ben, ActionType::Purchase, &product, at(2)) };
+    let (first, second) = (document(of_ann.clone(), 1), document(of_ben.clone(), 2));
+    assert_eq!(store.index(vec![first.clone()]).await.unwrap(), [IndexOutcome::Created]);
+    assert_eq!(store.positions(&[of_ben.event_id()]).await.unwrap(), [None]);
+    assert_eq!(store.index(vec![second.clone()]).await.unwrap(), [IndexOutcome::Created]);
+    let both = [of_ann.event_id(), of_ben.event_id()];
+    let positions = [Some(first.position), Some(second.position)];
+    assert_eq!(store.positions(&both).await.unwrap(), positions);
+    assert_eq!(history_of(&**store, &ben, 1).await, [second.clone()]);
+    assert_eq!(store.erase(&ann).await.unwrap(), 1);
+    assert_eq!(store.positions(&both).await.unwrap(), positions);
+    assert_eq!(history_of(&**store, &ben, 1).await, [second]);
+}
+
+/// `positions` tells from which record each event was taken, and `None` for what was never seen.
 pub async fn positions_are_those_of_the_first_record_or_none(subject: &mut impl Subject) {
     let store = &subject.ports().behaviour;
     let (user, product) = (new_user(), new_product());
@@ -163,8 +182,9 @@ pub async fn positions_are_those_of_the_first_record_or_none(subject: &mut impl 
         (0..200).map(|i| action(&user, ActionType::View, &product, at(i))).collect();
     index_all(&**store, actions.clone()).await;
     store.index(vec![document(actions[4].clone(), 999)]).await.unwrap();
-    let mut ids: Vec<TraceId> = actions.iter().map(|a| a.trace_id.clone()).collect();
-    ids.insert(100, new_trace());
+    let unseen = action(&user, ActionType::View, &product, at(0));
+    let mut ids: Vec<EventId<'_>> = actions.iter().map(UserAction::event_id).collect();
+    ids.insert(100, unseen.event_id());
     let found = store.positions(&ids).await.unwrap();
     let mut expected: Vec<_> = (0..200).map(|offset| Some(position(3, offset))).collect();
     expected.insert(100, None);
@@ -233,7 +253,7 @@ pub async fn a_cursor_that_is_not_ours_is_refused(subject: &mut impl Subject) {
 }
 
 /// Erasure forgets documents and interest of one shopper; a repeat of theirs still has no effect.
-pub async fn erasure_forgets_the_shopper_but_not_the_trace_ids(subject: &mut impl Subject) {
+pub async fn erasure_forgets_the_shopper_but_not_the_events(subject: &mut impl Subject) {
     let store = &subject.ports().behaviour;
     let (gone, product) = (new_user(), new_product());
     let stays = UserId::new(format!("{gone}1")).unwrap();
@@ -279,7 +299,7 @@ pub async fn what_was_taken_is_there_after_the_next_commit(subject: &mut impl Su
     subject.reopen().await;
     let store = &subject.ports().behaviour;
     assert_eq!(store.index(vec![kept.clone()]).await.unwrap(), [IndexOutcome::Redelivered]);
-    assert_eq!(store.positions(&[act.trace_id]).await.unwrap(), [Some(kept.position)]);
+    assert_eq!(store.positions(&[act.event_id()]).await.unwrap(), [Some(kept.position)]);
     assert_eq!(history_of(&**store, &user, 1).await, [kept]);
     let since = at(1).minus(Duration::from_millis(1));
     expect_interest(&**store, &product, since, &[(&user, InterestReason::Carted, at(1))]).await;

@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::StoreError;
-use crate::{InterestReason, Position, ProductId, Timestamp, TraceId, UserAction, UserId};
+use crate::{EventId, InterestReason, Position, ProductId, Timestamp, UserAction, UserId};
 
-/// An action as it is kept; its id is the action's trace id.
+/// An action as it is kept, by its [`EventId`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BehaviourDocument {
     /// The action.
@@ -26,7 +26,7 @@ pub enum IndexOutcome {
     Created,
     /// It was there, from the same record: a redelivery.
     Redelivered,
-    /// Its trace id was there, from another record: a repeat by the client. The first stands.
+    /// It was there, from another record: a repeat by the client. The first stands.
     Duplicate,
     /// The store refuses this document alone.
     Failed {
@@ -59,7 +59,7 @@ pub struct HistoryPage {
 
 /// Behaviour documents.
 ///
-/// - `index` is idempotent by trace id and takes each document alone: one that fails does not fail others.
+/// - `index` is idempotent by event and takes each document alone: one that fails does not fail others.
 ///   Taken documents are durable no later than the next commit of the group whose records they are.
 /// - Outcomes and `positions` follow each document that was taken at once; history, interest and count may
 ///   be a second behind.
@@ -72,8 +72,8 @@ pub trait BehaviourStore: Send + Sync {
     /// Keeps `documents`; gives an outcome for each, in their order.
     async fn index(&self, documents: Vec<BehaviourDocument>) -> Result<Vec<IndexOutcome>, StoreError>;
 
-    /// From which record each trace id was indexed; `None` for what was never seen.
-    async fn positions(&self, trace_ids: &[TraceId]) -> Result<Vec<Option<Position>>, StoreError>;
+    /// From which record each event was indexed; `None` for what was never seen.
+    async fn positions(&self, events: &[EventId<'_>]) -> Result<Vec<Option<Position>>, StoreError>;
 
     /// Up to `limit` of a shopper's actions, from `cursor` on. An unknown shopper has an empty history; a
     /// cursor that is not ours is refused as invalid.
@@ -102,8 +102,8 @@ pub trait BehaviourStore: Send + Sync {
         since: Timestamp,
     ) -> Result<HashSet<UserId>, StoreError>;
 
-    /// Forgets a shopper; gives how many documents went. Trace ids stay known, as bare hashes, so that a
-    /// repeat still has no effect.
+    /// Forgets a shopper; gives how many documents went. Events stay known, as bare hashes, so that a repeat still has
+    /// no effect.
     async fn erase(&self, user: &UserId) -> Result<u64, StoreError>;
 
     /// Documents kept.

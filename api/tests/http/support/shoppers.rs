@@ -13,7 +13,7 @@ use rep_core::ports::preferences::{
     WaitingPage,
 };
 use rep_core::ports::{StoreError, StoreErrorKind};
-use rep_core::{PendingAction, Position, Preference, ProductId, Timestamp, TraceId, UserId};
+use rep_core::{EventId, PendingAction, Position, Preference, ProductId, Timestamp, UserId};
 use tokio::sync::broadcast;
 
 use super::away;
@@ -28,7 +28,7 @@ impl BehaviourStore for MemoryBehaviour {
     async fn index(&self, new: Vec<BehaviourDocument>) -> Result<Vec<IndexOutcome>, StoreError> {
         let mut documents = self.documents.lock().unwrap();
         let outcomes = new.into_iter().map(|document| {
-            if documents.iter().any(|known| known.action.trace_id == document.action.trace_id) {
+            if documents.iter().any(|known| known.action.event_id() == document.action.event_id()) {
                 return IndexOutcome::Duplicate;
             }
             documents.push(document);
@@ -37,9 +37,9 @@ impl BehaviourStore for MemoryBehaviour {
         Ok(outcomes.collect())
     }
 
-    async fn positions(&self, ids: &[TraceId]) -> Result<Vec<Option<Position>>, StoreError> {
+    async fn positions(&self, ids: &[EventId<'_>]) -> Result<Vec<Option<Position>>, StoreError> {
         let documents = self.documents.lock().unwrap();
-        let position = |id: &TraceId| documents.iter().find(|d| d.action.trace_id == *id).map(|d| d.position);
+        let position = |id: &EventId<'_>| documents.iter().find(|d| d.action.event_id() == *id).map(|d| d.position);
         Ok(ids.iter().map(position).collect())
     }
 

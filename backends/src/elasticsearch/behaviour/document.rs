@@ -17,27 +17,39 @@ pub(in crate::elasticsearch) struct NewDocument<'a> {
     /// Greater than that of documents taken before. Roles of the release before this one, which may run beside, order
     /// actions by it; we go by the actions' own time.
     taken: i64,
+    identity: u8,
 }
+
+/// Of documents under the key of their event; those of release 0.1 have none.
+const IDENTITY: u8 = 2;
 
 impl<'a> NewDocument<'a> {
     pub(in crate::elasticsearch) fn of(document: &'a BehaviourDocument, taken: i64) -> Self {
         let BehaviourDocument { action, position, appended_at } = document;
-        Self { action, position: *position, appended_at: *appended_at, taken }
+        Self { action, position: *position, appended_at: *appended_at, taken, identity: IDENTITY }
     }
 }
 
-/// What is left of an erased action: that its trace id was seen, and where.
+/// What is left of an erased action: that its event was seen, and where.
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Tombstone<'a> {
-    pub(super) trace_id: &'a str,
-    pub(super) position: Position,
+pub(super) struct Tombstone {
+    position: Position,
+    identity: u8,
 }
 
-/// Where an action stood in the log.
+impl Tombstone {
+    pub(super) fn at(position: Position) -> Self {
+        Self { position, identity: IDENTITY }
+    }
+}
+
+/// Where an action stood in the log, and which and whose it was, where that is known and asked for.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Placed {
     pub(super) position: Position,
+    pub(super) user_id: Option<UserId>,
+    pub(super) trace_id: Option<TraceId>,
 }
 
 /// What is read.

@@ -205,6 +205,7 @@ fn behaviour() -> Value {
         "position": { "properties": { "epoch": number(), "partition": number(), "offset": number() } },
         "appendedAt": moment(),
         "taken": number(),
+        "identity": number(),
     })
 }
 

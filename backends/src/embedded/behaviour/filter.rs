@@ -1,4 +1,4 @@
-//! Which trace ids are certainly new: a Bloom filter over all that are stored.
+//! Which events are certainly new: a Bloom filter over all that are stored.
 //!
 //! Nearly every event is new, and asking the engine so costs a search in each of its layers; the filter costs a
 //! cache line. Source: Putze, Sanders and Singler, 2007 (blocked Bloom filters).
@@ -149,13 +149,13 @@ impl Part {
 
 #[cfg(test)]
 mod tests {
-    use rep_core::TraceId;
+    use rep_core::{EventId, TraceId, UserId};
 
-    use super::super::trace_key;
     use super::*;
 
     fn trace(number: usize) -> [u8; 16] {
-        trace_key(&TraceId::new(format!("trace-{number}")).unwrap())
+        let trace_id = &TraceId::new(format!("trace-{number}")).unwrap();
+        EventId { user_id: &UserId::new("u").unwrap(), trace_id }.key().0
     }
 
     #[test]

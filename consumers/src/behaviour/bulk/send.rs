@@ -6,7 +6,7 @@ use rep_core::avro::Codec;
 use rep_core::ports::behaviour::{BehaviourDocument, BehaviourStore, IndexOutcome};
 use rep_core::ports::log::Record;
 use rep_core::ports::{StoreError, one_each};
-use rep_core::{Position, TraceId, UserAction};
+use rep_core::{EventKey, Position, UserAction};
 use tokio::time::Instant;
 
 use crate::handler::reason;
@@ -17,7 +17,7 @@ use crate::{Rejected, RoleContext};
 #[derive(Default)]
 pub(super) struct Report {
     /// Every document of it.
-    pub(super) settled: Vec<(TraceId, Position)>,
+    pub(super) settled: Vec<(EventKey, Position)>,
     pub(super) done: Vec<Position>,
     pub(super) rejected: Vec<Rejected>,
     pub(super) indexed: u64,
@@ -61,7 +61,7 @@ impl Sender {
     ) -> Report {
         let begun = Instant::now();
         let mut report = Report::default();
-        report.settled.extend(documents.iter().map(|d| (d.action.trace_id.clone(), d.position)));
+        report.settled.extend(documents.iter().map(|d| (d.action.event_id().key(), d.position)));
         let mut retry = self.context.retry("index");
         let mut parts = vec![Part { records, documents: Some(documents), attempts: 1 }];
         while let Some(part) = parts.pop() {
