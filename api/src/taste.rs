@@ -1,10 +1,9 @@
 //! The taste that lists are made for: what was long liked, turned by the present visit.
 
 use rep_core::ports::StoreError;
-use rep_core::ports::catalog::VectorWrite;
-use rep_core::ports::embedder::{TextKind, Urgency};
+use rep_core::ports::embedder::{Passage, Urgency, embed_passages};
 use rep_core::ranking::{SessionRules, present_taste, visited};
-use rep_core::{Preference, ProductId, Timestamp, UnitVector, stable_hash128};
+use rep_core::{Preference, ProductId, Timestamp, UnitVector};
 use tokio::time::timeout;
 
 use crate::state::ApiState;
@@ -48,44 +47,30 @@ async fn embedded_now(state: &ApiState, ids: &[ProductId]) -> Result<Vec<Option<
     let none = || vec![None; ids.len()];
     let Some(embedder) = &state.embedder else { return Ok(none()) };
     let products = state.catalog.get(ids).await?;
-    let texts: Vec<String> = products.iter().flatten().map(|product| product.passage()).collect();
-    if texts.is_empty() {
+    let passages: Vec<Passage> = products.iter().flatten().map(|product| Passage::of(product)).collect();
+    if passages.is_empty() {
         return Ok(none());
     }
     let count = |outcome: &'static str| {
-        metrics::counter!("rep_recommend_embedded_total", "outcome" => outcome).increment(texts.len() as u64);
+        metrics::counter!("rep_recommend_embedded_total", "outcome" => outcome)
+            .increment(passages.len() as u64);
     };
-    let rows =
-        match timeout(state.config.embed_wait, embedder.embed(&texts, TextKind::Passage, Urgency::Urgent))
-            .await
-        {
-            Ok(Ok(rows)) if rows.nrows() == texts.len() => rows,
-            Ok(Ok(_)) => {
-                count("failed");
-                return Ok(none());
-            }
-            Ok(Err(error)) => {
-                tracing::debug!(%error, "a visit counts without the products that have no vector yet");
-                count(if error.is_retryable() { "unavailable" } else { "failed" });
-                return Ok(none());
-            }
-            Err(_) => {
-                count("slow");
-                return Ok(none());
-            }
-        };
+    let call = embed_passages(embedder.as_ref(), &passages, Urgency::Urgent);
+    let writes = match timeout(state.config.embed_wait, call).await {
+        Ok(Ok(writes)) => writes,
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "a visit counts without the products that have no vector yet");
+            count(if error.is_retryable() { "unavailable" } else { "failed" });
+            return Ok(none());
+        }
+        Err(_) => {
+            count("slow");
+            return Ok(none());
+        }
+    };
     count("embedded");
-    let mut made = texts.iter().zip(rows.rows());
-    let mut writes = Vec::with_capacity(texts.len());
-    let vectors = products.into_iter().map(|product| {
-        let product = product?;
-        let (text, row) = made.next()?;
-        let vector = UnitVector::checked(row.to_vec()).ok()?;
-        let (product_id, passage_hash) = (product.product_id.clone(), stable_hash128(text.as_bytes()));
-        writes.push(VectorWrite { product_id, passage_hash, vector: vector.clone() });
-        Some(vector)
-    });
-    let vectors: Vec<Option<UnitVector>> = vectors.collect();
+    let of = |id: &ProductId| writes.iter().find(|write| write.product_id == *id);
+    let vectors = ids.iter().map(|id| of(id).map(|write| write.vector.clone())).collect();
     // The list does not depend on it: what is not written is made again.
     if let Err(error) = state.catalog.set_vectors(writes).await {
         tracing::warn!(%error, "vectors of products cannot be written");

@@ -3,44 +3,28 @@
 
 mod support;
 
-use ndarray::{ArrayView1, aview1};
 use rep_core::ports::embedder::TextKind;
-use rep_embedder::{SessionOptions, TextModel};
-use serde::Deserialize;
+use rep_embedder::TextModel;
 
-#[derive(Deserialize)]
-struct Goldens {
-    texts: Vec<Golden>,
-}
-
-#[derive(Deserialize)]
-struct Golden {
-    text: String,
-    vector: Vec<f32>,
-}
+use support::goldens::{Golden, load, texts};
 
 fn goldens() -> Vec<Golden> {
-    let goldens: Goldens = serde_json::from_str(include_str!("goldens/all-MiniLM-L6-v2.json")).unwrap();
-    goldens.texts
+    support::goldens::goldens(include_str!("goldens/all-MiniLM-L6-v2.json"))
 }
 
 fn model() -> TextModel {
-    TextModel::load(&support::english_model(), Some(&support::runtime()), SessionOptions::default()).unwrap()
-}
-
-fn cosine(a: ArrayView1<'_, f32>, b: ArrayView1<'_, f32>) -> f32 {
-    a.dot(&b) / (a.dot(&a) * b.dot(&b)).sqrt()
+    load(&support::english_model())
 }
 
 #[test]
 fn agrees_with_the_reference_one_by_one_and_in_a_batch() {
     let (mut model, goldens) = (model(), goldens());
-    let texts: Vec<String> = goldens.iter().map(|golden| golden.text.clone()).collect();
+    let texts = texts(&goldens);
     let together = model.embed(&texts, TextKind::Passage, 4096).unwrap();
     for (row, golden) in goldens.iter().enumerate() {
         let alone = model.embed(&texts[row..=row], TextKind::Query, 256).unwrap();
         for vector in [together.row(row), alone.row(0)] {
-            let cosine = cosine(vector, aview1(&golden.vector));
+            let cosine = golden.cosine(vector);
             assert!(cosine > 0.9999, "`{}`: {cosine}", golden.text);
             assert!((vector.dot(&vector).sqrt() - 1.0).abs() < 1e-5);
         }
@@ -50,7 +34,7 @@ fn agrees_with_the_reference_one_by_one_and_in_a_batch() {
 #[test]
 fn a_vector_does_not_depend_on_its_neighbours() {
     let mut model = model();
-    let texts: Vec<String> = goldens().into_iter().map(|golden| golden.text).collect();
+    let texts = texts(&goldens());
     let widest = model.embed(&texts, TextKind::Query, 65_536).unwrap();
     let narrow = model.embed(&texts, TextKind::Query, 1).unwrap();
     let apart = (&widest - &narrow).iter().fold(0.0f32, |worst, apart| worst.max(apart.abs()));

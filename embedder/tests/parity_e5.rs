@@ -9,39 +9,14 @@
 
 mod support;
 
-use ndarray::aview1;
 use rep_core::ports::embedder::TextKind;
-use rep_embedder::{MANIFEST_FILE, ModelDir, SessionOptions, TextModel};
-use serde::Deserialize;
+use rep_embedder::{MANIFEST_FILE, ModelDir, TextModel};
 use tokenizers::Tokenizer;
 
-#[derive(Deserialize)]
-struct Goldens {
-    texts: Vec<Golden>,
-}
-
-#[derive(Deserialize)]
-struct Golden {
-    text: String,
-    kind: String,
-    ids: Vec<u32>,
-    vector: Vec<f32>,
-}
-
-impl Golden {
-    fn kind(&self) -> TextKind {
-        if self.kind == "query" { TextKind::Query } else { TextKind::Passage }
-    }
-}
+use support::goldens::{Golden, load, texts};
 
 fn goldens() -> Vec<Golden> {
-    let goldens: Goldens =
-        serde_json::from_str(include_str!("goldens/multilingual-e5-small-q4.json")).unwrap();
-    goldens.texts
-}
-
-fn load(dir: &ModelDir) -> TextModel {
-    TextModel::load(dir, Some(&support::runtime()), SessionOptions::default()).unwrap()
+    support::goldens::goldens(include_str!("goldens/multilingual-e5-small-q4.json"))
 }
 
 /// The model without its centres: the engine of the goldens takes none off.
@@ -61,7 +36,7 @@ fn tokens_are_those_of_the_reference() {
     let dir = support::model();
     let tokenizer = Tokenizer::from_file(dir.path().join("tokenizer.json")).unwrap();
     for golden in goldens() {
-        let text = format!("{}{}", dir.manifest().prefix(golden.kind()), golden.text);
+        let text = format!("{}{}", dir.manifest().prefix(golden.kind), golden.text);
         let encoding = tokenizer.encode(text, true).unwrap();
         assert_eq!(encoding.get_ids(), golden.ids, "`{}`", golden.text);
     }
@@ -71,14 +46,13 @@ fn tokens_are_those_of_the_reference() {
 fn vectors_are_those_of_the_reference_one_by_one_and_in_a_batch() {
     let (mut model, goldens) = (without_centres(), goldens());
     for kind in [TextKind::Query, TextKind::Passage] {
-        let goldens: Vec<&Golden> = goldens.iter().filter(|golden| golden.kind() == kind).collect();
-        let texts: Vec<String> = goldens.iter().map(|golden| golden.text.clone()).collect();
+        let goldens: Vec<&Golden> = goldens.iter().filter(|golden| golden.kind == kind).collect();
+        let texts = texts(goldens.iter().copied());
         let together = model.embed(&texts, kind, 4096).unwrap();
         let alone = model.embed(&texts, kind, 1).unwrap();
         for (row, golden) in goldens.iter().enumerate() {
-            let expected = aview1(&golden.vector);
             for vector in [together.row(row), alone.row(row)] {
-                let cosine = vector.dot(&expected) / expected.dot(&expected).sqrt();
+                let cosine = golden.cosine(vector);
                 assert!(cosine > 0.999, "`{}`: {cosine}", golden.text);
             }
             assert!(together.row(row).dot(&alone.row(row)) > 0.999_999, "`{}`", golden.text);

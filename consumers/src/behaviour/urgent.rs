@@ -11,11 +11,10 @@ use std::time::Duration;
 use ahash::AHashMap;
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared, join_all};
-use ndarray::ArrayView1;
 use parking_lot::Mutex;
 use rep_core::ports::catalog::{Catalog, VectorWrite};
-use rep_core::ports::embedder::{EmbedError, Embedder, TextKind, Urgency};
-use rep_core::{Product, ProductId, UnitVector, stable_hash128};
+use rep_core::ports::embedder::{EmbedError, Embedder, Passage, Urgency, embed_passages};
+use rep_core::{Product, ProductId, UnitVector};
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
@@ -202,10 +201,10 @@ impl Drop for Ended {
 impl Work {
     async fn embed(&self, products: &[Arc<Product>], answer: oneshot::Sender<Arc<ProductVectors>>) {
         let role = self.context.role();
-        let texts: Vec<String> = products.iter().map(|product| product.passage()).collect();
+        let passages: Vec<Passage> = products.iter().map(|product| Passage::of(product)).collect();
         let begun = Instant::now();
-        let vectors = match self.vectors(&texts).await {
-            Ok(vectors) => vectors,
+        let writes = match self.writes(&passages).await {
+            Ok(writes) => writes,
             // Newer ones went first all the time: the model is busy, not away.
             Err(error) if begun.elapsed() > REFUSED_WITHIN => {
                 tracing::debug!(role, %error, "products that were acted on are left to the backlog");
@@ -217,19 +216,9 @@ impl Work {
                 return;
             }
         };
-        let mut found = ProductVectors::default();
-        let mut writes = Vec::new();
-        for ((product, text), vector) in products.iter().zip(&texts).zip(vectors) {
-            let Some(vector) = vector else { continue };
-            writes.push(VectorWrite {
-                product_id: product.product_id.clone(),
-                passage_hash: stable_hash128(text.as_bytes()),
-                vector: vector.clone(),
-            });
-            found.insert(product.product_id.clone(), vector);
-        }
+        let found = writes.iter().map(|write| (write.product_id.clone(), write.vector.clone()));
         // Nobody may wait any more.
-        let _ = answer.send(Arc::new(found));
+        let _ = answer.send(Arc::new(found.collect()));
         if writes.is_empty() {
             return;
         }
@@ -240,34 +229,26 @@ impl Work {
         }
     }
 
-    /// One for each of `texts`; `None` for what the model refuses, which is the text's fault and nobody else's.
-    async fn vectors(&self, texts: &[String]) -> Result<Vec<Option<UnitVector>>, EmbedError> {
-        match self.embedded(texts).await {
-            Ok(vectors) => Ok(vectors.into_iter().map(Some).collect()),
-            Err(error) if error.is_retryable() => Err(error),
-            Err(_) if texts.len() > 1 => {
-                let mut vectors = Vec::with_capacity(texts.len());
-                for text in texts.chunks(1) {
-                    vectors.extend(Box::pin(self.vectors(text)).await?);
-                }
-                Ok(vectors)
-            }
-            // The catalogue's embedder says so, and sets it aside.
-            Err(_) => Ok(vec![None]),
+    /// Those of `passages`, without what the model refuses, which is the text's fault and nobody else's.
+    async fn writes(&self, passages: &[Passage]) -> Result<Vec<VectorWrite>, EmbedError> {
+        match self.embedded(passages).await {
+            Err(error) if !error.is_retryable() => {}
+            answer => return answer,
         }
+        let mut writes = Vec::new();
+        if passages.len() > 1 {
+            for passage in passages.chunks(1) {
+                writes.extend(Box::pin(self.writes(passage)).await?);
+            }
+        }
+        // One alone: the catalogue's embedder says so, and sets it aside.
+        Ok(writes)
     }
 
-    async fn embedded(&self, texts: &[String]) -> Result<Vec<UnitVector>, EmbedError> {
-        let call = self.embedder.embed(texts, TextKind::Passage, Urgency::Urgent);
-        let rows = tokio::time::timeout(CALL_MAX, call)
+    async fn embedded(&self, passages: &[Passage]) -> Result<Vec<VectorWrite>, EmbedError> {
+        let call = embed_passages(self.embedder.as_ref(), passages, Urgency::Urgent);
+        tokio::time::timeout(CALL_MAX, call)
             .await
-            .map_err(|_| EmbedError::Overloaded(format!("no answer within {CALL_MAX:?}")))??;
-        if rows.nrows() != texts.len() {
-            return Err(EmbedError::Failed(format!("{} vectors for {} texts", rows.nrows(), texts.len())));
-        }
-        let vector = |row: ArrayView1<'_, f32>| {
-            UnitVector::checked(row.to_vec()).map_err(|error| EmbedError::Failed(error.to_string()))
-        };
-        rows.rows().into_iter().map(vector).collect()
+            .map_err(|_| EmbedError::Overloaded(format!("no answer within {CALL_MAX:?}")))?
     }
 }

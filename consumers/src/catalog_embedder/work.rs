@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use ahash::AHashMap;
 use rep_core::ports::catalog::{Catalog, VectorWrite};
-use rep_core::ports::embedder::{EmbedError, Embedder, TextKind, Urgency};
+use rep_core::ports::embedder::{EmbedError, Embedder, Passage, Urgency, embed_passages};
 use rep_core::ports::{StoreError, one_each};
-use rep_core::{Product, ProductId, UnitVector, stable_hash128};
+use rep_core::{Product, ProductId};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -25,14 +25,6 @@ const URGENT_MAX: Duration = Duration::from_secs(1);
 const CROWDED_FOR: Duration = Duration::from_secs(30);
 /// Longest wait for the vectors of one batch: the backlog advances slowly on a busy machine.
 const EMBED_MAX: Duration = Duration::from_secs(600);
-
-/// A product and the text that stands for it.
-#[derive(Clone)]
-struct Passage {
-    product_id: ProductId,
-    text: String,
-    hash: u128,
-}
 
 pub(super) struct Worker {
     context: RoleContext,
@@ -182,12 +174,8 @@ impl Worker {
 
     /// The passages of `products` that are not set aside, a page at most.
     fn passages(&self, products: &[Arc<Product>]) -> Vec<Passage> {
-        let passage = |product: &Arc<Product>| {
-            let text = product.passage();
-            let hash = stable_hash128(text.as_bytes());
-            Passage { product_id: product.product_id.clone(), text, hash }
-        };
-        let passages = products.iter().map(passage).filter(|passage| !self.refused.holds(passage));
+        let passages = products.iter().map(|product| Passage::of(product));
+        let passages = passages.filter(|passage| !self.refused.holds(passage));
         passages.take(self.config.page).collect()
     }
 
@@ -199,15 +187,8 @@ impl Worker {
         let mut refused = 0;
         let mut waiting = vec![batch];
         while let Some(part) = waiting.pop() {
-            match self.vectors(part, urgency).await {
-                Ok(vectors) => {
-                    let write = |(passage, vector): (&Passage, UnitVector)| VectorWrite {
-                        product_id: passage.product_id.clone(),
-                        passage_hash: passage.hash,
-                        vector,
-                    };
-                    writes.extend(part.iter().zip(vectors).map(write));
-                }
+            match self.writes(part, urgency).await {
+                Ok(made) => writes.extend(made),
                 Err(_) if part.len() > 1 => {
                     let (first, second) = part.split_at(part.len() / 2);
                     waiting.extend([second, first]);
@@ -223,37 +204,28 @@ impl Worker {
     }
 
     /// Vectors of `part`, however long the model is away or busy; an error is final for this part.
-    async fn vectors(&mut self, part: &[Passage], urgency: Urgency) -> Result<Vec<UnitVector>, String> {
-        let texts: Vec<String> = part.iter().map(|passage| passage.text.clone()).collect();
+    async fn writes(&mut self, part: &[Passage], urgency: Urgency) -> Result<Vec<VectorWrite>, EmbedError> {
         let mut retry = self.context.retry("embed");
         let crowded = self.crowded_until.is_some_and(|until| Instant::now() < until);
         let mut urgency = if crowded { Urgency::Backlog } else { urgency };
-        let rows = loop {
-            let call = self.embedder.embed(&texts, TextKind::Passage, urgency);
+        loop {
+            let call = embed_passages(self.embedder.as_ref(), part, urgency);
             let longest = if urgency == Urgency::Urgent { URGENT_MAX } else { EMBED_MAX };
             match tokio::time::timeout(longest, call).await {
-                Ok(Ok(rows)) => break rows,
                 // Actions come first, and there are many of them.
                 Err(_) if urgency == Urgency::Urgent => {
                     urgency = Urgency::Backlog;
                     self.crowded_until = Some(Instant::now() + CROWDED_FOR);
                 }
                 Ok(Err(error)) if error.is_retryable() => retry.wait(&error).await,
-                Ok(Err(error)) => return Err(error.to_string()),
+                Ok(answer) => return answer,
                 Err(_) => retry.wait(&EmbedError::Overloaded("no answer in time".to_owned())).await,
             }
-        };
-        if rows.nrows() != part.len() {
-            return Err(format!("model gave {} vectors for {} texts", rows.nrows(), part.len()));
         }
-        rows.rows()
-            .into_iter()
-            .map(|row| UnitVector::checked(row.to_vec()).map_err(|error| error.to_string()))
-            .collect()
     }
 
-    fn refuse(&mut self, passage: &Passage, error: &str) {
-        tracing::warn!(role = self.context.role(), product = %passage.product_id, error, "product is set aside");
+    fn refuse(&mut self, passage: &Passage, error: &EmbedError) {
+        tracing::warn!(role = self.context.role(), product = %passage.product_id, %error, "product is set aside");
         metrics::counter!("rep_catalog_embed_refused_total").increment(1);
         self.context.stats().add(Tally { skipped: 1, ..Tally::default() });
         let until = Instant::now() + self.config.refused_for;

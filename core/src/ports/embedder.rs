@@ -1,8 +1,12 @@
 //! Text to unit vector.
 
+mod passages;
+
 use async_trait::async_trait;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
+
+pub use passages::{Passage, embed_passages};
 
 use crate::ModelId;
 

@@ -2,6 +2,8 @@
 //! nothing themselves, and fail, rather than skip, where something is missing.
 #![allow(dead_code, reason = "each test takes what it needs")]
 
+pub(crate) mod goldens;
+
 use std::path::{Path, PathBuf};
 
 use rep_embedder::{ModelDir, locate_runtime};

@@ -47,6 +47,21 @@ impl Waits {
     }
 }
 
+/// A field of the hash.
+fn pair(user: &UserId, product: &ProductId) -> String {
+    format!("{product} {user}")
+}
+
+/// Those of `user` with each of `products`; `None` for no products, since Redis refuses a command without fields.
+fn pairs<'a>(
+    user: &UserId,
+    products: impl Iterator<Item = &'a ProductId>,
+) -> Option<impl Iterator<Item = String>> {
+    let mut products = products.peekable();
+    products.peek()?;
+    Some(products.map(move |product| pair(user, product)))
+}
+
 impl RedisPreferences {
     /// The command that notes what a state at `version` waits for; `None` if that is nothing.
     pub(super) fn note_waits<'a>(
@@ -55,12 +70,10 @@ impl RedisPreferences {
         version: u64,
         products: impl Iterator<Item = &'a ProductId>,
     ) -> Option<redis::Cmd> {
-        let mut products = products.peekable();
-        products.peek()?;
         let mut note = redis::cmd("HSET");
         note.arg(self.link.key(PAIRS));
-        for product in products {
-            note.arg(format!("{product} {user}")).arg(version);
+        for pair in pairs(user, products)? {
+            note.arg(pair).arg(version);
             self.waits.known.fetch_add(1, Ordering::Relaxed);
         }
         Some(note)
@@ -73,13 +86,11 @@ impl RedisPreferences {
         version: u64,
         products: impl Iterator<Item = &'a ProductId>,
     ) -> Option<redis::Cmd> {
-        let mut products = products.peekable();
-        products.peek()?;
         let mut remove = redis::cmd("EVAL");
         remove.arg(REMOVE).arg(1).arg(self.link.key(PAIRS)).arg(version);
-        products.for_each(|product| {
-            remove.arg(format!("{product} {user}"));
-        });
+        for pair in pairs(user, products)? {
+            remove.arg(pair);
+        }
         Some(remove)
     }
 
@@ -146,9 +157,7 @@ impl RedisPreferences {
             for saved in &page {
                 for product in &saved.products {
                     let mut note = redis::cmd("HSETNX");
-                    note.arg(self.link.key(PAIRS))
-                        .arg(format!("{product} {}", saved.user_id))
-                        .arg(saved.version);
+                    note.arg(self.link.key(PAIRS)).arg(pair(&saved.user_id, product)).arg(saved.version);
                     notes.push(note);
                 }
             }
