@@ -117,9 +117,11 @@ async fn seen_before(state: &ApiState, drafts: &[Draft]) -> HashMap<EventKey, Po
         return HashMap::new();
     }
     match timeout(CHECK_WAIT, state.behaviour.positions(&given)).await {
-        Ok(Ok(positions)) => {
-            given.into_iter().zip(positions).filter_map(|(id, position)| Some((id.key(), position?))).collect()
-        }
+        Ok(Ok(positions)) => given
+            .into_iter()
+            .zip(positions)
+            .filter_map(|(id, position)| Some((id.key(), position?)))
+            .collect(),
         Ok(Err(error)) => unchecked("duplicates", &error.to_string()),
         Err(_) => unchecked("duplicates", "took too long"),
     }

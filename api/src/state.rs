@@ -15,6 +15,7 @@ use rep_core::ports::popularity::Popularity;
 use rep_core::ports::preferences::PreferenceStore;
 use rep_core::ports::tickets::Tickets;
 use rep_core::{Clock, ModelId, Topic};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::ApiConfig;
@@ -25,6 +26,7 @@ use crate::rate::RateLimiter;
 use crate::shop::Shop;
 use crate::status::StatusSource;
 use crate::stream::Slots;
+use crate::taste::EMBEDDING_AT_ONCE_MAX;
 
 /// Longest wait for schemas of other programs, where a view can do without.
 const LEARN_WAIT: Duration = Duration::from_secs(1);
@@ -82,6 +84,8 @@ pub struct Shared {
     pub(crate) popular: PopularNow,
     pub(crate) live: Live,
     pub(crate) rate: Option<RateLimiter>,
+    /// Places for requests that embed what a visit acted on.
+    pub(crate) embedding: Arc<Semaphore>,
     pub(crate) shutdown: CancellationToken,
 }
 
@@ -102,6 +106,7 @@ impl ApiState {
             popular: PopularNow::new(deps.config.popular_reuse),
             live: Live::new(Arc::clone(&deps.status), shutdown.clone()),
             rate: deps.config.rate.map(RateLimiter::new),
+            embedding: Arc::new(Semaphore::new(EMBEDDING_AT_ONCE_MAX)),
             shutdown,
             deps,
         }))

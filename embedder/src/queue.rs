@@ -12,7 +12,7 @@ use crate::metrics;
 /// Where texts wait, in order of precedence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lane {
-    /// Urgent queries: a person looks at the screen.
+    /// What a person waits for at the screen, and urgent queries.
     Query,
     /// Urgent passages: an action waits. The newest first: with more than can be done in time, the oldest are waited
     /// for no more.
@@ -29,7 +29,7 @@ impl Lane {
     pub(crate) fn of(kind: TextKind, urgency: Urgency) -> Self {
         match (urgency, kind) {
             (Urgency::Backlog, _) => Self::Backlog,
-            (Urgency::Urgent, TextKind::Query) => Self::Query,
+            (Urgency::Immediate, _) | (Urgency::Urgent, TextKind::Query) => Self::Query,
             (Urgency::Urgent, TextKind::Passage) => Self::Passage,
         }
     }

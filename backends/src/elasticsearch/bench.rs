@@ -39,7 +39,8 @@ impl BareLoader {
             let mut body = Vec::new();
             for document in documents {
                 taken += 1;
-                let (id, document) = (document.action.event_id().key().to_string(), NewDocument::of(document, taken));
+                let (id, document) =
+                    (document.action.event_id().key().to_string(), NewDocument::of(document, taken));
                 body.extend(Operation::put(&index, &id, Guard::Absent, &document)?.into_bytes());
             }
             Ok(Bytes::from(body))

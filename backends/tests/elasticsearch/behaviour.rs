@@ -82,7 +82,11 @@ async fn ids_and_texts_are_never_taken_for_queries_or_paths() {
         act.metadata = [(text.to_owned(), text.to_owned()), ("a.b".to_owned(), "\u{1}".to_owned())].into();
         let kept = document(act, offset);
         assert_eq!(store.index(vec![kept.clone()]).await.unwrap(), [IndexOutcome::Created], "{text}");
-        assert_eq!(store.positions(&[kept.action.event_id()]).await.unwrap(), [Some(kept.position)], "{text}");
+        assert_eq!(
+            store.positions(&[kept.action.event_id()]).await.unwrap(),
+            [Some(kept.position)],
+            "{text}"
+        );
         eventually("its history is there", async || {
             let page = store.history(&user, None, 10).await.unwrap();
             (page.items == [kept.clone()]).then_some(())

@@ -14,7 +14,10 @@ use rep_core::ports::preferences::{
     Fold, FoldRules, Folded, PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome, Waiting,
     WaitingPage,
 };
-use rep_core::{EventId, EventKey, NotificationSettings, Position, Preference, Product, ProductId, Registers, Standing, Timestamp, TraceId, UnitVector, UserId};
+use rep_core::{
+    EventId, EventKey, NotificationSettings, Position, Preference, Product, ProductId, Registers, Standing,
+    Timestamp, TraceId, UnitVector, UserId,
+};
 use tokio::sync::broadcast;
 
 use super::faults::Faults;
@@ -146,7 +149,8 @@ impl State {
     }
 
     fn index(&mut self, document: BehaviourDocument) -> IndexOutcome {
-        if let Some(outcome) = self.scripted.get_mut(&document.action.trace_id).and_then(VecDeque::pop_front) {
+        if let Some(outcome) = self.scripted.get_mut(&document.action.trace_id).and_then(VecDeque::pop_front)
+        {
             return outcome;
         }
         let event = document.action.event_id().key();

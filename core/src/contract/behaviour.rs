@@ -160,7 +160,10 @@ pub async fn shoppers_may_share_a_trace_id(subject: &mut impl Subject) {
     let store = &subject.ports().behaviour;
     let (ann, ben, product) = (new_user(), new_user(), new_product());
     let of_ann = action(&ann, ActionType::Click, &product, at(1));
-    let of_ben = UserAction { trace_id: of_ann.trace_id.clone(), ..action(&ben, ActionType::Purchase, &product, at(2)) };
+    let of_ben = UserAction {
+        trace_id: of_ann.trace_id.clone(),
+        ..action(&ben, ActionType::Purchase, &product, at(2))
+    };
     let (first, second) = (document(of_ann.clone(), 1), document(of_ben.clone(), 2));
     assert_eq!(store.index(vec![first.clone()]).await.unwrap(), [IndexOutcome::Created]);
     assert_eq!(store.positions(&[of_ben.event_id()]).await.unwrap(), [None]);

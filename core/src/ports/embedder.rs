@@ -24,7 +24,9 @@ pub enum TextKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Urgency {
-    /// A person or a stream waits: milliseconds matter.
+    /// A person looks at the screen: milliseconds matter.
+    Immediate,
+    /// A stream waits, such as that of actions: it gives way to persons.
     Urgent,
     /// Nobody waits, such as for the rest of a catalogue: it gives way to whoever does.
     Backlog,
@@ -36,8 +38,8 @@ pub enum Urgency {
 /// - The same text and kind give the same vector within 1e-6, whatever stands beside it in the batch.
 /// - Texts longer than the model's maximum are cut and counted; an empty text is embedded like any other.
 /// - Concurrency and waiting are bounded: a full queue answers [`EmbedError::Overloaded`], which is retryable.
-/// - Urgent texts go before the backlog, which they neither wait for nor find full; the backlog gets its turn
-///   however many urgent texts come. A vector does not depend on its urgency.
+/// - Urgent texts go before the backlog, which they neither wait for nor find full, and immediate ones before both; each
+///   gets its turn however many come before it. A vector does not depend on its urgency.
 #[async_trait]
 pub trait Embedder: Send + Sync {
     /// The model that all vectors of this embedder come from.

@@ -2,12 +2,12 @@
 //!
 //! | route | answers |
 //! |---|---|
-//! | `POST /embed` `{texts: [...], kind: "query" \| "passage", priority?: "urgent" \| "backlog"}` | `{model, dimensions, embeddings: [[…]]}` |
+//! | `POST /embed` `{texts: [...], kind: "query" \| "passage", priority?: "immediate" \| "urgent" \| "backlog"}` | `{model, dimensions, embeddings: [[…]]}` |
 //! | `GET /model` | the model's [`Manifest`] |
 //! | `GET /livez` | 200 while the process answers |
 //! | `GET /readyz` | 200 once a model is loaded, else 503 |
 //!
-//! `priority` says whether somebody waits for the vectors; without it queries are urgent and passages are not.
+//! `priority` says whether a person, a stream or nobody waits for the vectors; without it queries are urgent and passages are not.
 //!
 //! Metrics are recorded by the `metrics` crate; the process that hosts this router serves `/metrics`.
 //! Errors are `application/problem+json` (RFC 9457). Bounds: [`TEXTS_MAX`] texts, [`BODY_BYTES_MAX`] bytes.

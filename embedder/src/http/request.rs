@@ -78,10 +78,11 @@ fn kind(value: Option<Value>, errors: &mut Vec<FieldProblem>) -> Option<TextKind
 /// What is asked for; where nothing is, a query is urgent and a passage is not.
 fn urgency(value: Option<Value>, kind: Option<TextKind>, errors: &mut Vec<FieldProblem>) -> Option<Urgency> {
     match value.as_ref().map(Value::as_str) {
+        Some(Some("immediate")) => Some(Urgency::Immediate),
         Some(Some("urgent")) => Some(Urgency::Urgent),
         Some(Some("backlog")) => Some(Urgency::Backlog),
         Some(_) => {
-            errors.push(problem("priority", "must be `urgent` or `backlog`"));
+            errors.push(problem("priority", "must be `immediate`, `urgent` or `backlog`"));
             None
         }
         None => kind.map(|kind| match kind {
@@ -110,6 +111,7 @@ mod tests {
         for (kind, priority, wanted) in [
             ("query", "", request(TextKind::Query, Urgency::Urgent)),
             ("passage", "", request(TextKind::Passage, Urgency::Backlog)),
+            ("passage", r#","priority":"immediate""#, request(TextKind::Passage, Urgency::Immediate)),
             ("passage", r#","priority":"urgent""#, request(TextKind::Passage, Urgency::Urgent)),
             ("query", r#","priority":"backlog""#, request(TextKind::Query, Urgency::Backlog)),
         ] {

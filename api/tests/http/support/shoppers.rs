@@ -39,7 +39,8 @@ impl BehaviourStore for MemoryBehaviour {
 
     async fn positions(&self, ids: &[EventId<'_>]) -> Result<Vec<Option<Position>>, StoreError> {
         let documents = self.documents.lock().unwrap();
-        let position = |id: &EventId<'_>| documents.iter().find(|d| d.action.event_id() == *id).map(|d| d.position);
+        let position =
+            |id: &EventId<'_>| documents.iter().find(|d| d.action.event_id() == *id).map(|d| d.position);
         Ok(ids.iter().map(position).collect())
     }
 

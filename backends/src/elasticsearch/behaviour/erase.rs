@@ -1,7 +1,7 @@
 //! Forgetting a shopper.
 
-use rep_core::{EventId, UserId};
 use rep_core::ports::StoreError;
+use rep_core::{EventId, UserId};
 use serde_json::json;
 
 use super::document::{Placed, Tombstone};
@@ -42,11 +42,17 @@ impl ElasticsearchBehaviour {
                     hit.revision().ok_or_else(|| unavailable("a document came without its revision"))?;
                 let tombstone = Tombstone::at(hit.document.position);
                 let trace_id = hit.document.trace_id.as_ref();
-                let key = trace_id.map_or_else(|| hit.id.clone(), |trace_id| {
-                    EventId { user_id: user, trace_id }.key().to_string()
-                });
+                let key = trace_id.map_or_else(
+                    || hit.id.clone(),
+                    |trace_id| EventId { user_id: user, trace_id }.key().to_string(),
+                );
                 if key == hit.id {
-                    operations.push(Operation::put(&self.index, &key, Guard::Unchanged(revision), &tombstone)?);
+                    operations.push(Operation::put(
+                        &self.index,
+                        &key,
+                        Guard::Unchanged(revision),
+                        &tombstone,
+                    )?);
                 } else {
                     // A document of before, whose id is the trace id.
                     moves += 1;

@@ -69,7 +69,11 @@ impl Events {
     }
 
     /// The same, with `key` for the key of `event`.
-    pub(super) fn position(&self, event: EventId<'_>, key: &[u8; 16]) -> Result<Option<Position>, StoreError> {
+    pub(super) fn position(
+        &self,
+        event: EventId<'_>,
+        key: &[u8; 16],
+    ) -> Result<Option<Position>, StoreError> {
         self.at(&(*key, self.has_traces.then(|| trace_key(event.trace_id))))
     }
 
