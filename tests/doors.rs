@@ -13,10 +13,12 @@ type Routes = Vec<(String, Vec<String>)>;
 /// The routes that an OpenAPI document names, a word in the place of each parameter.
 fn documented(document: &Value) -> Routes {
     let paths = document["paths"].as_object().unwrap();
-    let filled =
-        |path: &str| path.split('/').map(|it| if it.starts_with('{') { "x" } else { it }).collect::<Vec<_>>();
+    let filled = |path: &String| {
+        let parts: Vec<&str> = path.split('/').map(|it| if it.starts_with('{') { "x" } else { it }).collect();
+        parts.join("/")
+    };
     let methods = |item: &Value| item.as_object().unwrap().keys().map(|name| name.to_uppercase()).collect();
-    paths.iter().map(|(path, item)| (filled(path).join("/"), methods(item))).collect()
+    paths.iter().map(|(path, item)| (filled(path), methods(item))).collect()
 }
 
 /// What each port serves.

@@ -55,7 +55,13 @@ impl Corner {
     async fn produce(&self, actions: Vec<Value>, options: &[&str]) -> Vec<u32> {
         let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/interop");
         let mut producer = Command::new(scripts.join("python"));
-        producer.args(["produce.py", "--brokers", &self.kafka.brokers, "--registry", &self.registry.url]);
+        producer.args([
+            "produce.py",
+            "--brokers",
+            &self.kafka.brokers,
+            "--registry",
+            self.registry.url.reveal(),
+        ]);
         producer.args(["--topic", &self.kafka.topic_name(TOPIC)]).args(options);
         producer.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let lines: String = actions.iter().map(|action| format!("{action}\n")).collect();

@@ -17,7 +17,7 @@ use rep_core::{
     NotificationSettings, Position, Preference, Product, Timestamp, Topic, UnitVector,
 };
 use support::embedder::vector_of;
-use support::events::{action, price_drop, product, trace_id, user_id};
+use support::events::{action, price_drop, product, user_id};
 use support::stores::KeptProduct;
 use support::world::{Running, World};
 

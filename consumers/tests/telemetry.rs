@@ -15,7 +15,7 @@ use rep_core::avro::Event as _;
 use rep_core::ports::behaviour::BehaviourDocument;
 use rep_core::ports::log::NewRecord;
 use rep_core::{ActionType, Position, Topic, TraceContext, partition_of};
-use support::events::{action, price_drop, trace_id, user_id};
+use support::events::{action, price_drop, user_id};
 use support::world::World;
 
 /// Keeps gauges by their labels.

@@ -123,13 +123,13 @@ impl Clients {
 }
 
 /// An error met at the server of `key`, whose address is `url`.
-fn at(key: &'static str, url: &ServerUrl) -> impl Fn(StoreError) -> ConnectError {
+fn at(key: &'static str, url: &ServerUrl) -> impl Fn(StoreError) -> ConnectError + use<> {
     let place = url.to_string();
     move |source| ConnectError::Server { key, place: place.clone(), source }
 }
 
-fn at_registry(places: &Places) -> impl Fn(StoreError) -> ConnectError {
-    at("registry", places.registry.as_ref().unwrap_or(&ServerUrl::default()))
+fn at_registry(places: &Places) -> impl Fn(StoreError) -> ConnectError + use<> {
+    at("registry", &places.registry.clone().unwrap_or_default())
 }
 
 /// Whether the indices are as they must be.

@@ -1,6 +1,5 @@
 //! The connection: one URL, bounded in time and in requests at once.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 

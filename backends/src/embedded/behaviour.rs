@@ -28,7 +28,7 @@ use self::events::Events;
 use self::interest::Interests;
 use super::codec::{decode, encode};
 use super::db::Db;
-use super::error::{corrupt, interrupted, invalid, store_error, unavailable};
+use super::error::{interrupted, invalid, store_error};
 
 const VERSION: u8 = 1;
 /// Longest page of history, in documents.

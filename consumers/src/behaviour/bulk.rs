@@ -12,7 +12,7 @@ use rep_core::avro::Codec;
 use rep_core::ports::behaviour::{BehaviourDocument, BehaviourStore};
 use rep_core::ports::log::Record;
 use rep_core::ports::{StoreError, StoreErrorKind};
-use rep_core::{Position, TraceId, UserAction};
+use rep_core::{EventKey, Position, UserAction};
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;

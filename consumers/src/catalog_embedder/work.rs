@@ -131,7 +131,7 @@ impl Worker {
             (passages, urgency) = self.seen_before(passages).await?;
         }
         let batch = match urgency {
-            Urgency::Urgent => self.config.batch.min(URGENT_BATCH_MAX),
+            Urgency::Immediate | Urgency::Urgent => self.config.batch.min(URGENT_BATCH_MAX),
             Urgency::Backlog => self.config.batch,
         };
         let mut settled = 0;

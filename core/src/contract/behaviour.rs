@@ -171,7 +171,7 @@ pub async fn shoppers_may_share_a_trace_id(subject: &mut impl Subject) {
     let both = [of_ann.event_id(), of_ben.event_id()];
     let positions = [Some(first.position), Some(second.position)];
     assert_eq!(store.positions(&both).await.unwrap(), positions);
-    assert_eq!(history_of(&**store, &ben, 1).await, [second.clone()]);
+    assert_eq!(history_of(&**store, &ben, 1).await, std::slice::from_ref(&second));
     assert_eq!(store.erase(&ann).await.unwrap(), 1);
     assert_eq!(store.positions(&both).await.unwrap(), positions);
     assert_eq!(history_of(&**store, &ben, 1).await, [second]);
