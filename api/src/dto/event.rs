@@ -17,7 +17,7 @@ use crate::problem::FieldProblem;
 #[schema(as = NewEvent, rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes what `Draft::read` reads")]
 pub(crate) struct NewEventSchema {
-    /// Identifies the event: a repeat has no second effect. Made by the server if left out.
+    /// Identifies the event among those of its shopper: a repeat has no second effect. Made by the server if left out.
     #[schema(nullable = false)]
     trace_id: Option<String>,
     user_id: String,

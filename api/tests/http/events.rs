@@ -47,6 +47,26 @@ async fn what_is_left_out_is_made_and_unknown_products_are_taken_with_a_warning(
     world.post("/events", &search).await.expect(202);
 }
 
+/// Trace ids are chosen by clients: one shopper cannot silence another by sending theirs first, nor learn where it lies.
+#[tokio::test]
+async fn a_trace_id_of_another_shopper_is_no_repeat() {
+    let world = World::stocked().await;
+    let with_id = |user: &str| {
+        let mut event = click(user);
+        event["traceId"] = json!("order-17");
+        event
+    };
+    let first = world.post("/events", &with_id("ann")).await.expect(202);
+    world.consume().await;
+    let answer = world.post("/events", &json!([with_id("ben"), with_id("ben")])).await.expect(202);
+    let (of_ann, of_ben) = (&first["results"][0], &answer["results"]);
+    assert_eq!(of_ben[0]["status"], "accepted");
+    assert_eq!(of_ben[1]["status"], "duplicate");
+    let position = |result: &serde_json::Value| (result["partition"].clone(), result["offset"].clone());
+    assert_eq!(position(&of_ben[1]), position(&of_ben[0]));
+    assert_ne!(position(&of_ben[0]), position(of_ann));
+}
+
 #[tokio::test]
 async fn a_repeated_trace_id_is_accepted_and_appended_once() {
     let world = World::stocked().await;

@@ -99,6 +99,40 @@ async fn ids_and_texts_are_never_taken_for_queries_or_paths() {
     assert_eq!(store.positions(&[other.action.event_id()]).await.unwrap(), [Some(other.position)]);
 }
 
+/// Documents of release 0.1 stand under their trace ids. They are found for their own shopper, who alone repeats them, and
+/// erasing moves them under the key of their event.
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_of_before_are_known_by_their_shoppers() {
+    let space = Space::with(IndexKind::Behaviour).await;
+    let (ann, ben, product) = (new_user(), new_user(), new_product());
+    let of_ann = document(action(&ann, ActionType::Click, &product, at(1)), 1);
+    let of_ben = UserAction {
+        trace_id: of_ann.action.trace_id.clone(),
+        ..action(&ben, ActionType::Purchase, &product, at(2))
+    };
+    let of_ben = document(of_ben, 2);
+    let mut of_before = serde_json::to_value(&of_ann.action).unwrap();
+    of_before["position"] = json!(of_ann.position);
+    of_before["appendedAt"] = json!(of_ann.appended_at);
+    of_before["taken"] = json!(1);
+    let path = format!("{}user_behavior_index/_doc/{}?refresh=true", space.namespace, of_ann.action.trace_id);
+    assert_eq!(space.raw("PUT", &path, Some(of_before))["result"], "created");
+    let store = store(&space);
+    let both = [of_ann.action.event_id(), of_ben.action.event_id()];
+    assert_eq!(store.positions(&both).await.unwrap(), [Some(of_ann.position), None]);
+    let outcomes = store.index(vec![of_ann.clone(), of_ben.clone()]).await.unwrap();
+    assert_eq!(outcomes, [IndexOutcome::Redelivered, IndexOutcome::Created]);
+    assert_eq!(store.erase(&ann).await.unwrap(), 1);
+    let positions = [Some(of_ann.position), Some(of_ben.position)];
+    assert_eq!(store.positions(&both).await.unwrap(), positions);
+    let again = store.index(vec![of_ann, of_ben.clone()]).await.unwrap();
+    assert_eq!(again, [IndexOutcome::Redelivered; 2]);
+    eventually("the other's history is as it was", async || {
+        (store.history(&ben, None, 10).await.unwrap().items == [of_ben.clone()]).then_some(())
+    })
+    .await;
+}
+
 /// A document that the index cannot hold is refused alone, and for good.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_document_that_cannot_be_indexed_is_refused_alone() {

@@ -146,3 +146,76 @@ fn position_from(bytes: &[u8]) -> Result<Position, StoreError> {
         offset: u64::from_be_bytes(offset.try_into().map_err(|_| bad())?),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use rep_core::ports::behaviour::{BehaviourStore, IndexOutcome};
+    use rep_core::{ActionType, Timestamp, UserAction, UserId};
+
+    use super::super::EmbeddedBehaviour;
+    use super::*;
+    use crate::SystemClock;
+    use crate::embedded::db::DbConfig;
+
+    fn document(user: &str, offset: u64) -> BehaviourDocument {
+        let action = UserAction {
+            trace_id: TraceId::new("order-17").unwrap(),
+            user_id: UserId::new(user).unwrap(),
+            action_type: ActionType::Search,
+            product_id: None,
+            search_query: Some("tent".to_owned()),
+            session_id: None,
+            timestamp: Timestamp::from_ms(1_000),
+            metadata: Default::default(),
+        };
+        let position = Position { epoch: 1, partition: 0, offset };
+        BehaviourDocument { action, position, appended_at: Timestamp::from_ms(1_001) }
+    }
+
+    /// What release 0.1 wrote: the position under the hash of the trace id alone.
+    fn of_before(db: &Db, documents: &[BehaviourDocument], erased: &TraceId) {
+        let (kept, traces) = (db.keyspace("behaviour").unwrap(), db.keyspace("traces").unwrap());
+        let mut batch = db.batch();
+        for document in documents {
+            let trace = trace_key(&document.action.trace_id);
+            batch.insert(&traces, trace, position_bytes(document.position));
+            let key = super::super::document_key(&document.action, &trace);
+            batch.insert(&kept, key, encode(VERSION, document).unwrap());
+        }
+        let gone = Position { epoch: 1, partition: 0, offset: 99 };
+        batch.insert(&traces, trace_key(erased), position_bytes(gone));
+        db.write(batch).unwrap();
+    }
+
+    #[tokio::test]
+    async fn events_of_release_0_1_are_known_by_their_shoppers() {
+        let folder = tempfile::tempdir().unwrap();
+        let (of_ann, of_ben) = (document("ann", 1), document("ben", 2));
+        let erased = TraceId::new("erased-3").unwrap();
+        for opening in 0..2 {
+            let db = Db::open(folder.path(), DbConfig::default(), Arc::new(SystemClock)).unwrap();
+            if opening == 0 {
+                of_before(&db, std::slice::from_ref(&of_ann), &erased);
+            }
+            let interests = db.companion("interest").unwrap();
+            let store = EmbeddedBehaviour::open(&db, &interests).unwrap();
+            assert_eq!(store.index(vec![of_ann.clone()]).await.unwrap(), [IndexOutcome::Redelivered]);
+            let expected = if opening == 0 { IndexOutcome::Created } else { IndexOutcome::Redelivered };
+            assert_eq!(store.index(vec![of_ben.clone()]).await.unwrap(), [expected], "opening {opening}");
+            let unknown = EventId { user_id: &of_ann.action.user_id, trace_id: &erased };
+            let found = store.positions(&[of_ann.action.event_id(), of_ben.action.event_id(), unknown]).await;
+            let offsets = found.unwrap().into_iter().map(|position| position.map(|it| it.offset));
+            assert_eq!(offsets.collect::<Vec<_>>(), [Some(1), Some(2), Some(99)]);
+            drop(store);
+        }
+    }
+
+    #[test]
+    fn a_new_store_knows_events_by_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(folder.path(), DbConfig::default(), Arc::new(SystemClock)).unwrap();
+        let (documents, marks) = (db.keyspace("behaviour").unwrap(), db.keyspace("behaviour_count").unwrap());
+        assert!(!Events::open(&db, &documents, &marks).unwrap().has_traces);
+        assert!(!Events::open(&db, &documents, &marks).unwrap().has_traces);
+    }
+}
