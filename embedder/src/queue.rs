@@ -1,7 +1,7 @@
 //! The bounded queue between callers and workers, in lanes by who waits.
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use rep_core::ports::embedder::{EmbedError, TextKind, Urgency};
@@ -117,6 +117,8 @@ impl Queue {
 
     /// Sleeps until there is work in one of `lanes`, for `longest` at most if that is given.
     pub(crate) fn wait(&self, lanes: &[Lane], longest: Option<Duration>) -> Woken {
+        // A moment, not a time: what is pushed into other lanes wakes it, too.
+        let deadline = longest.map(|longest| Instant::now() + longest);
         let mut state = self.lanes.lock();
         loop {
             if state.closed {
@@ -125,10 +127,10 @@ impl Queue {
             if lanes.iter().any(|lane| !state.of(*lane).is_empty()) {
                 return Woken::Work;
             }
-            match longest {
+            match deadline {
                 None => self.filled.wait(&mut state),
-                Some(longest) => {
-                    if self.filled.wait_for(&mut state, longest).timed_out() {
+                Some(deadline) => {
+                    if self.filled.wait_until(&mut state, deadline).timed_out() {
                         return Woken::Idle;
                     }
                 }
@@ -196,6 +198,27 @@ mod tests {
         queue.push(Lane::Query, wanted).unwrap();
         let taken = queue.take(Lane::Query, 8);
         assert_eq!(taken.iter().map(|item| item.text.as_str()).collect::<Vec<_>>(), ["c"]);
+    }
+
+    #[test]
+    fn work_for_others_does_not_keep_a_worker_from_being_idle() {
+        let queue = Queue::new(4);
+        let woken = std::sync::Mutex::new(None);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let ended = queue.wait(&[Lane::Backlog], Some(Duration::from_millis(50)));
+                *woken.lock().unwrap() = Some(ended);
+            });
+            let began = Instant::now();
+            while woken.lock().unwrap().is_none() {
+                assert!(began.elapsed() < Duration::from_secs(60), "it still waits");
+                let (others, _reply) = items(&["q"]);
+                queue.push(Lane::Query, others).unwrap();
+                queue.take(Lane::Query, 4);
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        assert_eq!(woken.into_inner().unwrap(), Some(Woken::Idle));
     }
 
     #[test]
