@@ -29,7 +29,7 @@ pub(crate) fn state(user: &UserId, offset: u64) -> PreferenceWrite {
 }
 
 pub(crate) async fn command<T: redis::FromRedisValue>(subject: &OnRedis, parts: &[&str]) -> T {
-    command_at(&subject.config.url, parts).await
+    command_at(subject.config.url.reveal(), parts).await
 }
 
 /// What one server answers.
