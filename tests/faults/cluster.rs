@@ -67,15 +67,15 @@ impl Cluster {
         let servers = Servers::start_with(&[KAFKA, "elasticsearch", "registry", "redis"], settings);
         log.lead_to(servers.address("REP_TEST_KAFKA_FAR"));
         let direct = Places {
-            log: format!("kafka://{}", servers.address("REP_TEST_KAFKA")),
-            registry: Some(servers.address("REP_TEST_REGISTRY")),
-            search: servers.address("REP_TEST_ELASTICSEARCH"),
-            preferences: servers.address("REP_TEST_REDIS"),
+            log: format!("kafka://{}", servers.address("REP_TEST_KAFKA")).into(),
+            registry: Some(servers.address("REP_TEST_REGISTRY").into()),
+            search: servers.address("REP_TEST_ELASTICSEARCH").into(),
+            preferences: servers.address("REP_TEST_REDIS").into(),
             ..Places::default()
         };
         let host = |url: &str| url.split("://").last().unwrap_or_default().trim_end_matches('/').to_owned();
-        let search = runtime.block_on(Proxy::start(host(&direct.search)))?;
-        let preferences = runtime.block_on(Proxy::start(host(&direct.preferences)))?;
+        let search = runtime.block_on(Proxy::start(host(direct.search.reveal())))?;
+        let preferences = runtime.block_on(Proxy::start(host(direct.preferences.reveal())))?;
         let registry = direct.registry.clone().unwrap_or_default();
         let args = [
             format!("--log={}", direct.log),
@@ -208,7 +208,7 @@ impl Cluster {
 
     /// Asks Elasticsearch itself; gives what it answered.
     pub(crate) fn ask_search(&self, method: &str, path: &str, body: &str) -> anyhow::Result<Value> {
-        let url = format!("{}/{path}", self.direct.search.trim_end_matches('/'));
+        let url = format!("{}/{path}", self.direct.search.reveal().trim_end_matches('/'));
         let request = ureq::http::Request::builder().method(method).uri(&url);
         let request = request.header("content-type", "application/json").body(body.to_owned())?;
         let mut answer = client().run(request)?;
@@ -220,7 +220,7 @@ impl Cluster {
 
     /// Sends Redis itself a command of one line.
     pub(crate) fn tell_redis(&self, command: &str) -> anyhow::Result<()> {
-        let address = self.direct.preferences.trim_start_matches("redis://");
+        let address = self.direct.preferences.reveal().trim_start_matches("redis://");
         let mut connection = std::net::TcpStream::connect(address)?;
         connection.set_read_timeout(Some(Duration::from_secs(10)))?;
         connection.write_all(format!("{command}\r\n").as_bytes())?;

@@ -126,7 +126,7 @@ async fn documents_of_before_are_known_by_their_shoppers() {
     let positions = [Some(of_ann.position), Some(of_ben.position)];
     assert_eq!(store.positions(&both).await.unwrap(), positions);
     let again = store.index(vec![of_ann, of_ben.clone()]).await.unwrap();
-    assert_eq!(again, [IndexOutcome::Redelivered; 2]);
+    assert_eq!(again, [IndexOutcome::Redelivered, IndexOutcome::Redelivered]);
     eventually("the other's history is as it was", async || {
         (store.history(&ben, None, 10).await.unwrap().items == [of_ben.clone()]).then_some(())
     })

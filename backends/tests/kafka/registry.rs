@@ -96,11 +96,11 @@ async fn a_start_without_the_registry_takes_the_remembered_ids_and_no_others() {
     let known = registry.ids().await.unwrap();
 
     // The same registry, away: a file of it, where nothing listens.
-    let away = RegistryConfig { url: "http://127.0.0.1:1".to_owned(), ..config.clone() };
+    let away = RegistryConfig { url: "http://127.0.0.1:1".into(), ..config.clone() };
     let error = Registry::new(away.clone()).unwrap().ids().await.unwrap_err();
     assert!(error.is_retryable(), "the ids of another registry are not ours: {error}");
     let text = std::fs::read_to_string(&file).unwrap();
-    std::fs::write(&file, text.replace(&config.url, &away.url)).unwrap();
+    std::fs::write(&file, text.replace(config.url.reveal(), away.url.reveal())).unwrap();
     let recalled = Registry::new(away.clone()).unwrap().ids().await.unwrap();
     assert!(recalled.remembered);
     assert_eq!(recalled.ids, known.ids);
