@@ -100,10 +100,10 @@ mod tests {
 
     fn places(prefix: &str) -> Places {
         Places {
-            log: format!("kafka://k:9092{prefix}"),
-            registry: Some("http://r:8081".to_owned()),
-            search: format!("http://e:9200{prefix}"),
-            preferences: format!("redis://d:6379/1{prefix}"),
+            log: format!("kafka://k:9092{prefix}").into(),
+            registry: Some("http://r:8081".into()),
+            search: format!("http://e:9200{prefix}").into(),
+            preferences: format!("redis://d:6379/1{prefix}").into(),
             ..Places::default()
         }
     }
@@ -118,8 +118,8 @@ mod tests {
             let trial = trial(&places(prefix), "bench-1-").unwrap();
             let Servers { kafka, registry, redis, .. } = trial.servers();
             assert_eq!([&kafka.prefix, &registry.prefix, &redis.prefix], [full; 3]);
-            assert_eq!(redis.url, "redis://d:6379/1");
-            assert_eq!(trial.places().search, format!("http://e:9200?prefix={full}"));
+            assert_eq!(redis.url.reveal(), "redis://d:6379/1");
+            assert_eq!(trial.places().search.reveal(), format!("http://e:9200?prefix={full}"));
         }
     }
 
