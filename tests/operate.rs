@@ -242,7 +242,7 @@ fn tokens_are_made_and_asked_for() {
     assert!(operator.len() >= 60 && operator != run(folder.path(), &["token", "--operator"]).out.trim());
 
     let config =
-        format!("operator-token = \"{operator}\"\ntoken-secret = \"a secret that is long enough\"\n");
+        format!("operator-token = \"{operator}\"\ntoken-secret = \"a secret that is long enough ......\"\n");
     std::fs::write(folder.path().join("rep.toml"), config).unwrap();
     let shown = run(folder.path(), &["config", "show"]);
     assert!(shown.out.contains("(not shown)") && !shown.out.contains(&operator), "{}", shown.out);

@@ -101,7 +101,8 @@ pub struct Codec {
 
 struct CodecInner {
     writers: HashMap<Topic, (u32, Arc<Schema>)>,
-    readers: HashMap<(Topic, u32), Arc<Schema>>,
+    /// By id; with the version that it is.
+    readers: HashMap<(Topic, u32), (u32, Arc<Schema>)>,
 }
 
 impl Codec {
@@ -117,7 +118,7 @@ impl Codec {
                 reason: format!("schema does not parse: {error}"),
             })?;
             let schema = Arc::new(schema);
-            readers.insert((version.topic, *id), Arc::clone(&schema));
+            readers.insert((version.topic, *id), (version.version, Arc::clone(&schema)));
             writers.insert(version.topic, (*id, schema));
         }
         Ok(Self { inner: Arc::new(CodecInner { writers, readers }), learned: None })
@@ -165,11 +166,11 @@ impl Codec {
     pub fn decode<E: Event>(&self, bytes: &[u8]) -> Result<E, DecodeError> {
         let (id, body) = framed(bytes)?;
         let learned;
-        let schema = match (self.inner.readers.get(&(E::TOPIC, id)), &self.learned) {
-            (Some(ours), _) => ours,
+        let (version, schema) = match (self.inner.readers.get(&(E::TOPIC, id)), &self.learned) {
+            (Some((version, ours)), _) => (Some(*version), ours),
             (None, Some(others)) => {
                 learned = others.schema(E::TOPIC, id)?;
-                &learned
+                (None, &learned)
             }
             (None, None) => return Err(DecodeError::UnknownSchema(id)),
         };
@@ -182,7 +183,8 @@ impl Codec {
             0 => {}
             left => return Err(DecodeError::TrailingBytes(left)),
         }
-        E::from_wire(wire).map_err(|error| DecodeError::Malformed(error.to_string()))
+        let event = E::from_wire(wire).map_err(|error| DecodeError::Malformed(error.to_string()))?;
+        Ok(version.into_iter().fold(event, E::of_version))
     }
 }
 

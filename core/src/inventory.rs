@@ -75,6 +75,13 @@ impl InventoryChange {
         Some(change)
     }
 
+    /// The same change, out of minor units as release 0.1 wrote them; see [`Money::in_iso_units`].
+    #[must_use]
+    pub fn in_iso_units(self) -> Self {
+        let units = |minor| self.currency.in_iso_units(minor);
+        Self { price_before: self.price_before.map(units), price_after: units(self.price_after), ..self }
+    }
+
     /// Refuses negative prices and stocks.
     pub fn validate(&self) -> Result<(), FieldError> {
         let not_negative = |field, value: Option<i64>| match value {

@@ -54,6 +54,17 @@ impl Currency {
         currency.exponent().filter(|_| is_of_goods).map(u32::from)
     }
 
+    /// `minor` units as releases before the digits of ISO 4217 counted them, in those of today; see
+    /// [`Money::in_iso_units`].
+    pub(crate) fn in_iso_units(self, minor: i64) -> i64 {
+        let (before, now) = (self.decimals_before(), self.decimals());
+        if now >= before {
+            return minor.saturating_mul(10_i64.pow(now - before));
+        }
+        let unit = 10_i64.pow(before - now);
+        minor.saturating_add(unit / 2).div_euclid(unit)
+    }
+
     /// What releases before the digits of ISO 4217 counted with.
     pub(crate) fn decimals_before(self) -> u32 {
         match &self.0 {
@@ -164,17 +175,11 @@ impl Money {
         Self::from_minor(minor, currency)
     }
 
-    /// The same amount, out of minor units as releases before the digits of ISO 4217 stored them: hundredths of `PYG` and others that have
-    /// no minor unit, which are rounded, and of `IQD` and `LYD`, which have thousandths.
+    /// The same amount, out of minor units as releases before the digits of ISO 4217 stored them: hundredths of `PYG` and
+    /// others that have no minor unit, which are rounded, and of `IQD` and `LYD`, which have thousandths.
     #[must_use]
     pub fn in_iso_units(self) -> Self {
-        let (before, now) = (self.currency.decimals_before(), self.currency.decimals());
-        let minor = if now >= before {
-            self.minor.saturating_mul(10_i64.pow(now - before)).min(MINOR_UNITS_MAX)
-        } else {
-            let unit = 10_i64.pow(before - now);
-            self.minor.saturating_add(unit / 2) / unit
-        };
+        let minor = self.currency.in_iso_units(self.minor).min(MINOR_UNITS_MAX);
         Self { minor, currency: self.currency }
     }
 

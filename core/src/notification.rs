@@ -117,6 +117,13 @@ impl Notification {
         })
     }
 
+    /// The same notification, out of minor units as release 0.1 kept them; see [`Money::in_iso_units`].
+    #[must_use]
+    pub fn in_iso_units(self) -> Self {
+        let units = |minor| self.currency.in_iso_units(minor);
+        Self { price_before: self.price_before.map(units), price_after: units(self.price_after), ..self }
+    }
+
     /// By how much the price is below the one before, as a share of it from 0 to 1; 0 for what is no price drop.
     pub fn drop_share(&self) -> f64 {
         match (self.kind, self.price_before) {

@@ -123,3 +123,31 @@ test("products that wait for their vector are said to, where they are missing", 
   await expect(region.getByRole("status").filter({ hasText: "All products are ready" })).toBeAttached();
   await expect(region.locator("p").filter({ hasText: "being prepared" })).toHaveCount(0);
 });
+
+test("actions that wait for their product are said to, and nothing moves for it", async ({ page }) => {
+  const status = (await (await page.request.get("/api/status")).json()) as { waitingActions: number };
+  status.waitingActions = 3;
+  let waiting = 0;
+  await page.route("**/api/live", (route) => route.fulfill({ contentType: "text/event-stream", body: `event: live\ndata: ${JSON.stringify(status)}\n\n` }));
+  await page.route("**/api/users/*/preference", (route) => route.fulfill({ json: { waitingActions: waiting } }));
+  await page.route("**/api/recommendations*", async (route) => {
+    const response = await route.fetch();
+    const answer = (await response.json()) as object;
+    await route.fulfill({ response, json: { ...answer, preference: { actionCount: 1, updatedAt: new Date().toISOString() } } });
+  });
+  await page.goto("/");
+  const region = page.getByRole("region", { name: "For you" });
+  const said = (text: string) => region.getByRole("status").filter({ hasText: text });
+  const shown = region.locator("p").filter({ hasText: "1 action waits for its product to be prepared" });
+  const top = async () => (await region.getByRole("list").boundingBox())?.y;
+  await expect(forYou(page).first()).toBeVisible();
+  const before = await top();
+  waiting = 1;
+  await expect(said("1 action waits for its product to be prepared")).toBeAttached();
+  await expect(shown).toBeVisible();
+  expect(await top()).toBe(before);
+  waiting = 0;
+  await expect(said("All actions count now")).toBeAttached();
+  await expect(shown).toHaveCount(0);
+  expect(await top()).toBe(before);
+});

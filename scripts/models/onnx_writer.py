@@ -120,8 +120,11 @@ def transposed(values, rows, columns):
 
 
 def write(path, data):
-    """Replaces the file at `path` as a whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".part")
-    aside.write_bytes(data)
-    aside.replace(path)
+    """Replaces the file at `path` as a whole; ends the program where that cannot be done, such as on a full disk."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_name(path.name + ".part")
+        aside.write_bytes(data)
+        aside.replace(path)
+    except OSError as error:
+        sys.exit(f"{path.name} cannot be written: {error}")

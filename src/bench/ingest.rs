@@ -1,18 +1,22 @@
-//! `ingest`: durable events a second with all effects (vectors, documents, popularity, offsets).
+//! `ingest`: durable events a second with all effects (vectors, documents, interest, popularity, offsets).
 
-use anyhow::Context as _;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::{Context as _, ensure};
 use bytes::Bytes;
+use rep_backends::Backends;
 use rep_consumers::behaviour::{BehaviourConfig, BehaviourDeps, BehaviourRole};
 use rep_core::avro::Event;
 use rep_core::ports::log::NewRecord;
-use rep_core::{Clock, Topic};
+use rep_core::{
+    ActionType, Clock, InterestReason, ProductId, Registers, Standing, Timestamp, Topic, UserAction, UserId,
+};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::fixture::{Scratch, action, parts, stage_seconds, stock};
+use super::fixture::{Numbers, Scratch, action, parts, product_id, stage_seconds, stock};
 use crate::status::process;
 
 const USERS: u64 = 20_000;
@@ -20,6 +24,13 @@ const PRODUCTS: u64 = 10_000;
 const DIMENSIONS: usize = 384;
 /// Records of one append.
 const APPEND_RECORDS: usize = 1000;
+/// Products whose interested shoppers are compared with those the events make, the hottest.
+const COMPARED: u64 = 20;
+/// Events of one millisecond of the shop's time.
+const EVENTS_PER_MS: u64 = 100;
+/// How late events come: nearly all by what a network takes, one of a hundred from a device that was offline.
+const LATE_MS: u64 = 100;
+const OFFLINE_MS: u64 = 3_600_000;
 
 pub(super) fn run(quick: bool) -> anyhow::Result<Value> {
     super::runtime()?.block_on(measure(if quick { 200_000 } else { 2_000_000 }))
@@ -32,10 +43,12 @@ async fn measure(events: u64) -> anyhow::Result<Value> {
     stock(&backends, PRODUCTS, DIMENSIONS).await?;
     eprintln!("making {events} events");
     let now = parts.clock.now();
+    let mut expected = Expected::of_the_hottest();
     let mut appends: Vec<Vec<NewRecord>> = Vec::new();
     for begin in (0..events).step_by(APPEND_RECORDS) {
         let records = (begin..begin + APPEND_RECORDS as u64).map(|n| {
-            let action = action(n, USERS, PRODUCTS, now);
+            let action = event(n, events, now);
+            expected.note(&action);
             let value = backends.codec.encode(&action)?;
             Ok(NewRecord::new(Bytes::copy_from_slice(action.key()), value))
         });
@@ -75,6 +88,7 @@ async fn measure(events: u64) -> anyhow::Result<Value> {
     let documents = backends.behaviour.count().await?;
     stop.cancel();
     let stats = consumer.await??;
+    let interested = expected.compare(&backends).await?;
     let stage_seconds = stage_seconds(&parts.telemetry.text(), "behaviour");
     Ok(json!({
         "bench": "ingest", "events": events, "users": USERS, "products": PRODUCTS, "dimensions": DIMENSIONS,
@@ -83,7 +97,66 @@ async fn measure(events: u64) -> anyhow::Result<Value> {
         "events_per_s": (events as f64 / done.as_secs_f64()).round(),
         "seconds": done.as_secs_f64(), "cpu_cores": (after.cpu_seconds - cpu_before) / done.as_secs_f64(),
         "rss_mb": after.rss_bytes >> 20, "documents": documents, "processed": stats.processed,
+        "interested_compared": interested,
         "dead_lettered": stats.dead_lettered, "disk_mb": backends.data_dir.as_ref().map(|dir| dir.upkeep.disk_bytes() >> 20),
         "stage_seconds": stage_seconds, "goal": "events_per_s >= 100000",
     }))
+}
+
+/// Event `n` of `events`, the last of which is logged `now`: of every action that has a register of interest, and at times
+/// that are not in the order of the log, so that some registers are compared before they are written.
+fn event(n: u64, events: u64, now: Timestamp) -> UserAction {
+    let mut action = action(n, USERS, PRODUCTS, now);
+    let mut numbers = Numbers::new(n + (1 << 40));
+    match numbers.below(100) {
+        0 => action.action_type = ActionType::RemoveFromCart,
+        1 => action.action_type = ActionType::RemoveFromWishlist,
+        2 => action.action_type = ActionType::Dislike,
+        _ => {}
+    }
+    let late_max_ms = if numbers.below(100) == 0 { OFFLINE_MS } else { LATE_MS };
+    let ago_ms = (events - n) / EVENTS_PER_MS + numbers.below(late_max_ms);
+    action.timestamp = now.minus(Duration::from_millis(ago_ms));
+    action
+}
+
+/// What the events say about the products that are compared.
+struct Expected(HashMap<ProductId, HashMap<UserId, Registers>>);
+
+impl Expected {
+    fn of_the_hottest() -> Self {
+        Self((0..COMPARED).map(|n| (product_id(n), HashMap::new())).collect())
+    }
+
+    fn note(&mut self, action: &UserAction) {
+        if let Some(shoppers) = action.product_id.as_ref().and_then(|product| self.0.get_mut(product)) {
+            shoppers.entry(action.user_id.clone()).or_default().note(action.action_type, action.timestamp);
+        }
+    }
+
+    /// How many interests were compared; an error if the store has others.
+    async fn compare(&self, backends: &Backends) -> anyhow::Result<usize> {
+        let since = Timestamp::default();
+        let mut compared = 0;
+        for (product, shoppers) in &self.0 {
+            let standing = |(user, registers): (&UserId, &Registers)| match registers.standing(since) {
+                Standing::Interested { reason, at } => Some((user.clone(), (reason, at))),
+                _ => None,
+            };
+            let expected: HashMap<UserId, (InterestReason, Timestamp)> =
+                shoppers.iter().filter_map(standing).collect();
+            let found = backends.behaviour.interested(product, since, USERS as usize).await?;
+            let found: HashMap<_, _> =
+                found.into_iter().map(|one| (one.user_id, (one.reason, one.at))).collect();
+            ensure!(
+                found == expected,
+                "{} are interested in `{product}` by the events, and {} in the store, or for other reasons",
+                expected.len(),
+                found.len()
+            );
+            compared += expected.len();
+        }
+        ensure!(compared > 0, "no interest was compared");
+        Ok(compared)
+    }
 }

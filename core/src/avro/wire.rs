@@ -25,6 +25,14 @@ pub trait Event: Sized {
     /// The event of that shape; refuses identifiers and values that the types do not hold.
     fn from_wire(wire: Self::Wire<'_>) -> Result<Self, FieldError>;
 
+    /// This event as it is meant today, if it was written by `version` of our schema, and what stands in that version meant
+    /// something else then. Not asked of what other programs write by schemas of their own.
+    #[must_use]
+    fn of_version(self, version: u32) -> Self {
+        let _ = version;
+        self
+    }
+
     /// What its partition is made of.
     fn key(&self) -> &[u8];
 }
@@ -146,6 +154,11 @@ impl Event for InventoryChange {
         };
         change.validate()?;
         Ok(change)
+    }
+
+    /// Release 0.1 had version 1 alone, and other digits after the point for some currencies.
+    fn of_version(self, version: u32) -> Self {
+        if version == 1 { self.in_iso_units() } else { self }
     }
 
     fn key(&self) -> &[u8] {

@@ -64,6 +64,28 @@ fn inventory_changes_of_version_1_are_still_read() {
 }
 
 #[test]
+fn inventory_changes_of_version_1_keep_their_price_in_the_digits_of_today() {
+    let codec = Codec::with_sequential_ids();
+    for (code, minor, in_iso_units) in
+        [("PYG", 150, 2), ("LYD", 150, 1500), ("EUR", 150, 150), ("KRW", 150, 150)]
+    {
+        let change = InventoryChange {
+            currency: code.parse().unwrap(),
+            price_before: Some(minor),
+            price_after: minor,
+            flapping: false,
+            ..full_change()
+        };
+        let bytes = codec.encode(&change).unwrap();
+        assert_eq!(codec.decode::<InventoryChange>(&bytes).unwrap(), change, "of today");
+        // Version 1 has the id 3, and lacks the last byte: whether the stock flaps.
+        let before = [&[0, 0, 0, 0, 3], &bytes[5..bytes.len() - 1]].concat();
+        let read = codec.decode::<InventoryChange>(&before).unwrap();
+        assert_eq!((read.price_before, read.price_after), (Some(in_iso_units), in_iso_units), "{code}");
+    }
+}
+
+#[test]
 fn notifications() {
     check(
         &full_notification(),

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use rep_core::avro::{Codec, DecodeError, SCHEMA_BYTES_MAX, versions};
 use rep_core::ports::schemas::{Schemas, WriterSchema};
 use rep_core::ports::{StoreError, StoreErrorKind};
-use rep_core::{ActionType, Topic, UserAction};
+use rep_core::{ActionType, InventoryChange, Topic, UserAction};
 use serde_json::{Value as Json, json};
 
 use crate::events::*;
@@ -19,6 +19,7 @@ const TOPIC: Topic = Topic::UserAction;
 
 /// A registry that counts its questions, and is away where it holds nothing.
 struct Holds {
+    topic: Topic,
     schemas: Vec<(u32, String)>,
     asked: AtomicUsize,
 }
@@ -30,14 +31,14 @@ impl Schemas for Holds {
         if self.schemas.is_empty() {
             return Err(StoreError::new(StoreErrorKind::Unavailable, "away"));
         }
-        let of_topic = self.schemas.iter().filter(|_| topic == TOPIC);
+        let of_topic = self.schemas.iter().filter(|_| topic == self.topic);
         Ok(of_topic.map(|(id, text)| WriterSchema { id: *id, text: text.as_str().into() }).collect())
     }
 }
 
 fn codec(schemas: &[(u32, &str)]) -> (Codec, Arc<Holds>) {
     let schemas = schemas.iter().map(|(id, text)| (*id, (*text).to_owned())).collect();
-    let holds = Arc::new(Holds { schemas, asked: AtomicUsize::new(0) });
+    let holds = Arc::new(Holds { topic: TOPIC, schemas, asked: AtomicUsize::new(0) });
     (Codec::with_sequential_ids().learning_from(holds.clone()), holds)
 }
 
@@ -116,6 +117,24 @@ async fn what_a_compatible_writer_adds_is_passed_over() {
     }
 }
 
+/// Only REP's own version 1 is of release 0.1, which counted some currencies in other units.
+#[tokio::test]
+async fn prices_of_another_writer_are_in_the_digits_of_today() {
+    let topic = Topic::ProductInventory;
+    let first = versions().iter().find(|version| version.topic == topic).unwrap();
+    let schemas = vec![(77, first.text.to_owned())];
+    let holds = Holds { topic, schemas, asked: AtomicUsize::new(0) };
+    let codec = Codec::with_sequential_ids().learning_from(Arc::new(holds));
+    let change = json!({
+        "traceId": "t", "productId": "p", "currency": "PYG", "priceBefore": 40_000, "priceAfter": 35_000,
+        "stockBefore": null, "stockAfter": 1, "timestamp": 1,
+    });
+    let bytes = written(77, first.text, change);
+    codec.learn(topic, [&bytes[..]].into_iter()).await.unwrap();
+    let read: InventoryChange = codec.decode(&bytes).unwrap();
+    assert_eq!((read.price_before, read.price_after), (Some(40_000), 35_000));
+}
+
 #[tokio::test]
 async fn order_unions_and_widths_may_be_others() {
     let turned = edited(|fields| {
@@ -185,7 +204,7 @@ async fn one_question_is_asked_where_an_id_is_unknown_and_none_elsewhere() {
     assert!(matches!(codec.decode::<UserAction>(&record(80)), Err(DecodeError::UnknownSchema(80))));
     // Another topic's schemas are none of this one.
     codec.learn(Topic::ProductInventory, [&record(77)[..]].into_iter()).await.unwrap();
-    let error = codec.decode::<rep_core::InventoryChange>(&record(77)).unwrap_err();
+    let error = codec.decode::<InventoryChange>(&record(77)).unwrap_err();
     assert!(matches!(error, DecodeError::UnknownSchema(77)));
 }
 

@@ -1,10 +1,10 @@
-// When to say how many products wait for their vector. Pure.
+// When to say how many products wait for their vector, or actions for their product's. Pure.
 
 /** Between two times that it is said: a screen reader is not interrupted each second. */
 const SAY_EVERY_MS = 15_000;
 
 export interface Said {
-  /** Products that were said to wait; null before anything was said. */
+  /** How many were said to wait; null before anything was said. */
   count: number | null;
   atMs: number;
 }

@@ -39,6 +39,7 @@ export const en = {
   forYou: {
     title: "For you", updated: "updated {{ago}}", waiting: "Waiting for your first click", waitingHint: "Until then: popular now.", because: "because you {{act}} {{product}}", becauseSearch: "because you searched for “{{query}}”",
     entered_one: "{{count}} new", entered_other: "{{count}} new", rose_one: "{{count}} up", rose_other: "{{count}} up", same: "Same items, same order", rowNew: "new", up: "up {{count}}", down: "down {{count}}", rank: "Rank {{rank}}", empty: "Nothing to recommend yet", emptyHint: "Products appear here once the catalogue is embedded.", loading: "Loading recommendations…", matching: "match",
+    waits_one: "{{count}} action waits for its product to be prepared", waits_other: "{{count}} actions wait for their products to be prepared", waitsNot: "All actions count now",
   },
   preparing: { products_one: "{{n}} product is being prepared", products_other: "{{n}} products are being prepared", hint: "Recommendations and similar products include them once they are ready; until then searches find them by words.", done: "All products are ready" },
   way: {

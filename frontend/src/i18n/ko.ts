@@ -41,6 +41,7 @@ export const ko: Messages = {
   forYou: {
     title: "추천 상품", updated: "{{ago}} 갱신", waiting: "첫 클릭을 기다리는 중", waitingHint: "그때까지는 인기 상품입니다.", because: "{{act}} {{product}} 때문에", becauseSearch: "“{{query}}” 검색 때문에",
     entered_one: "새로 {{count}}개", entered_other: "새로 {{count}}개", rose_one: "{{count}}개 상승", rose_other: "{{count}}개 상승", same: "같은 상품, 같은 순서", rowNew: "신규", up: "{{count}}계단 상승", down: "{{count}}계단 하락", rank: "{{rank}}위", empty: "아직 추천할 상품이 없습니다", emptyHint: "카탈로그가 임베딩되면 여기에 나타납니다.", loading: "추천 상품을 불러오는 중…", matching: "일치도",
+    waits_one: "행동 {{count}}건이 상품 준비를 기다리는 중입니다", waits_other: "행동 {{count}}건이 상품 준비를 기다리는 중입니다", waitsNot: "모든 행동이 반영되었습니다",
   },
   preparing: { products_one: "상품 {{n}}개를 준비하는 중입니다", products_other: "상품 {{n}}개를 준비하는 중입니다", hint: "준비되면 추천과 비슷한 상품에 나타납니다. 검색은 그때까지 단어로 찾습니다.", done: "모든 상품이 준비되었습니다" },
   way: {

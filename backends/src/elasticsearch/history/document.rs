@@ -41,9 +41,8 @@ pub(super) struct StoredRecord {
     price_after: i64,
     stock_after: i64,
     timestamp: Timestamp,
-    /// Documents of earlier versions have none.
-    #[serde(default)]
-    merged: u32,
+    /// Documents of release 0.1 have none. Their prices are in minor units of before the digits of ISO 4217.
+    merged: Option<u32>,
     delivered_at: Timestamp,
     outcomes: Vec<ChannelOutcome>,
 }
@@ -63,8 +62,44 @@ impl StoredRecord {
             price_after: self.price_after,
             stock_after: self.stock_after,
             timestamp: self.timestamp,
-            merged: self.merged,
+            merged: self.merged.unwrap_or(0),
         };
+        let is_of_today = self.merged.is_some();
+        let notification = if is_of_today { notification } else { notification.in_iso_units() };
         HistoryRecord { notification, delivered_at: self.delivered_at, outcomes: self.outcomes }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prices_of_release_0_1_stay_what_they_were() {
+        let notification = Notification {
+            notification_id: NotificationId::new("n").unwrap(),
+            trace_id: TraceId::new("t").unwrap(),
+            user_id: UserId::new("u").unwrap(),
+            product_id: ProductId::new("cup").unwrap(),
+            product_name: "Cup".to_owned(),
+            kind: NotificationKind::PriceDrop,
+            reason: InterestReason::Carted,
+            currency: "PYG".parse().unwrap(),
+            price_before: Some(4_000_000),
+            price_after: 3_500_000,
+            stock_after: 2,
+            timestamp: Timestamp::from_ms(1),
+            merged: 0,
+        };
+        let record =
+            HistoryRecord { notification, delivered_at: Timestamp::from_ms(2), outcomes: Vec::new() };
+        let mut document = serde_json::to_value(NewRecord::of(&record)).unwrap();
+        let read = |document: &serde_json::Value| {
+            serde_json::from_value::<StoredRecord>(document.clone()).unwrap().read().notification
+        };
+        assert_eq!(read(&document), record.notification);
+        document.as_object_mut().unwrap().remove("merged").unwrap();
+        let earlier = read(&document);
+        assert_eq!((earlier.price_before, earlier.price_after), (Some(40_000), 35_000));
     }
 }

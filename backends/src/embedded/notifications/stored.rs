@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::embedded::codec::{decode, encode};
 
 const VERSION: u8 = 2;
-/// Items whose notification ends before `merged`.
+/// Items whose notification ends before `merged`. Their prices are in minor units of before the digits of ISO 4217.
 const VERSION_1: u8 = 1;
 
 #[derive(Deserialize)]
@@ -57,7 +57,8 @@ impl From<ItemV1> for InboxItem {
                 stock_after: told.stock_after,
                 timestamp: told.timestamp,
                 merged: 0,
-            },
+            }
+            .in_iso_units(),
             sequence: item.sequence,
             delivered_at: item.delivered_at,
             channels: item.channels,
@@ -105,18 +106,36 @@ mod tests {
         }
     }
 
-    #[test]
-    fn items_of_version_1_are_read() {
-        let summary = told(NotificationKind::Summary, 12);
-        assert_eq!(item(&item_bytes(&summary).unwrap()).unwrap(), summary);
-        let low = told(NotificationKind::LowStock, 0);
-        let now = item_bytes(&low).unwrap();
+    /// As version 1 stored it.
+    fn bytes_before(item: &InboxItem) -> Vec<u8> {
+        let now = item_bytes(item).unwrap();
         // Behind the time of the notification stands `merged`, and behind that the rest: 7, 1, one channel, none read.
         let rest = [7, 2, 1, 6].as_slice();
         let end = now.len() - rest.len() - "in-app".len() - 1;
         assert_eq!((now[end - 1], &now[end..end + rest.len()]), (0, rest));
         let mut before = [&now[..end - 1], &now[end..]].concat();
         before[0] = VERSION_1;
-        assert_eq!(item(&before).unwrap(), low);
+        before
+    }
+
+    #[test]
+    fn items_of_version_1_are_read() {
+        let summary = told(NotificationKind::Summary, 12);
+        assert_eq!(item(&item_bytes(&summary).unwrap()).unwrap(), summary);
+        let low = told(NotificationKind::LowStock, 0);
+        assert_eq!(item(&bytes_before(&low)).unwrap(), low);
+    }
+
+    #[test]
+    fn prices_of_version_1_stay_what_they_were() {
+        let mut low = told(NotificationKind::LowStock, 0);
+        for (code, before, after) in [("PYG", 3_500_000, "35000 PYG"), ("LYD", 1250, "12.500 LYD")] {
+            low.notification.currency = code.parse().unwrap();
+            low.notification.price_after = before;
+            let read = item(&bytes_before(&low)).unwrap();
+            assert!(read.notification.body().starts_with(after), "{}", read.notification.body());
+            assert_eq!(item(&item_bytes(&low).unwrap()).unwrap(), low, "of today");
+            assert_eq!(item(&item_bytes(&read).unwrap()).unwrap(), read, "written again, converted once");
+        }
     }
 }

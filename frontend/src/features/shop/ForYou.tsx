@@ -16,19 +16,21 @@ import { Icon } from "~/ui/Icon";
 import { Badge, Skeleton, StateNote } from "~/ui/States";
 import { useFlip } from "~/ui/useFlip";
 
+import { ActionsWait } from "./ActionsWait";
 import css from "./forYou.module.css";
 import type { ListChange } from "./journey";
 import type { LoopState } from "./loop";
 import { FOR_YOU_ITEMS } from "./useLoop";
 
 interface ForYouProps {
+  userId: string;
   state: LoopState;
   onOpen: (item: RecommendedItem) => void;
   onRetry: () => void;
 }
 
 /** The list that follows the shopper: what is in it, what changed, and why. */
-export function ForYou({ state, onOpen, onRetry }: ForYouProps) {
+export function ForYou({ userId, state, onOpen, onRetry }: ForYouProps) {
   const { t } = useTranslation();
   const list = useRef<HTMLOListElement>(null);
   const items = state.answer?.items ?? [];
@@ -41,7 +43,10 @@ export function ForYou({ state, onOpen, onRetry }: ForYouProps) {
         {state.answer && items.length > 0 && <Strategy name={state.answer.strategy} />}
         {state.receivedAt > 0 && <Fresh at={state.receivedAt} />}
       </div>
-      <div className={css.why} aria-live="polite"><Why state={state} /></div>
+      <div className={css.why}>
+        <div className={css.whyText} aria-live="polite"><Why state={state} /></div>
+        <ActionsWait userId={userId} known={(state.answer?.preference?.actionCount ?? 0) > 0} onMoved={onRetry} />
+      </div>
       <div className={css.preparing}><Preparing /></div>
       {state.error !== null && !state.answer ? (
         <ErrorNote error={state.error} onRetry={onRetry} />

@@ -54,7 +54,8 @@ function ShopOf({ userId }: { userId: string }) {
         setClicked(product);
         void navigate({ search: (before) => ({ ...before, item: product.productId }), replace: true, resetScroll: false });
       }
-      void client.invalidateQueries({ queryKey: ["preference", userId] });
+      // Whoever looks at it next asks again: right now the action has had no effect yet.
+      void client.invalidateQueries({ queryKey: ["preference", userId], refetchType: "none" });
     },
     [loop, mark, navigate, client, userId, locale],
   );
@@ -109,7 +110,7 @@ function ShopOf({ userId }: { userId: string }) {
         )}
       </div>
       <aside className={css.aside}>
-        <ForYou state={state} onRetry={loop.retry} onOpen={(recommended) => onAct(recommended, "CLICK")} />
+        <ForYou userId={userId} state={state} onRetry={loop.retry} onOpen={(recommended) => onAct(recommended, "CLICK")} />
         <EventWay journeys={state.journeys} />
       </aside>
     </div>
