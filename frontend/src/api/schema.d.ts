@@ -2573,7 +2573,7 @@ export interface components {
              *     at the present.
              */
             timestamp?: string;
-            /** @description Identifies the event: a repeat has no second effect. Made by the server if left out. */
+            /** @description Identifies the event among those of its shopper: a repeat has no second effect. Made by the server if left out. */
             traceId?: string;
             userId: string;
         };
