@@ -68,7 +68,9 @@ impl Sites {
         let is_ours = match headers.get(ORIGIN) {
             Some(origin) => {
                 if !self.is_ours(origin.to_str().unwrap_or("null"), host) {
-                    return Err(Problem::forbidden("pages of other origins may not call this; `allowed-origins` names those that may"));
+                    return Err(Problem::forbidden(
+                        "pages of other origins may not call this; `allowed-origins` names those that may",
+                    ));
                 }
                 true
             }

@@ -105,7 +105,10 @@ async fn a_replay_writes_the_record_again_as_it_was() {
     let value = event(&world, "ann", "t-1").await;
     let before = world.log.all(Topic::UserAction);
     let id = park(&world, &letter("REFUSED", "ann", value.clone())).await;
-    let replayed = world.send("POST", &format!("/dead-letters/{id}/replay"), &[], "").await.expect(200);
+    let replayed = world
+        .send("POST", &format!("/dead-letters/{id}/replay"), &[("content-type", "application/json")], "")
+        .await
+        .expect(200);
     let after = world.log.all(Topic::UserAction);
     assert_eq!(after.len(), before.len() + 1);
     let record = after.last().unwrap();

@@ -50,7 +50,10 @@ async fn a_replayed_record_stays_part_of_the_trace_that_it_was_part_of() {
     let letter = crate::dead_letters::letter("REFUSED", "ann", value);
     let trace: TraceContext = parent().parse().unwrap();
     let id = crate::dead_letters::park_in_trace(&world, &letter, Some(trace)).await;
-    world.send("POST", &format!("/dead-letters/{id}/replay"), &[], "").await.expect(200);
+    world
+        .send("POST", &format!("/dead-letters/{id}/replay"), &[("content-type", "application/json")], "")
+        .await
+        .expect(200);
     let record = world.log.all(Topic::UserAction).pop().unwrap();
     assert_eq!(record.trace, Some(trace));
     let read = world.log.read(Topic::UserAction, record.position.partition, record.position.offset, 1).await;
