@@ -19,5 +19,5 @@ pub use health::RedisHealth;
 pub use inbox::{NotificationHistory, RedisNotifications};
 pub use link::{RedisConfig, RedisLink};
 pub use popularity::RedisPopularity;
-pub use preferences::{PreferenceBackup, RedisPreferences, SavedWaits, State};
+pub use preferences::{PreferenceBackup, RedisPreferences, SavedIncomplete, SavedWaits, State};
 pub use tickets::RedisTickets;

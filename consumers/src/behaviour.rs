@@ -3,16 +3,19 @@
 //! One micro-batch goes through [`triage`] (decode, bounds of time, repeats), [`hydrate`] (embeddings),
 //! [`vectors`] (fold, fenced by position) and popularity, and its documents into [`bulk`]. Shoppers who search, or act on
 //! a product that has no vector yet ([`urgent`]), wait for the model apart from all others ([`held`]). Where that takes
-//! too long the action waits in the shopper's state until the [`settler`] finds the vector. A record is done when its
+//! too long the action waits in the shopper's state until the [`settler`] finds the vector. After a change of
+//! model the [`rememberer`] gives shoppers their taste back, from their documents ([`earlier`]). A record is done when its
 //! vector is stored, or its action waits there, and its document is
 //! indexed or parked.
 
 mod bulk;
 mod config;
+mod earlier;
 mod handler;
 mod held;
 mod hydrate;
 mod products;
+mod rememberer;
 mod settler;
 mod triage;
 mod urgent;
@@ -33,6 +36,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::bulk::LANES;
 pub use self::config::BehaviourConfig;
 use self::handler::BehaviourHandler;
+use self::rememberer::Rememberer;
 use self::settler::Settler;
 use crate::{ConsumeLoop, LiveStats, RoleContext, RoleError, RoleStats, Source};
 
@@ -96,14 +100,15 @@ impl BehaviourRole {
             model: deps.embedder.model().clone(),
             rules: config.taste,
         };
+        let rememberer = Rememberer::new(context.clone(), &deps, config.taste);
         let handler = BehaviourHandler::new(context.clone(), deps, &config);
         let consume = ConsumeLoop::new(context, source, config.consume, handler).run(shutdown);
-        // The settler ends with the loop, whatever ends that.
+        // What works beside the loop ends with it, whatever ends that.
         let over = CancellationToken::new();
         let consume = async {
             let _over = over.clone().drop_guard();
             consume.await
         };
-        tokio::join!(consume, settler.run(over.clone())).0
+        tokio::join!(consume, settler.run(over.clone()), rememberer.run(over.clone())).0
     }
 }

@@ -1,9 +1,11 @@
 //! What every part of a role is handed: its name, its clock, its counts, its patience.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rep_core::ports::{StoreError, StoreErrorKind};
 use rep_core::{Clock, Timestamp};
 
@@ -17,12 +19,13 @@ pub struct RoleContext {
     clock: Arc<dyn Clock>,
     stats: Arc<LiveStats>,
     retry: RetryConfig,
+    assigned: Arc<Mutex<BTreeSet<u32>>>,
 }
 
 impl RoleContext {
     /// A context of `role`, which is also the label of its metrics.
     pub fn new(role: &'static str, clock: Arc<dyn Clock>, stats: Arc<LiveStats>, retry: RetryConfig) -> Self {
-        Self { role, clock, stats, retry }
+        Self { role, clock, stats, retry, assigned: Arc::default() }
     }
 
     /// The role's name.
@@ -38,6 +41,19 @@ impl RoleContext {
     /// The role's counts.
     pub fn stats(&self) -> &Arc<LiveStats> {
         &self.stats
+    }
+
+    /// Whether this member reads `partition`, as far as is known.
+    pub(crate) fn is_assigned(&self, partition: u32) -> bool {
+        self.assigned.lock().contains(&partition)
+    }
+
+    /// These are the partitions that this member reads.
+    pub(crate) fn note_assigned(&self, partitions: &[u32]) {
+        let mut assigned = self.assigned.lock();
+        if !assigned.iter().eq(partitions) {
+            *assigned = partitions.iter().copied().collect();
+        }
     }
 
     /// Patience for one call of `stage`.

@@ -16,8 +16,8 @@ use rep_core::ports::catalog::VectorWrite;
 use rep_core::ports::embedder::{EmbedError, Embedder, TextKind, Urgency};
 use rep_core::ports::log::NewRecord;
 use rep_core::{
-    ActionType, Clock, Currency, InventoryChange, ModelId, Money, Product, ProductId, Topic, TraceId,
-    UnitVector, UserAction, UserId, stable_hash128,
+    ActionType, Clock, Currency, Embedding, InventoryChange, ModelId, Money, Position, Preference, Product,
+    ProductId, TasteRules, Timestamp, Topic, TraceId, UnitVector, UserAction, UserId, stable_hash128,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -46,10 +46,18 @@ fn model() -> ModelId {
 }
 
 fn open(folder: &std::path::Path) -> Backends {
-    open_data_dir(&ConnectConfig::new(folder.to_owned(), model(), DIMENSIONS), Arc::new(SystemClock)).unwrap()
+    open_with(folder, model())
+}
+
+fn open_with(folder: &std::path::Path, model: ModelId) -> Backends {
+    open_data_dir(&ConnectConfig::new(folder.to_owned(), model, DIMENSIONS), Arc::new(SystemClock)).unwrap()
 }
 
 fn behaviour(backends: &Backends) -> BehaviourRole {
+    behaviour_with(backends, model())
+}
+
+fn behaviour_with(backends: &Backends, model: ModelId) -> BehaviourRole {
     let deps = BehaviourDeps {
         log: backends.log.clone(),
         codec: backends.codec.clone(),
@@ -58,7 +66,7 @@ fn behaviour(backends: &Backends) -> BehaviourRole {
         preferences: backends.preferences.clone(),
         catalog: backends.catalog.clone(),
         popularity: backends.popularity.clone(),
-        embedder: Arc::new(NoQueries(model())),
+        embedder: Arc::new(NoQueries(model)),
     };
     BehaviourRole::new(deps, BehaviourConfig::default())
 }
@@ -72,6 +80,17 @@ fn user_id(n: usize) -> UserId {
 }
 
 async fn fill_catalog(backends: &Backends) {
+    fill_catalog_by(backends, &model()).await;
+}
+
+/// The vector of product `n`, as [`model`] or another one has it.
+fn vector_of(n: usize, by: &ModelId) -> UnitVector {
+    let n = if *by == model() { n } else { n + 7 };
+    UnitVector::normalised((0..DIMENSIONS).map(|d| ((n * 31 + d * 17) % 101) as f32 - 50.0).collect())
+        .unwrap()
+}
+
+async fn fill_catalog_by(backends: &Backends, model: &ModelId) {
     let product = |n| Product {
         product_id: product_id(n),
         name: format!("Product {n}"),
@@ -88,13 +107,10 @@ async fn fill_catalog(backends: &Backends) {
         history: Default::default(),
     };
     let products: Vec<Product> = (0..PRODUCTS).map(product).collect();
-    let vector = |(n, product): (usize, &Product)| {
-        let numbers = (0..DIMENSIONS).map(|d| ((n * 31 + d * 17) % 101) as f32 - 50.0).collect();
-        VectorWrite {
-            product_id: product.product_id.clone(),
-            passage_hash: stable_hash128(product.passage().as_bytes()),
-            vector: UnitVector::normalised(numbers).unwrap(),
-        }
+    let vector = |(n, product): (usize, &Product)| VectorWrite {
+        product_id: product.product_id.clone(),
+        passage_hash: stable_hash128(product.passage().as_bytes()),
+        vector: vector_of(n, model),
     };
     let vectors = products.iter().enumerate().map(vector).collect();
     backends.catalog.put(products).await.unwrap();
@@ -107,22 +123,25 @@ fn record<E: Event>(backends: &Backends, event: &E) -> NewRecord {
 }
 
 async fn feed(backends: &Backends, from: usize, count: usize, users: usize) {
-    let kinds = [ActionType::View, ActionType::Click, ActionType::AddToCart, ActionType::Wishlist];
     let now = SystemClock.now();
     let all: Vec<usize> = (from..from + count).collect();
     for chunk in all.chunks(2_000) {
-        let action = |n: &usize| UserAction {
-            trace_id: TraceId::new(format!("00000000-0000-7000-8000-{n:012}")).unwrap(),
-            user_id: user_id((n * 7919) % users),
-            action_type: kinds[n % 4],
-            product_id: Some(product_id((n * 104_729) % PRODUCTS)),
-            search_query: None,
-            session_id: None,
-            timestamp: now,
-            metadata: Default::default(),
-        };
-        let records = chunk.iter().map(|n| record(backends, &action(n))).collect();
+        let records = chunk.iter().map(|n| record(backends, &action(*n, users, now))).collect();
         backends.log.append(Topic::UserAction, records).await.unwrap();
+    }
+}
+
+fn action(n: usize, users: usize, timestamp: Timestamp) -> UserAction {
+    let kinds = [ActionType::View, ActionType::Click, ActionType::AddToCart, ActionType::Wishlist];
+    UserAction {
+        trace_id: TraceId::new(format!("00000000-0000-7000-8000-{n:012}")).unwrap(),
+        user_id: user_id((n * 7919) % users),
+        action_type: kinds[n % 4],
+        product_id: Some(product_id((n * 104_729) % PRODUCTS)),
+        search_query: None,
+        session_id: None,
+        timestamp,
+        metadata: Default::default(),
     }
 }
 
@@ -172,6 +191,68 @@ async fn what_was_taken_before_a_kill_and_a_restart_counts_once() {
     let backends = open(folder.path());
     assert_eq!(backends.behaviour.count().await.unwrap(), 4_000);
     assert_eq!(actions(backends).await, 4_000);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_change_of_model_tastes_come_back_without_anybody_acting() {
+    const USERS: usize = 20;
+    let folder = tempfile::tempdir().unwrap();
+    let backends = open(folder.path());
+    fill_catalog(&backends).await;
+    let now = SystemClock.now();
+    // Over months, two hundred actions each.
+    let actions: Vec<UserAction> = (0..200 * USERS)
+        .map(|n| action(n, USERS, now.minus(Duration::from_secs((n * 7919 % 9_000_000) as u64))))
+        .collect();
+    let records = actions.iter().map(|action| record(&backends, action)).collect();
+    backends.log.append(Topic::UserAction, records).await.unwrap();
+    let (task, shutdown) = run(behaviour(&backends));
+    until_drained(&backends, "behaviour", Topic::UserAction).await;
+    shutdown.cancel();
+    task.await.unwrap().unwrap();
+    drop(backends);
+
+    let other = ModelId::new("other-384").unwrap();
+    let backends = open_with(folder.path(), other.clone());
+    fill_catalog_by(&backends, &other).await;
+    assert_eq!(backends.preferences.incomplete(None, 0).await.unwrap().total, USERS);
+    let (task, _shutdown) = run(behaviour_with(&backends, other.clone()));
+    let deadline = Instant::now() + Duration::from_secs(180);
+    while backends.preferences.incomplete(None, 0).await.unwrap().total > 0 {
+        assert!(Instant::now() < deadline, "they are not remembered");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // Added, and durable a moment later, though nothing is committed: killed then, it stands.
+    backends.preferences.flush().await.unwrap();
+    task.abort();
+    assert!(task.await.unwrap_err().is_cancelled());
+    drop(backends);
+
+    let backends = open_with(folder.path(), other.clone());
+    assert_eq!(backends.preferences.incomplete(None, 0).await.unwrap().total, 0);
+    for user in (0..USERS).map(user_id) {
+        let mut expected = Preference::new(user.clone(), other.clone());
+        let theirs = actions.iter().filter(|action| action.user_id == user);
+        for (offset, action) in (0..).zip(theirs) {
+            let product = action.product_id.as_ref().unwrap().as_str()[1..].parse().unwrap();
+            let (vector, position) =
+                (vector_of(product, &other), Position { epoch: 1, partition: 0, offset });
+            expected.fold(action, position, Embedding::Known(&vector), TasteRules::default());
+        }
+        let state = backends.preferences.load(&[user]).await.unwrap().remove(0).unwrap();
+        assert_eq!((state.action_count, &state.model), (200, &other));
+        let (kept, expected) = (state.vector.unwrap(), expected.vector.unwrap());
+        let pairs = kept.as_slice().iter().zip(expected.as_slice());
+        let apart = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(apart <= 1e-4, "{apart}");
+    }
+}
+
+type Task = tokio::task::JoinHandle<Result<rep_consumers::RoleStats, rep_consumers::RoleError>>;
+
+fn run(role: BehaviourRole) -> (Task, CancellationToken) {
+    let shutdown = CancellationToken::new();
+    (tokio::spawn(role.run(shutdown.clone())), shutdown)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,6 +9,7 @@ mod faults;
 mod interop;
 mod notifications;
 mod other_writers;
+mod remembering;
 mod replay;
 #[path = "../../backends/tests/support/servers.rs"]
 #[allow(dead_code, reason = "these tests send their servers no signals")]

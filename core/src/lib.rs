@@ -51,8 +51,9 @@ pub use partition::partition_of;
 pub use popularity::{DecayedSum, HALF_LIFE_DEFAULT};
 pub use position::Position;
 pub use preference::{
-    Embedding, FoldOutcome, MASS_BEFORE_SUMS, PENDING_MAX, PURCHASED_MAX, PendingAction, Preference,
-    Purchase, RECENT_MAX, RecentAction, Settlement, Split, Sums, TasteRules, awaited_product, event_hash,
+    Earlier, Embedding, FoldOutcome, MASS_BEFORE_SUMS, PENDING_MAX, PURCHASED_MAX, PendingAction, Preference,
+    Purchase, RECENT_MAX, RecentAction, Remembered, Settlement, Share, Split, Sums, TasteRules,
+    awaited_product, event_hash,
 };
 pub use product::{
     ATTRIBUTES_MAX, DESCRIPTION_BYTES_MAX, LABEL_BYTES_MAX, NAME_BYTES_MAX, PriceRange, Product,

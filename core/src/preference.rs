@@ -1,17 +1,21 @@
 //! What a shopper likes: an average of what they acted on, by the time at which they did.
 
+mod earlier;
 mod pending;
 mod recent;
+mod share;
 mod sums;
 
 use std::collections::VecDeque;
 
-use self::pending::defer;
+pub use self::earlier::{Earlier, Remembered};
 pub use self::pending::{PENDING_MAX, PendingAction, Settlement};
+use self::pending::{defer, event_of, trace_of};
 pub use self::recent::{Purchase, RecentAction, event_hash};
 use self::recent::{purchase, remember};
+pub use self::share::Share;
 pub use self::sums::{MASS_BEFORE_SUMS, Split, Sums, TasteRules};
-use crate::{ActionType, ModelId, Position, ProductId, Timestamp, TraceId, UnitVector, UserAction, UserId};
+use crate::{ActionType, ModelId, Position, ProductId, Timestamp, UnitVector, UserAction, UserId};
 
 /// Most recent actions kept beside a vector.
 pub const RECENT_MAX: usize = 64;
@@ -28,6 +32,8 @@ pub struct Preference {
     pub user_id: UserId,
     /// The model of the vector; vectors of two models never mix.
     pub model: ModelId,
+    /// When it took the place of another model; the beginning of time if it never did.
+    pub model_since: Timestamp,
     /// The direction of taste; `None` until something was liked.
     pub vector: Option<UnitVector>,
     /// What the vector is the direction of.
@@ -44,6 +50,8 @@ pub struct Preference {
     pub purchased: VecDeque<Purchase>,
     /// Actions that count and have no share in the vector yet, latest first, at most [`PENDING_MAX`].
     pub pending: Vec<PendingAction>,
+    /// Actions from before the model changed that have no share in the vector yet.
+    pub earlier: Option<Earlier>,
 }
 
 /// What an action is about, as a vector.
@@ -70,7 +78,8 @@ pub enum FoldOutcome {
     Applied,
     /// It counts, and waits for the vector of its product.
     Deferred {
-        /// Actions that waited and were given up for it: more than [`PENDING_MAX`] do not fit.
+        /// Actions that waited and were given up for it: more than [`PENDING_MAX`] do not fit. One that will be
+        /// remembered with [`Earlier`] ones is none.
         dropped: usize,
     },
     /// It was already part of it; nothing changed.
@@ -83,6 +92,7 @@ impl Preference {
         Self {
             user_id,
             model,
+            model_since: Timestamp::default(),
             vector: None,
             sums: Sums::default(),
             action_count: 0,
@@ -91,6 +101,7 @@ impl Preference {
             recent: VecDeque::new(),
             purchased: VecDeque::new(),
             pending: Vec::new(),
+            earlier: None,
         }
     }
 
@@ -130,6 +141,9 @@ impl Preference {
             (Embedding::Awaited(logged_at), Some(product_id)) => {
                 let (trace_id, product_id) = (action.trace_id.clone(), product_id.clone());
                 let waits = PendingAction { trace_id, product_id, action_type, at, logged_at };
+                if let Some(earlier) = self.earlier.as_mut().filter(|_| self.pending.len() >= PENDING_MAX) {
+                    earlier.take_back(&mut self.pending);
+                }
                 FoldOutcome::Deferred { dropped: defer(&mut self.pending, waits) }
             }
             (Embedding::Awaited(_) | Embedding::None, _) => FoldOutcome::Applied,
@@ -175,30 +189,58 @@ impl Preference {
         self
     }
 
-    /// Takes `model` in the place of another one: its vectors say nothing here. What remains known of the latest
-    /// actions waits for the vectors of the new model, so that taste is not lost; returns whether a vector was dropped.
-    pub fn change_model(&mut self, model: &ModelId) -> bool {
+    /// Takes `model` in the place of another one at `now`: the vectors of that say nothing here. Of the latest actions
+    /// as many as fit wait for the vectors of the new model, if `recent_waits`; all others are [`Earlier`] ones from
+    /// here on. Returns whether a vector was dropped.
+    pub fn change_model(&mut self, model: &ModelId, now: Timestamp, recent_waits: bool) -> bool {
         let had_vector = self.vector.take().is_some();
-        self.model = model.clone();
+        (self.model, self.model_since) = (model.clone(), now);
         self.sums = Sums::default();
+        if recent_waits {
+            self.let_recent_wait();
+        }
+        let waits: Vec<u64> = self.pending.iter().map(|waits| event_of(&waits.trace_id)).collect();
+        // Also where all of them wait: one that gives way to newer ones is an earlier one then.
+        self.earlier = self.position.map(|until| Earlier { until, waits });
+        had_vector
+    }
+
+    fn let_recent_wait(&mut self) {
         for action in &self.recent {
             if self.pending.len() >= PENDING_MAX {
                 break;
             }
-            // Of the event only this is kept.
-            let Ok(trace_id) = TraceId::new(format!("recent-{:016x}", action.event)) else { continue };
             let waits = |waits: &PendingAction| {
                 (waits.at, &waits.product_id) == (action.at, &action.product_id)
-                    && (waits.trace_id == trace_id || event_hash(&waits.trace_id) == action.event)
+                    && event_of(&waits.trace_id) == action.event
             };
-            if action.action_type.taste_weight() == 0.0 || self.pending.iter().any(waits) {
+            // Release 0.1 kept no event, and so nothing to tell the document by.
+            let is_known = action.event != 0 && action.action_type.taste_weight() != 0.0;
+            if !is_known || self.pending.iter().any(waits) {
                 continue;
             }
+            let Some(trace_id) = trace_of(action.event) else { continue };
             let (product_id, action_type, at) = (action.product_id.clone(), action.action_type, action.at);
             self.pending.push(PendingAction { trace_id, product_id, action_type, at, logged_at: at });
         }
         self.pending.sort_by_key(|waits| std::cmp::Reverse((waits.at, event_hash(&waits.trace_id))));
-        had_vector
+    }
+
+    /// Adds the share of [`Earlier`] actions, and lets those wait whose products have no vector yet. Returns whether it
+    /// did: nothing changes where `remembered` is of others than stand here, where more would wait than may, or where
+    /// any would and not `may_wait`.
+    pub fn remember(&mut self, remembered: &Remembered, rules: TasteRules, may_wait: bool) -> bool {
+        let Remembered { of, share, waiting } = remembered;
+        let room = if may_wait { PENDING_MAX.saturating_sub(self.pending.len()) } else { 0 };
+        if self.earlier.as_ref() != Some(of) || waiting.len() > room {
+            return false;
+        }
+        self.earlier = None;
+        self.sums.merge(&mut self.vector, share, rules);
+        for waits in waiting {
+            defer(&mut self.pending, waits.clone());
+        }
+        true
     }
 }
 

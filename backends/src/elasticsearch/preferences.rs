@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use rep_core::ports::StoreError;
-use rep_core::{Clock, Preference, ProductId, UserId};
+use rep_core::ports::preferences::Incomplete;
+use rep_core::{Clock, Earlier, ModelId, Preference, ProductId, Timestamp, UserId};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -21,7 +22,7 @@ use super::client::Client;
 use super::error::invalid;
 use super::indices::IndexKind;
 use super::search::{Found, Part, WINDOW_MAX};
-use crate::redis::{PreferenceBackup, SavedWaits, State};
+use crate::redis::{PreferenceBackup, SavedIncomplete, SavedWaits, State};
 
 /// States of one bulk.
 const BATCH_MAX: usize = 500;
@@ -117,6 +118,40 @@ impl PreferenceBackup for ElasticsearchPreferences {
             |SavedAwaits { user_id, version, awaits }| SavedWaits { user_id, version, products: awaits };
         Ok(found.hits.hits.into_iter().map(|hit| saved(hit.document)).collect())
     }
+
+    async fn incomplete(
+        &self,
+        model: &ModelId,
+        after: Option<&UserId>,
+        limit: usize,
+    ) -> Result<SavedIncomplete, StoreError> {
+        let mut body = json!({
+            "size": limit.min(WINDOW_MAX),
+            "track_total_hits": true,
+            "_source": ["userId", "model", "modelSince", "earlier"],
+            "query": { "bool": { "filter": [{ "bool": {
+                "should": [
+                    { "bool": { "must_not": [{ "term": { "model": model } }] } },
+                    { "exists": { "field": "earlier.until.epoch" } },
+                ],
+                "minimum_should_match": 1,
+            } }] } },
+            "sort": [{ "userId": "asc" }],
+        });
+        if let Some(after) = after {
+            body["search_after"] = json!([after]);
+        }
+        let found: Found<SavedModel> = self.client.search(&self.index, body).await?;
+        let incomplete = |SavedModel { user_id, model, model_since, earlier }| Incomplete {
+            user_id,
+            model,
+            model_since,
+            earlier,
+        };
+        let items = found.hits.hits.into_iter().map(|hit| incomplete(hit.document)).collect();
+        let total = usize::try_from(found.hits.total.value).unwrap_or(usize::MAX);
+        Ok(SavedIncomplete { items, total })
+    }
 }
 
 #[derive(Deserialize)]
@@ -125,6 +160,17 @@ struct SavedAwaits {
     user_id: UserId,
     version: u64,
     awaits: Vec<ProductId>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SavedModel {
+    user_id: UserId,
+    model: ModelId,
+    #[serde(default)]
+    model_since: Timestamp,
+    #[serde(default)]
+    earlier: Option<Earlier>,
 }
 
 fn readable(stored: StoredPreference) -> Option<(Preference, u64)> {

@@ -1,5 +1,6 @@
 //! Preference vectors: in memory, written behind with the offsets they follow from.
 
+mod incomplete;
 mod stored;
 mod waits;
 
@@ -14,12 +15,13 @@ use parking_lot::RwLock;
 use rep_core::likeness::Probe;
 use rep_core::ports::StoreError;
 use rep_core::ports::preferences::{
-    Counted, Fold, FoldRules, Folded, PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome,
-    WaitingPage,
+    Counted, Fold, FoldRules, Folded, Incomplete, IncompletePage, PreferenceChange, PreferenceStore,
+    PreferenceWrite, StoreOutcome, WaitingPage,
 };
 use rep_core::{Clock, ModelId, Preference, Timestamp, UserId};
 use tokio::sync::broadcast;
 
+use self::incomplete::IncompleteUsers;
 use self::stored::{from_stored, to_stored};
 use self::waits::Waits;
 use super::db::{Db, Held};
@@ -64,6 +66,8 @@ struct Shared {
     hasher: ahash::RandomState,
     /// Derived from the states, also of those that are not in memory.
     waits: Waits,
+    /// Likewise.
+    incomplete: IncompleteUsers,
 }
 
 #[derive(Default)]
@@ -92,6 +96,7 @@ impl EmbeddedPreferences {
             shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
             hasher: ahash::RandomState::new(),
             waits: Waits::default(),
+            incomplete: IncompleteUsers::default(),
         });
         shared.warm()?;
         db.hold(Arc::clone(&shared) as Arc<dyn Held>);
@@ -169,6 +174,7 @@ impl Shared {
             let (_, value) = entry.into_inner().map_err(store_error)?;
             let (preference, stored_at) = from_stored(&value)?;
             self.waits.add(&preference.user_id, preference.pending.iter().map(|waits| &waits.product_id));
+            self.note_incomplete(&preference);
             if stored_at >= oldest {
                 self.keep(&mut self.shard(&preference.user_id).write(), Arc::new(preference), stored_at);
             }
@@ -184,9 +190,15 @@ impl Shared {
         }
     }
 
-    fn on_disk(&self, user: &UserId) -> Result<Option<Preference>, StoreError> {
+    /// The state of `user` and when it was stored.
+    fn on_disk(&self, user: &UserId) -> Result<Option<(Preference, Timestamp)>, StoreError> {
         let bytes = self.keyspace.get(user.as_str()).map_err(store_error)?;
-        bytes.map(|bytes| from_stored(&bytes).map(|(preference, _)| preference)).transpose()
+        bytes.map(|bytes| from_stored(&bytes)).transpose()
+    }
+
+    fn note_incomplete(&self, preference: &Preference) {
+        let is_incomplete = Incomplete::of(preference, &self.model).is_some();
+        self.incomplete.note(&preference.user_id, is_incomplete);
     }
 
     fn read(&self, user: &UserId) -> Result<Option<Arc<Preference>>, StoreError> {
@@ -199,7 +211,8 @@ impl Shared {
         if let Some(cached) = shard.entries.get(user) {
             return Ok(Some(Arc::clone(&cached.preference)));
         }
-        let Some(preference) = self.on_disk(user)?.map(Arc::new) else { return Ok(None) };
+        let Some((preference, _)) = self.on_disk(user)? else { return Ok(None) };
+        let preference = Arc::new(preference);
         self.keep(&mut shard, Arc::clone(&preference), self.clock.now());
         Ok(Some(preference))
     }
@@ -209,7 +222,7 @@ impl Shared {
         let mut shard = self.shard(&user).write();
         let fence = match shard.entries.get(&user) {
             Some(cached) => cached.preference.position,
-            None => self.on_disk(&user)?.and_then(|state| state.position),
+            None => self.on_disk(&user)?.and_then(|(state, _)| state.position),
         };
         if let (Some(fence), Some(position)) = (fence, preference.position)
             && position.is_covered_by(fence)
@@ -217,11 +230,12 @@ impl Shared {
             return Ok(StoreOutcome::Stale);
         }
         self.waits.add(&user, preference.pending.iter().map(|waits| &waits.product_id));
+        self.note_incomplete(&preference);
         shard.store(user, preference, now);
         Ok(StoreOutcome::Stored)
     }
 
-    /// Settles and folds in place; each action that counts is reported to `changed`.
+    /// Remembers, settles and folds in place; each action that counts is reported to `changed`.
     fn fold(
         &self,
         fold: &Fold<'_>,
@@ -237,8 +251,10 @@ impl Shared {
             Entry::Vacant(entry) => {
                 let stored = self.on_disk(user)?;
                 is_new = stored.is_none();
-                let preference = stored.unwrap_or_else(|| Preference::new(user.clone(), rules.model.clone()));
-                let (preference, stored_at) = (Arc::new(preference), rules.applied_at);
+                let (preference, stored_at) = stored.unwrap_or_else(|| {
+                    (Preference::new(user.clone(), rules.model.clone()), rules.applied_at)
+                });
+                let preference = Arc::new(preference);
                 entry.insert(Cached { preference, stored_at, dirty: false, writing: false })
             }
         };
@@ -246,7 +262,11 @@ impl Shared {
         let preference = Arc::make_mut(&mut cached.preference);
         let applied = fold.apply(preference, rules, self.waits.has_room(), changed);
         if applied.changed {
-            cached.stored_at = rules.applied_at;
+            self.note_incomplete(preference);
+            // What happens in the background makes nobody more recent: the cache is for those who act.
+            if !fold.is_background() {
+                cached.stored_at = rules.applied_at;
+            }
             if !std::mem::replace(&mut cached.dirty, true) {
                 dirty.push(user.clone());
             }
@@ -347,6 +367,27 @@ impl PreferenceStore for EmbeddedPreferences {
         self.shared.waits.page(cursor, limit)
     }
 
+    async fn incomplete(&self, cursor: Option<&str>, limit: usize) -> Result<IncompletePage, StoreError> {
+        if cursor.is_none() && self.shared.incomplete.has_lost_some() {
+            let shared = Arc::clone(&self.shared);
+            tokio::task::spawn_blocking(move || shared.find_incomplete()).await.map_err(interrupted)??;
+        }
+        self.shared.incomplete_page(cursor, limit)
+    }
+
+    async fn flush(&self) -> Result<(), StoreError> {
+        let (db, shared) = (self.db.clone(), Arc::clone(&self.shared));
+        let write = move || {
+            db.between_checkpoints(|| {
+                let mut batch = db.batch();
+                let written = shared.stage(&mut batch).and_then(|()| db.write_synced(batch));
+                shared.settle(written.is_ok());
+                written
+            })
+        };
+        tokio::task::spawn_blocking(write).await.map_err(interrupted)?
+    }
+
     async fn nearest(
         &self,
         probe: &Probe,
@@ -394,6 +435,7 @@ impl PreferenceStore for EmbeddedPreferences {
                 db.write_removals(batch)?;
                 shard.entries.remove(&user);
                 shared.waits.forget(&user);
+                shared.incomplete.note(&user, false);
                 Ok(there)
             })
         };

@@ -22,7 +22,8 @@ use parking_lot::Mutex;
 use redis::Value;
 use rep_core::likeness::Probe;
 use rep_core::ports::preferences::{
-    Fold, FoldRules, Folded, PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome, WaitingPage,
+    Fold, FoldRules, Folded, Incomplete, IncompletePage, PreferenceChange, PreferenceStore, PreferenceWrite,
+    StoreOutcome, WaitingPage,
 };
 use rep_core::ports::{StoreError, one_each};
 use rep_core::{Clock, ModelId, Preference, ProductId, UserId};
@@ -39,6 +40,8 @@ use crate::saving::Saves;
 
 /// How long a state that nobody changes stays.
 const TTL: Duration = Duration::from_secs(24 * 3600);
+/// How long a state stays that came into the cache in the background: until it is saved, and some time more.
+const BACKGROUND_TTL: Duration = Duration::from_secs(600);
 /// Shoppers that [`PreferenceStore::recent`] can look back to.
 const RECENT_MAX: usize = 10_000;
 /// States asked for, or stored, at once.
@@ -90,6 +93,24 @@ pub trait PreferenceBackup: Send + Sync {
     /// Up to `limit` shoppers after `after`, in order of their ids, whose saved state has actions that wait. What was
     /// saved a moment ago may be missing.
     async fn waiting(&self, after: Option<&UserId>, limit: usize) -> Result<Vec<SavedWaits>, StoreError>;
+
+    /// Up to `limit` shoppers after `after`, in order of their ids, whose saved state is not whole under `model`. What
+    /// was saved a moment ago may be missing.
+    async fn incomplete(
+        &self,
+        model: &ModelId,
+        after: Option<&UserId>,
+        limit: usize,
+    ) -> Result<SavedIncomplete, StoreError>;
+}
+
+/// Shoppers whose saved state is not whole under a model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SavedIncomplete {
+    /// The shoppers.
+    pub items: Vec<Incomplete>,
+    /// How many there are in all, before and after them.
+    pub total: usize,
 }
 
 /// What a saved state waits for.
@@ -108,6 +129,7 @@ pub struct RedisPreferences {
     link: RedisLink,
     backup: Arc<dyn PreferenceBackup>,
     clock: Arc<dyn Clock>,
+    model: ModelId,
     changes: Feed<PreferenceChange>,
     channel: String,
     near: Near,
@@ -132,11 +154,12 @@ impl RedisPreferences {
         let link = RedisLink::connect(config).await?;
         let channel = link.key("preferences:changes");
         let changes = Feed::connect(config, &channel, |change: &PreferenceChange| &change.user_id).await?;
-        let near = Near::new(model);
+        let near = Near::new(model.clone());
         Ok(Self {
             link,
             backup,
             clock,
+            model,
             changes,
             channel,
             near,
@@ -332,6 +355,19 @@ impl PreferenceStore for RedisPreferences {
 
     async fn waiting(&self, cursor: Option<&str>, limit: usize) -> Result<WaitingPage, StoreError> {
         self.waiting_page(cursor, limit).await
+    }
+
+    async fn incomplete(&self, cursor: Option<&str>, limit: usize) -> Result<IncompletePage, StoreError> {
+        let after = cursor.map(UserId::new).transpose().map_err(invalid)?;
+        let SavedIncomplete { items, total } =
+            self.backup.incomplete(&self.model, after.as_ref(), limit).await?;
+        let last = items.last().filter(|_| items.len() >= limit);
+        let next = last.map(|last| last.user_id.to_string());
+        Ok(IncompletePage { items, next, total })
+    }
+
+    async fn flush(&self) -> Result<(), StoreError> {
+        self.save().await
     }
 
     async fn store(&self, writes: Vec<PreferenceWrite>) -> Result<Vec<StoreOutcome>, StoreError> {

@@ -11,8 +11,8 @@ use std::collections::VecDeque;
 
 use rep_core::ports::StoreError;
 use rep_core::{
-    ModelId, PendingAction, Position, Preference, ProductId, Purchase, RecentAction, Sums, Timestamp,
-    UnitVector, UserId,
+    Earlier, ModelId, PendingAction, Position, Preference, ProductId, Purchase, RecentAction, Sums,
+    Timestamp, UnitVector, UserId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +47,11 @@ struct Body<'a> {
     purchased_at: Vec<i64>,
     #[serde(default, skip_serializing_if = "is_empty")]
     pending: Cow<'a, [PendingAction]>,
+    /// When it took the place of another model.
+    #[serde(default, skip_serializing_if = "is_epoch")]
+    model_since: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    earlier: Option<Cow<'a, Earlier>>,
 }
 
 /// Vectors are the direction of [`Sums`].
@@ -54,6 +59,10 @@ const ALGO: u32 = 2;
 
 fn is_empty(pending: &[PendingAction]) -> bool {
     pending.is_empty()
+}
+
+fn is_epoch(time: &Timestamp) -> bool {
+    *time == Timestamp::default()
 }
 
 #[derive(Deserialize)]
@@ -94,6 +103,8 @@ fn append_body(json: &mut Vec<u8>, preference: &Preference) -> Result<(), StoreE
         refused: split.map(|split| to_base64(&split.refused)),
         purchased_at: preference.purchased.iter().map(|bought| bought.at.as_ms()).collect(),
         pending: Cow::Borrowed(&preference.pending),
+        model_since: preference.model_since,
+        earlier: preference.earlier.as_ref().map(Cow::Borrowed),
     };
     let begin = json.len();
     // A number of a vector takes about 12 bytes.
@@ -159,6 +170,8 @@ pub(super) fn read(json: &[u8]) -> Result<(Preference, u64), StoreError> {
         sums: Sums { mass: body.mass, at: body.mass_at, split },
         purchased: purchased.zip(times).map(|(product_id, at)| Purchase { product_id, at }).collect(),
         pending: body.pending.into_owned(),
+        model_since: body.model_since,
+        earlier: body.earlier.map(Cow::into_owned),
         ..preference
     };
     Ok((preference, version))
@@ -213,6 +226,11 @@ mod tests {
                 at: Timestamp::from_ms(5),
                 logged_at: Timestamp::from_ms(6),
             }],
+            model_since: Timestamp::from_ms(8),
+            earlier: Some(Earlier {
+                until: Position { epoch: 1, partition: 11, offset: u64::MAX },
+                waits: vec![0, u64::MAX],
+            }),
             ..Preference::new(UserId::new("u").unwrap(), ModelId::new("m").unwrap())
         };
         let bare = Preference::new(UserId::new("u").unwrap(), ModelId::new("m").unwrap());

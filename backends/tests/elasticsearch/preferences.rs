@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use rep_backends::SystemClock;
-use rep_backends::elasticsearch::{ElasticsearchPreferences, IndexKind};
-use rep_core::contract::support::{at, new_product, new_trace, new_user, position};
+use rep_backends::elasticsearch::{ElasticsearchPreferences, Finding, IndexKind};
+use rep_backends::redis::{PreferenceBackup, SavedIncomplete};
+use rep_core::contract::support::{at, eventually, new_product, new_trace, new_user, position};
 use rep_core::ports::StoreErrorKind;
+use rep_core::ports::preferences::Incomplete;
 use rep_core::{
-    ActionType, ModelId, PendingAction, Preference, Purchase, RecentAction, Split, Sums, UnitVector, UserId,
+    ActionType, Earlier, ModelId, PendingAction, Preference, Purchase, RecentAction, Split, Sums, UnitVector,
+    UserId,
 };
 
 use crate::server::Space;
@@ -34,6 +37,8 @@ fn state(user: &UserId, count: u64) -> Preference {
         purchased: [Purchase { product_id: product.clone(), at }].into(),
         sums: Sums { mass: 0.1_f32 + 0.2, at, split: Some(Box::new(split)) },
         pending: vec![waits],
+        model_since: at,
+        earlier: Some(Earlier { until: position(2, u64::MAX), waits: vec![u64::MAX, 0] }),
         ..Preference::new(user.clone(), ModelId::new("m").unwrap())
     }
 }
@@ -98,4 +103,70 @@ async fn a_state_that_cannot_be_read_is_left_out() {
     space.raw("POST", &path, Some(serde_json::json!({ "doc": { "preferenceVector": [2.0, 2.0] } })));
     let loaded = backup.load(&[user, other]).await.unwrap();
     assert!(loaded[0].is_none() && loaded[1].is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_not_whole_under_a_model_is_found_page_by_page() {
+    let space = Space::with(IndexKind::Preference).await;
+    let backup = backup(&space);
+    let model = |name: &str| ModelId::new(name).unwrap();
+    let mut users: Vec<UserId> = (0..5).map(|_| new_user()).collect();
+    users.sort_unstable();
+    let whole = |user: &UserId| Preference { earlier: None, ..state(user, 1) };
+    let other = |user: &UserId| Preference { model: model("other"), ..whole(user) };
+    let bare = |user: &UserId| Preference::new(user.clone(), model("other"));
+    let states = [
+        state(&users[0], 1), // lacks something
+        whole(&users[1]),
+        other(&users[2]),
+        bare(&users[3]),
+        whole(&users[4]),
+    ];
+    backup.save(&states.clone().map(|state| (state, 1))).await.unwrap();
+    let incomplete = |state: &Preference, name: &str| Incomplete::of(state, &model(name));
+    let expected: Vec<Incomplete> = states.iter().filter_map(|state| incomplete(state, "m")).collect();
+    assert_eq!(expected.len(), 3);
+    let found = async |name: &str, after: Option<&UserId>, limit| {
+        PreferenceBackup::incomplete(&backup, &model(name), after, limit).await.unwrap()
+    };
+    let first = SavedIncomplete { items: expected[..2].to_vec(), total: 3 };
+    eventually("what was saved is found", async || (found("m", None, 2).await == first).then_some(())).await;
+    let rest = SavedIncomplete { items: expected[2..].to_vec(), total: 3 };
+    assert_eq!(found("m", Some(&users[2]), 2).await, rest);
+    assert_eq!(found("other", None, 10).await.total, 3, "of that model, others are not");
+    backup.save(&[(whole(&users[0]), 2)]).await.unwrap();
+    eventually("it is whole", async || (found("m", None, 10).await.total == 2).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_of_before_gets_the_fields_of_a_change_of_model() {
+    let space = Space::empty().await;
+    let alias = format!("{}{}", space.namespace, IndexKind::Preference.alias());
+    let indices = space.indices("m", 8).only(&[IndexKind::Preference]);
+    indices.apply().await.unwrap();
+    let mut made = space.raw("GET", &format!("{alias}/_mapping"), None);
+    let (index, mapping) = made.as_object_mut().unwrap().iter_mut().next().unwrap();
+    let mut mapping = mapping["mappings"].take();
+    for field in ["earlier", "modelSince"] {
+        mapping["properties"].as_object_mut().unwrap().remove(field).unwrap();
+    }
+    space.raw("DELETE", index, None);
+    let settings = serde_json::json!({ "number_of_shards": 1 });
+    let before = serde_json::json!({ "settings": settings, "mappings": mapping, "aliases": { &alias: {} } });
+    space.raw("PUT", index, Some(before));
+    let missing = |plan: &rep_backends::elasticsearch::IndexPlan| -> Vec<String> {
+        let field = |finding: &Finding| match finding {
+            Finding::FieldMissing { field, .. } => Some(field.clone()),
+            _ => None,
+        };
+        plan.findings.iter().filter_map(field).collect()
+    };
+    assert_eq!(missing(&indices.plan().await.unwrap()[0]), ["earlier", "modelSince"]);
+    indices.apply().await.unwrap();
+    assert_eq!(missing(&indices.plan().await.unwrap()[0]), Vec::<String>::new());
+    let backup = backup(&space);
+    let user = new_user();
+    let state = (state(&user, 3), 1);
+    backup.save(std::slice::from_ref(&state)).await.unwrap();
+    assert_eq!(backup.load(&[user]).await.unwrap(), [Some(state)]);
 }

@@ -1,5 +1,6 @@
 //! What the cache forgets comes back from the backup; what stands is fenced whatever the cache knows.
 
+use rep_backends::SystemClock;
 use rep_backends::redis::{RedisConfig, RedisLink};
 use rep_backends::saving::Saves;
 use rep_core::contract::support::{
@@ -8,9 +9,10 @@ use rep_core::contract::support::{
 use rep_core::likeness::Probe;
 use rep_core::ports::StoreErrorKind;
 use rep_core::ports::preferences::{
-    Fold, FoldRules, FoldStep, Folded, PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome,
+    Fold, FoldRules, FoldStep, Folded, PreferenceChange, PreferenceStore, PreferenceWrite, Recall,
+    StoreOutcome,
 };
-use rep_core::{ActionType, ModelId, Preference, TasteRules, UnitVector, UserId};
+use rep_core::{ActionType, Clock as _, ModelId, Preference, TasteRules, UnitVector, UserId};
 use tokio::sync::broadcast::error::TryRecvError;
 
 use crate::failover::heard;
@@ -84,6 +86,41 @@ async fn a_state_that_left_the_cache_comes_back_with_its_fence() {
     store.save().await.unwrap();
     let versions = |user| subject.kept.states.lock()[user].1;
     assert_eq!((versions(&read), versions(&written)), (1, 2));
+}
+
+#[tokio::test]
+async fn what_happens_in_the_background_fills_no_cache() {
+    let subject = OnRedis::fresh().await;
+    let (store, prefix) = (&subject.preferences, &subject.config.prefix);
+    let (idle, active) = (new_user(), new_user());
+    let key = |user: &UserId| format!("{prefix}user:preference:{user}");
+    let now = SystemClock.now();
+    let of_another_model = |user: &UserId, updated_at| {
+        let model = ModelId::new("former-model").unwrap();
+        let preference = Preference { model, updated_at, ..state(user, 7).preference };
+        PreferenceWrite { preference, changes: Vec::new() }
+    };
+    store.store(vec![of_another_model(&idle, at(0)), of_another_model(&active, now)]).await.unwrap();
+    store.flush().await.unwrap();
+    forget(&subject, &idle).await;
+    let _: i64 = command(&subject, &["EXPIRE", &key(&active), "5000"]).await;
+    let changed = format!("{prefix}preferences:changed");
+    let _: i64 = command(&subject, &["DEL", &changed]).await;
+
+    let model = ModelId::new("contract-model").unwrap();
+    let rules = FoldRules { model: &model, taste: TasteRules::default(), applied_at: now };
+    let folds = [&idle, &active].map(|user| Fold::recalling(user, Recall::TakeModel));
+    let folded = store.fold(&folds, &rules).await.unwrap();
+    assert!(folded.iter().all(|folded| folded.restarted && !folded.stale));
+    let ttl = async |user: &UserId| command::<i64>(&subject, &["TTL", &key(user)]).await;
+    let (of_idle, of_active) = (ttl(&idle).await, ttl(&active).await);
+    assert!((1..=600).contains(&of_idle) && (4000..=5000).contains(&of_active), "{of_idle}, {of_active}");
+    let listed: Vec<String> = command(&subject, &["ZRANGE", &changed, "0", "-1"]).await;
+    assert_eq!(listed, [active.to_string()], "the other did nothing for long");
+    store.flush().await.unwrap();
+    assert!(
+        subject.kept.states.lock().values().all(|(state, version)| state.model == model && *version == 2)
+    );
 }
 
 #[tokio::test]

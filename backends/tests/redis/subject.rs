@@ -8,13 +8,14 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use rep_backends::redis::{
     NotificationHistory, PreferenceBackup, RedisConfig, RedisNotifications, RedisPopularity,
-    RedisPreferences, RedisTickets, SavedWaits, State,
+    RedisPreferences, RedisTickets, SavedIncomplete, SavedWaits, State,
 };
 use rep_backends::{Backends, ConnectConfig, SystemClock, open_data_dir};
 use rep_core::contract::support::{Ports, Subject, unique};
 use rep_core::ports::StoreError;
 use rep_core::ports::log::EventLog;
 use rep_core::ports::notifications::Delivery;
+use rep_core::ports::preferences::Incomplete;
 use rep_core::{ModelId, NotificationId, Preference, UserId};
 use tempfile::TempDir;
 
@@ -59,6 +60,22 @@ impl PreferenceBackup for Kept {
             products: states[user].0.pending.iter().map(|waits| waits.product_id.clone()).collect(),
         };
         Ok(waits.map(saved).collect())
+    }
+
+    async fn incomplete(
+        &self,
+        model: &ModelId,
+        after: Option<&UserId>,
+        limit: usize,
+    ) -> Result<SavedIncomplete, StoreError> {
+        let states = self.states.lock();
+        let mut all: Vec<Incomplete> =
+            states.values().filter_map(|(state, _)| Incomplete::of(state, model)).collect();
+        all.sort_by(|a, b| a.user_id.cmp(&b.user_id));
+        let total = all.len();
+        all.retain(|one| after.is_none_or(|after| one.user_id > *after));
+        all.truncate(limit);
+        Ok(SavedIncomplete { items: all, total })
     }
 }
 

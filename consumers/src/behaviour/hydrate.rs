@@ -9,7 +9,7 @@ use ndarray::ArrayView1;
 use rep_core::ports::catalog::Catalog;
 use rep_core::ports::embedder::{Embedder, TextKind, Urgency};
 use rep_core::ports::{StoreError, one_each};
-use rep_core::{ActionType, Product, ProductId, UnitVector, UserAction};
+use rep_core::{ActionType, Product, ProductId, UnitVector, UserAction, awaited_product as product_of};
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -89,19 +89,13 @@ enum Awaited {
 }
 
 /// Each of `all` once, in order of appearance.
-fn distinct<'a, T: std::hash::Hash + Eq + Clone + 'a>(all: impl Iterator<Item = &'a T>) -> Vec<T> {
+pub(super) fn distinct<'a, T: std::hash::Hash + Eq + Clone + 'a>(all: impl Iterator<Item = &'a T>) -> Vec<T> {
     let mut seen = AHashSet::new();
     all.filter(|value| seen.insert(*value)).cloned().collect()
 }
 
-/// The product whose embedding counts for `action`.
-fn product_of(action: &UserAction) -> Option<&ProductId> {
-    let moves = action.action_type.taste_weight() != 0.0 && action.action_type != ActionType::Search;
-    action.product_id.as_ref().filter(|_| moves)
-}
-
 /// What the shopper searched for.
-fn query_of(action: &UserAction) -> Option<&String> {
+pub(super) fn query_of(action: &UserAction) -> Option<&String> {
     action.search_query.as_ref().filter(|_| action.action_type == ActionType::Search)
 }
 

@@ -104,10 +104,8 @@ impl Settler {
             };
             by_user.entry(&pair.user_id).or_default().push((&pair.product_id, settlement));
         }
-        let folds: Vec<Fold<'_>> = by_user
-            .into_iter()
-            .map(|(user_id, settled)| Fold { user_id, settled, steps: Vec::new() })
-            .collect();
+        let folds: Vec<Fold<'_>> =
+            by_user.into_iter().map(|(user_id, settled)| Fold::settling(user_id, settled)).collect();
         if folds.is_empty() {
             return Ok(());
         }

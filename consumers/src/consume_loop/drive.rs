@@ -91,7 +91,9 @@ impl<H: Handler> Drive<H> {
             let gathering = gather(&mut *reader, &self.context, &self.config, wait);
             let Some(gathered) = unless_stopped(shutdown, gathering).await else { break };
             let Gathered { records, revoking } = gathered?;
-            lag.note(reader.assignment());
+            let assigned = reader.assignment();
+            self.context.note_assigned(&assigned);
+            lag.note(assigned);
             if unless_stopped(shutdown, self.learn(source, &records)).await.is_none() {
                 break;
             }

@@ -12,10 +12,19 @@ use rep_core::{ModelId, UnitVector, stable_hash128};
 
 pub const DIMENSIONS: usize = 8;
 
+/// The model that tests use.
+pub const MODEL: &str = "hash-8";
+
+/// The vector of `text` by [`MODEL`].
 pub fn vector_of(text: &str) -> UnitVector {
     let hash = stable_hash128(text.as_bytes()).to_le_bytes();
     let numbers = hash.iter().take(DIMENSIONS).map(|byte| f32::from(*byte) - 127.5).collect();
     UnitVector::normalised(numbers).unwrap()
+}
+
+/// The vector of `text` by `model`.
+pub fn vector_by(model: &str, text: &str) -> UnitVector {
+    if model == MODEL { vector_of(text) } else { vector_of(&format!("{model}: {text}")) }
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -36,6 +45,10 @@ pub struct HashEmbedder {
 }
 
 impl HashEmbedder {
+    pub fn of(model: &str) -> Self {
+        Self { model: ModelId::new(model).unwrap(), ..Self::default() }
+    }
+
     /// How urgent each call was.
     pub fn urgencies(&self) -> Vec<Urgency> {
         self.urgencies.lock().clone()
@@ -45,7 +58,7 @@ impl HashEmbedder {
 impl Default for HashEmbedder {
     fn default() -> Self {
         Self {
-            model: ModelId::new("hash-8").unwrap(),
+            model: ModelId::new(MODEL).unwrap(),
             mood: Mutex::new(Mood::Well),
             calls: AtomicU32::new(0),
             refused: Mutex::default(),
@@ -82,7 +95,8 @@ impl Embedder for HashEmbedder {
         if texts.iter().any(|text| self.refused.lock().contains(text)) {
             return Err(EmbedError::Failed("text is refused".to_owned()));
         }
-        let numbers = texts.iter().flat_map(|text| vector_of(text).as_slice().to_vec()).collect();
+        let vector = |text: &String| vector_by(self.model.as_str(), text).as_slice().to_vec();
+        let numbers = texts.iter().flat_map(vector).collect();
         Ok(Array2::from_shape_vec((texts.len(), DIMENSIONS), numbers).unwrap())
     }
 }

@@ -11,16 +11,20 @@ use rep_core::ports::behaviour::{BehaviourDocument, BehaviourStore, HistoryPage,
 use rep_core::ports::notifications::{Delivery, InboxItem};
 use rep_core::ports::popularity::{Popularity, PopularityEvent};
 use rep_core::ports::preferences::{
-    Fold, FoldRules, Folded, PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome, Waiting,
-    WaitingPage,
+    Fold, FoldRules, Folded, Incomplete, IncompletePage, PreferenceChange, PreferenceStore, PreferenceWrite,
+    StoreOutcome, Waiting, WaitingPage,
 };
 use rep_core::{
-    EventId, EventKey, NotificationSettings, Position, Preference, Product, ProductId, Registers, Standing,
-    Timestamp, TraceId, UnitVector, UserId,
+    EventId, EventKey, ModelId, NotificationSettings, Position, Preference, Product, ProductId, Registers,
+    Standing, Timestamp, TraceId, UnitVector, UserId,
 };
 use tokio::sync::broadcast;
 
+use super::embedder::MODEL;
 use super::faults::Faults;
+
+/// Documents of one page of history.
+const HISTORY_PAGE: usize = 40;
 
 /// State that follows from the log: an embedded backend keeps it in one step with the offsets.
 #[derive(Clone, Default)]
@@ -40,6 +44,8 @@ pub struct KeptProduct {
 
 #[derive(Default)]
 pub struct State {
+    /// The connected one, if it is not [`MODEL`].
+    pub model: Option<ModelId>,
     pub derived: Derived,
     pub committed: Derived,
     pub products: BTreeMap<ProductId, KeptProduct>,
@@ -92,8 +98,29 @@ impl BehaviourStore for MemoryStores {
         Ok(events.iter().map(|event| state.derived.documents.get(&event.key()).map(|d| d.position)).collect())
     }
 
-    async fn history(&self, _: &UserId, _: Option<&str>, _: usize) -> Result<HistoryPage, StoreError> {
-        Ok(HistoryPage { items: Vec::new(), next: None })
+    async fn history(
+        &self,
+        user: &UserId,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<HistoryPage, StoreError> {
+        self.faults.enter("history").await?;
+        let key = |document: &BehaviourDocument| {
+            (std::cmp::Reverse(document.action.timestamp), document.action.trace_id.clone())
+        };
+        let state = self.state.lock();
+        let documents = &state.derived.documents;
+        let of_user = documents.values().filter(|document| document.action.user_id == *user);
+        let mut items: Vec<BehaviourDocument> = of_user.cloned().collect();
+        let is_last = |document: &&BehaviourDocument| Some(document.action.trace_id.as_str()) == cursor;
+        let after = items.iter().find(is_last).map(key);
+        items.retain(|document| after.as_ref().is_none_or(|after| key(document) > *after));
+        items.sort_by_key(key);
+        // Pages are as long as the store likes.
+        let limit = limit.min(HISTORY_PAGE);
+        let next = (items.len() > limit).then(|| items[limit - 1].action.trace_id.to_string());
+        items.truncate(limit);
+        Ok(HistoryPage { items, next })
     }
 
     async fn interested(
@@ -205,6 +232,26 @@ impl PreferenceStore for MemoryStores {
         }
         let total = items.len();
         Ok(WaitingPage { items, next: None, total })
+    }
+
+    async fn incomplete(&self, cursor: Option<&str>, limit: usize) -> Result<IncompletePage, StoreError> {
+        let state = self.state.lock();
+        let model = state.model.clone().unwrap_or_else(|| ModelId::new(MODEL).unwrap());
+        let states = state.derived.preferences.values();
+        let mut items: Vec<Incomplete> =
+            states.filter_map(|preference| Incomplete::of(preference, &model)).collect();
+        items.sort_by(|a, b| a.user_id.cmp(&b.user_id));
+        let total = items.len();
+        items.retain(|one| cursor.is_none_or(|cursor| one.user_id.as_str() > cursor));
+        items.truncate(limit);
+        let next = items.last().filter(|_| items.len() == limit).map(|last| last.user_id.to_string());
+        Ok(IncompletePage { items, next, total })
+    }
+
+    async fn flush(&self) -> Result<(), StoreError> {
+        let mut state = self.state.lock();
+        state.committed.preferences = state.derived.preferences.clone();
+        Ok(())
     }
 
     async fn nearest(

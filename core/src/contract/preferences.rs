@@ -1,6 +1,7 @@
 //! The suite of [`PreferenceStore`].
 #![expect(clippy::unwrap_used, reason = "a suite is test code: what fails here fails the test")]
 
+mod incomplete;
 mod waiting;
 
 use std::collections::VecDeque;
@@ -14,10 +15,14 @@ use super::support::{
 use crate::likeness::{LikenessScale, Probe};
 use crate::ports::preferences::{PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome};
 use crate::{
-    ActionType, ModelId, PendingAction, Position, Preference, Purchase, RecentAction, Split, Sums,
+    ActionType, Earlier, ModelId, PendingAction, Position, Preference, Purchase, RecentAction, Split, Sums,
     UnitVector, UserId,
 };
 
+pub use self::incomplete::{
+    erasure_forgets_what_is_lacked, remembering_side_by_side_adds_one_share,
+    what_is_lacked_is_there_after_reopening, who_is_not_whole_is_listed_and_remembered_once,
+};
 pub use self::waiting::{
     erasure_forgets_what_waits, settling_and_folding_side_by_side_lose_nothing,
     what_waits_is_listed_and_settled_once, what_waits_is_there_after_reopening,
@@ -47,6 +52,10 @@ macro_rules! preferences_contract {
                 settling_and_folding_side_by_side_lose_nothing,
                 what_waits_is_there_after_reopening,
                 erasure_forgets_what_waits,
+                who_is_not_whole_is_listed_and_remembered_once,
+                remembering_side_by_side_adds_one_share,
+                what_is_lacked_is_there_after_reopening,
+                erasure_forgets_what_is_lacked,
             ]
         );
     };
@@ -135,6 +144,8 @@ pub async fn a_state_comes_back_as_it_was_and_absence_is_none(subject: &mut impl
         purchased: VecDeque::from([purchase(8), purchase(-7)]),
         pending: vec![waits(9), waits(3)],
         sums: Sums { mass: 0.1_f32 + 0.2, at: at(9), split: Some(Box::new(split)) },
+        model_since: at(12),
+        earlier: Some(Earlier { until: position(4, 16), waits: vec![u64::MAX, 0] }),
         ..state(&full, position(4, 17))
     };
     let bare_state = Preference { vector: None, sums: Sums::default(), ..state(&bare, position(4, 18)) };

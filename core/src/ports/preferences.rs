@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
-pub use self::fold::{Applied, Counted, Fold, FoldRules, FoldStep, Folded};
+pub use self::fold::{Applied, Counted, Fold, FoldRules, FoldStep, Folded, Recall};
 use super::StoreError;
 use crate::likeness::Probe;
-use crate::{ActionType, Preference, ProductId, Timestamp, TraceId, UserId};
+use crate::{ActionType, Earlier, ModelId, Preference, ProductId, Timestamp, TraceId, UserId};
 
 /// That, and by what, a shopper's preference changed: tells live views to look again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -75,6 +75,44 @@ pub struct WaitingPage {
     pub total: usize,
 }
 
+/// A shopper whose taste is not whole under the connected model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Incomplete {
+    /// The shopper.
+    pub user_id: UserId,
+    /// The model of their state.
+    pub model: ModelId,
+    /// Since when it is; see [`Preference::model_since`].
+    pub model_since: Timestamp,
+    /// What it lacks; `None` if it is of another model and lacked nothing under that.
+    pub earlier: Option<Earlier>,
+}
+
+impl Incomplete {
+    /// What `state` is, unless it is whole under `model`.
+    pub fn of(state: &Preference, model: &ModelId) -> Option<Self> {
+        let Preference { user_id, model_since, earlier, .. } = state;
+        let is_whole = state.model == *model && earlier.is_none();
+        (!is_whole).then(|| Self {
+            user_id: user_id.clone(),
+            model: state.model.clone(),
+            model_since: *model_since,
+            earlier: earlier.clone(),
+        })
+    }
+}
+
+/// A page of shoppers whose taste is not whole.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IncompletePage {
+    /// The shoppers.
+    pub items: Vec<Incomplete>,
+    /// Where the next page begins; opaque; `None` at the end.
+    pub next: Option<String>,
+    /// How many there are in all, or at least.
+    pub total: usize,
+}
+
 /// Preference vectors.
 ///
 /// - `store` is a compare-and-set by position: a state is taken only if its position is not covered by
@@ -91,11 +129,12 @@ pub trait PreferenceStore: Send + Sync {
     /// Stores states and announces their changes; gives an outcome for each, in their order.
     async fn store(&self, writes: Vec<PreferenceWrite>) -> Result<Vec<StoreOutcome>, StoreError>;
 
-    /// Settles what waited and folds actions into the states of shoppers, each shopper once, stores the states and
-    /// announces their changes; returns an outcome for each, in their order.
+    /// Remembers, settles what waited and folds actions into the states of shoppers, each shopper once, stores the
+    /// states and announces their changes; returns an outcome for each, in their order.
     ///
-    /// Idempotent: what a state covers already is not folded again, and what was settled does not wait any longer.
-    /// Settling changes no position. After an error some may be folded.
+    /// Idempotent: what a state covers already is not folded again, what was settled does not wait any longer, and what
+    /// was remembered is not [`Earlier`] any longer. Neither settling nor remembering changes a position, and neither
+    /// makes a state of somebody of whom nothing is known. After an error some may be folded.
     async fn fold(&self, folds: &[Fold<'_>], rules: &FoldRules<'_>) -> Result<Vec<Folded>, StoreError>;
 
     /// About `limit` products that actions of a shopper wait for, each with the shopper, from `cursor` on.
@@ -104,6 +143,15 @@ pub trait PreferenceStore: Send + Sync {
     /// waits no longer may be there, too. At most [`WAITING_MAX`] pairs are kept, or a few more where several processes
     /// fold: beyond, actions do not wait. A limit of 0 only counts.
     async fn waiting(&self, cursor: Option<&str>, limit: usize) -> Result<WaitingPage, StoreError>;
+
+    /// About `limit` shoppers who are [`Incomplete`], from `cursor` on.
+    ///
+    /// Whoever is, and was saved so a second before a walk, and stays so throughout it, is on one of its pages; who is
+    /// whole by now may be there, too.
+    async fn incomplete(&self, cursor: Option<&str>, limit: usize) -> Result<IncompletePage, StoreError>;
+
+    /// Makes durable what was taken so far: for changes that no commit follows.
+    async fn flush(&self) -> Result<(), StoreError>;
 
     /// Up to `k` shoppers whose vector is of the connected model and near enough for `probe`, and who acted at or after
     /// `since`, nearest first, each with [`Probe::score`].

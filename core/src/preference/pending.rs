@@ -39,6 +39,21 @@ pub enum Settlement<'a> {
     },
 }
 
+/// How the id begins of an action of which only its [`event_hash`] is known.
+const OF_RECENT: &str = "recent-";
+
+/// The id of an action of which only its [`event_hash`] is known.
+pub(super) fn trace_of(event: u64) -> Option<TraceId> {
+    TraceId::new(format!("{OF_RECENT}{event:016x}")).ok()
+}
+
+/// The [`event_hash`] of an action, also of one that has its id from [`trace_of`].
+pub(super) fn event_of(trace_id: &TraceId) -> u64 {
+    let digits = trace_id.as_str().strip_prefix(OF_RECENT).filter(|digits| digits.len() == 16);
+    let known = digits.and_then(|digits| u64::from_str_radix(digits, 16).ok());
+    known.unwrap_or_else(|| event_hash(trace_id))
+}
+
 /// Adds `action`, latest first. Returns how many went because of the bound: 0 or 1.
 pub(super) fn defer(pending: &mut Vec<PendingAction>, action: PendingAction) -> usize {
     let key = |action: &PendingAction| (action.at, event_hash(&action.trace_id));

@@ -86,7 +86,7 @@ impl Sums {
         }
     }
 
-    fn width(&self, vector: Option<&UnitVector>) -> Option<usize> {
+    pub(super) fn width(&self, vector: Option<&UnitVector>) -> Option<usize> {
         self.split.as_ref().map(|split| split.liked.len()).or_else(|| vector.map(UnitVector::dimensions))
     }
 
@@ -108,7 +108,7 @@ impl Sums {
 }
 
 impl Split {
-    fn of(vector: Option<&UnitVector>, mass: f32, width: usize) -> Box<Self> {
+    pub(super) fn of(vector: Option<&UnitVector>, mass: f32, width: usize) -> Box<Self> {
         let liked = match vector {
             Some(vector) => vector.as_slice().iter().map(|number| number * mass).collect(),
             None => vec![0.0; width],
@@ -127,7 +127,7 @@ impl Split {
     }
 
     /// The direction and the norm of `P − ρN`; no direction while nothing was liked, or where the two cancel out.
-    fn difference(&self, refused_share: f32) -> (Option<UnitVector>, f32) {
+    pub(super) fn difference(&self, refused_share: f32) -> (Option<UnitVector>, f32) {
         if self.liked.iter().all(|number| *number == 0.0) {
             return (None, 0.0);
         }
@@ -139,7 +139,7 @@ impl Split {
 }
 
 /// What remains at `now` of a weight of 1 at `then`, which is not later.
-fn decay(now: Timestamp, then: Timestamp, half_life: Duration) -> f64 {
+pub(super) fn decay(now: Timestamp, then: Timestamp, half_life: Duration) -> f64 {
     let half_lives = now.since(then).as_secs_f64() / half_life.as_secs_f64();
     (-half_lives).exp2()
 }

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::SessionId;
+use crate::{SessionId, TraceId};
 
 fn at(offset: u64) -> Position {
     Position { epoch: 1, partition: 3, offset }
@@ -156,8 +156,11 @@ fn another_model_keeps_the_latest_actions_waiting() {
     p.fold(&event(ActionType::Click, 1, 10, 1), at(1), Embedding::Known(&x), RULES());
     p.fold(&event(ActionType::Click, 2, 20, 2), at(2), Embedding::Awaited(Timestamp::from_ms(1)), RULES());
     let model = ModelId::new("other").unwrap();
-    assert!(p.change_model(&model));
-    assert!(!p.change_model(&model), "nothing doubles, however often it changes");
+    let now = Timestamp::from_ms(30);
+    assert!(p.change_model(&model, now, true));
+    let waits = ["t2", "t1"].map(|trace| event_hash(&TraceId::new(trace).unwrap())).to_vec();
+    assert_eq!((p.model_since, &p.earlier), (now, &Some(Earlier { until: at(2), waits })));
+    assert!(!p.change_model(&model, now, true), "nothing doubles, however often it changes");
     let waiting: Vec<&str> = p.pending.iter().map(|waits| waits.product_id.as_str()).collect();
     assert_eq!((waiting, p.vector.clone()), (vec!["p2", "p1"], None));
     let wide = UnitVector::normalised(vec![1.0; 5]).unwrap();
@@ -240,7 +243,7 @@ proptest! {
 }
 
 /// Whether likes and refusals are far from cancelling out: `|P − ρN| ≥ 0.05 (|P| + ρ|N|)`.
-fn is_clear(p: &Preference) -> bool {
+pub(super) fn is_clear(p: &Preference) -> bool {
     let Some(split) = &p.sums.split else { return true };
     let norm = |numbers: &[f32]| numbers.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
     let (liked, refused) = (norm(&split.liked), norm(&split.refused));

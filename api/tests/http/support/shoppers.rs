@@ -9,8 +9,8 @@ use rep_core::likeness::Probe;
 use rep_core::ports::behaviour::{BehaviourDocument, BehaviourStore, HistoryPage, IndexOutcome, Interest};
 use rep_core::ports::popularity::{Popularity, PopularityEvent};
 use rep_core::ports::preferences::{
-    Fold, FoldRules, Folded, PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome, Waiting,
-    WaitingPage,
+    Fold, FoldRules, Folded, IncompletePage, PreferenceChange, PreferenceStore, PreferenceWrite,
+    StoreOutcome, Waiting, WaitingPage,
 };
 use rep_core::ports::{StoreError, StoreErrorKind};
 use rep_core::{EventId, PendingAction, Position, Preference, ProductId, Timestamp, UserId};
@@ -136,6 +136,14 @@ impl PreferenceStore for MemoryPreferences {
         let items: Vec<Waiting> = waits.map(pair).collect();
         let total = items.len();
         Ok(WaitingPage { items, next: None, total })
+    }
+
+    async fn incomplete(&self, _: Option<&str>, _: usize) -> Result<IncompletePage, StoreError> {
+        unreachable!("the API remembers nothing")
+    }
+
+    async fn flush(&self) -> Result<(), StoreError> {
+        Ok(())
     }
 
     async fn nearest(&self, _: &Probe, _: usize, _: Timestamp) -> Result<Vec<(UserId, f32)>, StoreError> {

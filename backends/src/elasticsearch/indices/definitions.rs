@@ -223,6 +223,12 @@ fn preference() -> Value {
         "taste": opaque(),
         "pending": opaque(),
         "awaits": keyword(),
+        "modelSince": moment(),
+        // Its `until` is looked for: that there is one.
+        "earlier": { "properties": {
+            "until": { "properties": { "epoch": number(), "partition": kept(), "offset": kept() } },
+            "waits": kept(),
+        } },
         "version": kept(),
         "savedAt": moment(),
     })

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use rep_core::ports::StoreError;
 use rep_core::{
-    ModelId, PendingAction, Position, Preference, ProductId, Purchase, RecentAction, Sums, Timestamp,
-    UnitVector, UserId,
+    Earlier, ModelId, PendingAction, Position, Preference, ProductId, Purchase, RecentAction, Sums,
+    Timestamp, UnitVector, UserId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,10 @@ pub(super) struct NewPreference<'a> {
     pending: &'a [PendingAction],
     /// What `pending` waits for, to be searched.
     awaits: Vec<&'a ProductId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model_since: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    earlier: Option<&'a Earlier>,
     version: u64,
     saved_at: Timestamp,
 }
@@ -77,6 +81,8 @@ impl<'a> NewPreference<'a> {
             taste: Some(Taste::of(&preference.sums)),
             pending: &preference.pending,
             awaits: preference.pending.iter().map(|waits| &waits.product_id).collect(),
+            model_since: Some(preference.model_since).filter(|since| *since != Timestamp::default()),
+            earlier: preference.earlier.as_ref(),
             version,
             saved_at,
         }
@@ -102,6 +108,10 @@ pub(super) struct StoredPreference {
     taste: Option<Taste>,
     #[serde(default)]
     pending: Vec<PendingAction>,
+    #[serde(default)]
+    model_since: Timestamp,
+    #[serde(default)]
+    earlier: Option<Earlier>,
     version: u64,
 }
 
@@ -124,6 +134,8 @@ impl StoredPreference {
             sums: taste.read()?,
             purchased: purchased.map(|(product_id, at)| Purchase { product_id, at }).collect(),
             pending: self.pending,
+            model_since: self.model_since,
+            earlier: self.earlier,
             ..preference
         };
         Ok((preference, self.version))

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use rep_core::ports::StoreError;
 use rep_core::{
-    ActionType, ModelId, PendingAction, Position, Preference, ProductId, Purchase, RecentAction, Split, Sums,
-    Timestamp, UnitVector, UserId,
+    ActionType, Earlier, ModelId, PendingAction, Position, Preference, ProductId, Purchase, RecentAction,
+    Split, Sums, Timestamp, UnitVector, UserId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -13,8 +13,12 @@ use super::Cached;
 use crate::embedded::codec::{decode, encode};
 use crate::embedded::error::corrupt;
 
-/// Version 1, of release 0.1, is read.
-const VERSION: u8 = 2;
+/// Version 1, of release 0.1, is read, and version 2, which ends before [`Since`].
+const VERSION: u8 = 3;
+const WITHOUT_SINCE: u8 = 2;
+
+/// What stands behind [`Stored`]: since when the state is of its model, and what it lacks of before.
+type Since = (Timestamp, Option<Earlier>);
 
 #[derive(Deserialize)]
 struct Stored {
@@ -89,14 +93,16 @@ pub(super) fn to_stored(cached: &Cached) -> Result<Vec<u8>, StoreError> {
         pending: &state.pending,
         stored_at: cached.stored_at,
     };
-    encode(VERSION, &stored)
+    encode(VERSION, &(stored, state.model_since, &state.earlier))
 }
 
 pub(super) fn from_stored(bytes: &[u8]) -> Result<(Preference, Timestamp), StoreError> {
-    if bytes.first() == Some(&1) {
-        return from_stored_before(bytes);
-    }
-    let stored: Stored = decode(VERSION, bytes, "a stored preference")?;
+    const WHAT: &str = "a stored preference";
+    let (stored, (model_since, earlier)): (Stored, Since) = match bytes.first() {
+        Some(&1) => return from_stored_before(bytes),
+        Some(&WITHOUT_SINCE) => (decode(WITHOUT_SINCE, bytes, WHAT)?, Since::default()),
+        _ => decode(VERSION, bytes, WHAT)?,
+    };
     let split = stored.split.map(|(liked, refused)| Box::new(Split { liked, refused }));
     let preference = Preference {
         vector: vector(stored.vector)?,
@@ -107,6 +113,8 @@ pub(super) fn from_stored(bytes: &[u8]) -> Result<(Preference, Timestamp), Store
         recent: stored.recent,
         purchased: stored.purchased,
         pending: stored.pending,
+        model_since,
+        earlier,
         ..Preference::new(stored.user_id, stored.model)
     };
     Ok((preference, stored.stored_at))
@@ -183,10 +191,16 @@ mod tests {
             dirty: false,
             writing: false,
         };
-        assert_eq!(
-            from_stored(&to_stored(&cached).unwrap()).unwrap(),
-            (state, stored_at),
-            "and kept as it is now"
-        );
+        let kept = to_stored(&cached).unwrap();
+        assert_eq!(from_stored(&kept).unwrap(), (state.clone(), stored_at), "and kept as it is now");
+        // Version 2 is the same without the last two: the epoch as a time, and nothing.
+        let mut without = kept[..kept.len() - 2].to_vec();
+        without[0] = WITHOUT_SINCE;
+        assert_eq!(from_stored(&without).unwrap(), (state.clone(), stored_at));
+        let earlier =
+            Earlier { until: Position { epoch: 1, partition: 2, offset: 3 }, waits: vec![0, u64::MAX] };
+        let lacks = Preference { model_since: at(7), earlier: Some(earlier), ..state };
+        let cached = Cached { preference: std::sync::Arc::new(lacks.clone()), ..cached };
+        assert_eq!(from_stored(&to_stored(&cached).unwrap()).unwrap(), (lacks, stored_at));
     }
 }

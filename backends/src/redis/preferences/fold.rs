@@ -11,7 +11,7 @@ use rep_core::ports::preferences::{Applied, Fold, FoldRules, Folded, PreferenceC
 use rep_core::ports::{StoreError, one_each};
 use rep_core::{Preference, ProductId};
 
-use super::{PART, RedisPreferences, State, TTL};
+use super::{BACKGROUND_TTL, PART, RedisPreferences, State, TTL};
 use crate::error::{corrupt, invalid};
 use crate::redis::stored;
 
@@ -21,8 +21,8 @@ const ROUNDS_MAX: usize = 4;
 const PARTS_AT_ONCE: usize = 4;
 
 /// Puts a state in the place of the one it was made from. KEYS: the value. ARGV: how what stands must begin, `1` if it
-/// may be absent, the new value, the time to live in seconds, the channel, and the messages to announce. Answers 1 if the
-/// new one stands, 0 if another stands, -1 if there is none.
+/// may be absent, the new value, the time to live in seconds, `1` if what stands keeps its own, the channel, and the
+/// messages to announce. Answers 1 if the new one stands, 0 if another stands, -1 if there is none.
 const SWAP: &str = r#"
 local head = redis.call('GETRANGE', KEYS[1], 0, math.max(#ARGV[1], 1) - 1)
 if head == '' then
@@ -30,8 +30,12 @@ if head == '' then
 elseif head ~= ARGV[1] then
   return 0
 end
-redis.call('SET', KEYS[1], ARGV[3], 'EX', ARGV[4])
-for i = 6, #ARGV do redis.call('PUBLISH', ARGV[5], ARGV[i]) end
+if ARGV[5] == '1' and head ~= '' then
+  redis.call('SET', KEYS[1], ARGV[3], 'KEEPTTL')
+else
+  redis.call('SET', KEYS[1], ARGV[3], 'EX', ARGV[4])
+end
+for i = 7, #ARGV do redis.call('PUBLISH', ARGV[6], ARGV[i]) end
 return 1
 "#;
 
@@ -122,7 +126,9 @@ impl RedisPreferences {
             });
             if applied.changed {
                 let next = Arc::new((preference, base.version() + 1));
-                let command = self.swap(&base.head(), base.found == Found::Backup, &next, &changes)?;
+                let is_background = folds[fold].is_background();
+                let command =
+                    self.swap(&base.head(), base.found == Found::Backup, &next, is_background, &changes)?;
                 swaps.push(Swap { fold, next, applied, command });
             } else if base.found == Found::Memory {
                 // It was folded in; whether it still stands is to be seen.
@@ -181,19 +187,22 @@ impl RedisPreferences {
         Ok(part.iter().filter_map(|fold| bases.remove(fold)).collect())
     }
 
-    /// The command that puts `next` in the place of what begins with `head`; of nothing, if that may be.
+    /// The command that puts `next` in the place of what begins with `head`; of nothing, if that may be. Of what happens
+    /// in the background nothing stays for longer than it would have.
     pub(super) fn swap(
         &self,
         head: &str,
         may_be_absent: bool,
         next: &State,
+        is_background: bool,
         changes: &[PreferenceChange],
     ) -> Result<redis::Cmd, StoreError> {
         let (preference, version) = &**next;
         let mut command = redis::cmd("EVAL");
         command.arg(SWAP).arg(1).arg(self.key(&preference.user_id));
         command.arg(head).arg(if may_be_absent { "1" } else { "0" });
-        command.arg(stored::whole(preference, *version)?).arg(TTL.as_secs()).arg(&self.channel);
+        let (ttl, keeps) = if is_background { (BACKGROUND_TTL, "1") } else { (TTL, "0") };
+        command.arg(stored::whole(preference, *version)?).arg(ttl.as_secs()).arg(keeps).arg(&self.channel);
         for change in changes {
             command.arg(serde_json::to_vec(change).map_err(invalid)?);
         }
@@ -214,17 +223,26 @@ impl RedisPreferences {
         let answers = one_each(states.len(), self.link.run_all(commands).await?)?;
         let (mut outcomes, mut stored) = (Vec::with_capacity(states.len()), Vec::with_capacity(states.len()));
         let mut waits = Vec::new();
+        let acted_since = self.clock.now().minus(TTL);
         for ((fold, next, applied), answer) in states.into_iter().zip(answers) {
             match redis::from_redis_value::<i64>(answer?) {
                 Ok(1) => {
                     self.unsaved.keep(&next);
-                    self.known.lock().put(next.0.user_id.clone(), Arc::clone(&next));
                     let (preference, version) = &*next;
+                    let is_background = folds[fold].is_background();
+                    // Memory, and the lists of who changed, are for those who act.
+                    if is_background {
+                        self.known.lock().pop(&preference.user_id);
+                    } else {
+                        self.known.lock().put(preference.user_id.clone(), Arc::clone(&next));
+                    }
                     waits.extend(self.note_waits(&preference.user_id, *version, applied.awaits.iter()));
                     let gone = settled(&folds[fold], &applied);
                     waits.extend(self.forget_waits(&preference.user_id, *version, gone));
                     outcomes.push((fold, Some(applied.folded)));
-                    stored.push(next);
+                    if !is_background || preference.updated_at >= acted_since {
+                        stored.push(next);
+                    }
                 }
                 Ok(0 | -1) => outcomes.push((fold, None)),
                 other => return Err(corrupt(format!("a swap answered {other:?}"))),

@@ -23,7 +23,7 @@ impl RedisPreferences {
         lost.retain(|_| erased.next() == Some(false));
         let swap = |at: &usize| {
             let is_absent = heads[*at].is_empty();
-            self.swap(if is_absent { NOTHING } else { &heads[*at] }, is_absent, &states[*at], &[])
+            self.swap(if is_absent { NOTHING } else { &heads[*at] }, is_absent, &states[*at], false, &[])
         };
         let swaps = lost.iter().map(swap).collect::<Result<_, _>>()?;
         let answers = one_each(lost.len(), self.link.run_all(swaps).await?)?;

@@ -55,7 +55,7 @@ async fn settle(
     product: &ProductId,
     settlement: Settlement<'_>,
 ) -> Folded {
-    fold_one(store, Fold { user_id: user, settled: vec![(product, settlement)], steps: Vec::new() }).await
+    fold_one(store, Fold::settling(user, vec![(product, settlement)])).await
 }
 
 /// Whether `user` waits for `product`, by way of all the pages.

@@ -2,8 +2,8 @@
 
 use super::PreferenceChange;
 use crate::{
-    Embedding, FoldOutcome, ModelId, PendingAction, Position, Preference, ProductId, Settlement, TasteRules,
-    Timestamp, UnitVector, UserAction, UserId, awaited_product,
+    Embedding, FoldOutcome, ModelId, PendingAction, Position, Preference, ProductId, Remembered, Settlement,
+    TasteRules, Timestamp, UnitVector, UserAction, UserId, awaited_product,
 };
 
 /// An action to be folded in.
@@ -19,11 +19,23 @@ pub struct FoldStep<'a> {
     pub embedding: Option<&'a UnitVector>,
 }
 
-/// What is to be done to the state of one shopper: first what waited is settled, then actions are folded in.
+/// What is done to a state that is not whole under the model of the embeddings.
+#[derive(Clone, Copy, Debug)]
+pub enum Recall<'a> {
+    /// It takes the model, if it is of another one. Nothing that was done waits by itself: the documents tell it.
+    TakeModel,
+    /// What was done before it took the model has its share.
+    Add(&'a Remembered),
+}
+
+/// What is to be done to the state of one shopper: first what was done before a change of model is remembered, then
+/// what waited is settled, then actions are folded in.
 #[derive(Clone, Debug)]
 pub struct Fold<'a> {
     /// The shopper.
     pub user_id: &'a UserId,
+    /// What is remembered.
+    pub recall: Option<Recall<'a>>,
     /// What is known by now of products that their actions wait for.
     pub settled: Vec<(&'a ProductId, Settlement<'a>)>,
     /// Their actions, in the order of the log.
@@ -33,8 +45,8 @@ pub struct Fold<'a> {
 /// How actions are folded in.
 #[derive(Clone, Copy, Debug)]
 pub struct FoldRules<'a> {
-    /// The model of the embeddings. In a state of another one the vector is dropped, and the latest actions wait for
-    /// their vectors of this model.
+    /// The model of the embeddings. In a state of another one the vector is dropped, the latest actions wait for
+    /// their vectors of this model, and those before are remembered later.
     pub model: &'a ModelId,
     /// How taste is summed.
     pub taste: TasteRules,
@@ -57,6 +69,8 @@ pub struct Folded {
     pub settled: usize,
     /// Actions that waited for a product that there is not, and were given up.
     pub given_up: usize,
+    /// What was done before a change of model has its share of the vector now.
+    pub remembered: bool,
 }
 
 /// What applying a fold to a state led to.
@@ -68,6 +82,7 @@ pub struct Applied {
     pub folded: Folded,
     /// All products that actions of the shopper wait for, if that may have changed; ordered.
     pub awaits: Vec<ProductId>,
+    took_model: bool,
 }
 
 impl Applied {
@@ -80,10 +95,26 @@ impl Applied {
 impl<'a> Fold<'a> {
     /// The actions of a shopper, with nothing to settle.
     pub fn of(user_id: &'a UserId, steps: Vec<FoldStep<'a>>) -> Self {
-        Self { user_id, settled: Vec::new(), steps }
+        Self { user_id, recall: None, settled: Vec::new(), steps }
     }
 
-    /// Settles and folds in what `preference` does not cover yet, and reports each action that counts to `changed`.
+    /// What is known by now of products that actions of a shopper wait for.
+    pub fn settling(user_id: &'a UserId, settled: Vec<(&'a ProductId, Settlement<'a>)>) -> Self {
+        Self { user_id, recall: None, settled, steps: Vec::new() }
+    }
+
+    /// What is done to a state that is not whole under the model of the embeddings.
+    pub fn recalling(user_id: &'a UserId, recall: Recall<'a>) -> Self {
+        Self { user_id, recall: Some(recall), settled: Vec::new(), steps: Vec::new() }
+    }
+
+    /// Whether the shopper has no part in it: it happens in the background, months after they acted perhaps.
+    pub fn is_background(&self) -> bool {
+        self.recall.is_some() && self.settled.is_empty() && self.steps.is_empty()
+    }
+
+    /// Remembers, settles and folds in what `preference` does not cover yet, and reports each action that counts to
+    /// `changed`.
     /// An action without a vector waits only if `may_wait`.
     pub fn apply(
         &self,
@@ -93,8 +124,17 @@ impl<'a> Fold<'a> {
         mut changed: impl FnMut(Counted<'_>, u64),
     ) -> Applied {
         let mut applied = Applied::default();
-        for (product, settlement) in &self.settled {
-            self.take_model(preference, rules, &mut applied);
+        match self.recall {
+            Some(Recall::TakeModel) => take_model(preference, rules, false, &mut applied),
+            Some(Recall::Add(remembered)) if preference.model == *rules.model => {
+                applied.folded.remembered = preference.remember(remembered, rules.taste, may_wait);
+                applied.changed |= applied.folded.remembered;
+            }
+            Some(Recall::Add(_)) | None => {}
+        }
+        // What waits in a state of another model waits until that has taken this one.
+        let may_settle = preference.model == *rules.model;
+        for (product, settlement) in self.settled.iter().filter(|_| may_settle) {
             let gone = preference.settle(product, *settlement, rules.taste);
             if gone.is_empty() {
                 continue;
@@ -112,7 +152,7 @@ impl<'a> Fold<'a> {
             if preference.position.is_some_and(|fence| step.position.is_covered_by(fence)) {
                 continue;
             }
-            self.take_model(preference, rules, &mut applied);
+            take_model(preference, rules, may_wait, &mut applied);
             match preference.fold(step.action, step.position, step.embedding(may_wait), rules.taste) {
                 FoldOutcome::Replayed => continue,
                 FoldOutcome::Applied => {
@@ -128,19 +168,21 @@ impl<'a> Fold<'a> {
             applied.changed = true;
             changed(Counted::Step(step), preference.action_count);
         }
-        if applied.folded.deferred > 0 || applied.folded.restarted || !self.settled.is_empty() {
+        let may_have_changed = applied.took_model || applied.folded.remembered || !self.settled.is_empty();
+        if applied.folded.deferred > 0 || may_have_changed {
             applied.awaits = preference.pending.iter().map(|waits| waits.product_id.clone()).collect();
             applied.awaits.sort_unstable();
             applied.awaits.dedup();
         }
         applied
     }
+}
 
-    fn take_model(&self, preference: &mut Preference, rules: &FoldRules<'_>, applied: &mut Applied) {
-        if preference.model != *rules.model {
-            applied.folded.restarted |= preference.change_model(rules.model);
-            applied.changed = true;
-        }
+fn take_model(preference: &mut Preference, rules: &FoldRules<'_>, recent_waits: bool, applied: &mut Applied) {
+    if preference.model != *rules.model {
+        applied.folded.restarted |= preference.change_model(rules.model, rules.applied_at, recent_waits);
+        applied.took_model = true;
+        applied.changed = true;
     }
 }
 
