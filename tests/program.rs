@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where something is missing")]
 
 mod failures;
+mod first_release;
 mod kill;
 mod operate;
 mod parts;
