@@ -162,7 +162,8 @@ impl Preference {
     }
 
     /// Completes a state that was kept by a release before [`Sums`]: its vector weighs [`MASS_BEFORE_SUMS`], its latest
-    /// actions are ordered by time, and its purchases, latest first, count as made at the latest action.
+    /// actions are ordered by time, and its purchases, latest first, count as made at the latest action. Where there is
+    /// no vector, none of its actions has moved one: they wait.
     pub fn complete(mut self, purchased: impl IntoIterator<Item = ProductId>) -> Self {
         let mass = if self.vector.is_some() { MASS_BEFORE_SUMS } else { 0.0 };
         self.sums = Sums { mass, at: self.updated_at, split: None };
@@ -172,6 +173,9 @@ impl Preference {
             Purchase { product_id, at }
         };
         self.purchased = (0..).zip(purchased).map(dated).collect();
+        if self.vector.is_none() {
+            self.await_recent();
+        }
         self
     }
 
@@ -181,6 +185,12 @@ impl Preference {
         let had_vector = self.vector.take().is_some();
         self.model = model.clone();
         self.sums = Sums::default();
+        self.await_recent();
+        had_vector
+    }
+
+    /// Lets the latest actions wait for the vectors of their products, but for those that wait already.
+    fn await_recent(&mut self) {
         for action in &self.recent {
             if self.pending.len() >= PENDING_MAX {
                 break;
@@ -198,7 +208,6 @@ impl Preference {
             self.pending.push(PendingAction { trace_id, product_id, action_type, at, logged_at: at });
         }
         self.pending.sort_by_key(|waits| std::cmp::Reverse((waits.at, event_hash(&waits.trace_id))));
-        had_vector
     }
 }
 
