@@ -311,9 +311,25 @@ impl Notifications for RedisNotifications {
     }
 }
 
+/// What tells an item of release 0.1: later ones say how many they merge, and count prices as ISO 4217 does.
+#[derive(Deserialize)]
+struct Told {
+    notification: ToldOf,
+}
+
+#[derive(Deserialize)]
+struct ToldOf {
+    merged: Option<u32>,
+}
+
 fn item(json: &[u8], read_ms: Option<i64>) -> Result<InboxItem, StoreError> {
     let item: InboxItem = serde_json::from_slice(json).map_err(corrupt)?;
-    Ok(InboxItem { read_at: read_ms.map(Timestamp::from_ms), ..item })
+    let told: Told = serde_json::from_slice(json).map_err(corrupt)?;
+    let notification = match told.notification.merged {
+        Some(_) => item.notification,
+        None => item.notification.in_iso_units(),
+    };
+    Ok(InboxItem { notification, read_at: read_ms.map(Timestamp::from_ms), ..item })
 }
 
 fn json(value: &impl Serialize) -> Result<String, StoreError> {

@@ -41,9 +41,8 @@ pub(super) struct StoredRecord {
     price_after: i64,
     stock_after: i64,
     timestamp: Timestamp,
-    /// Documents of earlier versions have none.
-    #[serde(default)]
-    merged: u32,
+    /// Documents of release 0.1 have none, and prices in minor units of before the digits of ISO 4217.
+    merged: Option<u32>,
     delivered_at: Timestamp,
     outcomes: Vec<ChannelOutcome>,
 }
@@ -63,8 +62,9 @@ impl StoredRecord {
             price_after: self.price_after,
             stock_after: self.stock_after,
             timestamp: self.timestamp,
-            merged: self.merged,
+            merged: self.merged.unwrap_or_default(),
         };
+        let notification = if self.merged.is_some() { notification } else { notification.in_iso_units() };
         HistoryRecord { notification, delivered_at: self.delivered_at, outcomes: self.outcomes }
     }
 }

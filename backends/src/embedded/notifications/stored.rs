@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::embedded::codec::{decode, encode};
 
 const VERSION: u8 = 2;
-/// Items whose notification ends before `merged`.
+/// Items whose notification ends before `merged`; prices in minor units of before the digits of ISO 4217.
 const VERSION_1: u8 = 1;
 
 #[derive(Deserialize)]
@@ -57,7 +57,8 @@ impl From<ItemV1> for InboxItem {
                 stock_after: told.stock_after,
                 timestamp: told.timestamp,
                 merged: 0,
-            },
+            }
+            .in_iso_units(),
             sequence: item.sequence,
             delivered_at: item.delivered_at,
             channels: item.channels,
