@@ -138,7 +138,7 @@ async fn assert_products(stores: &Stores, seen: &Value) {
     assert_eq!((summary.total, summary.embedded), (PRODUCTS, PRODUCTS));
     for was in seen["products"].as_array().unwrap() {
         let id = product(was["productId"].as_str().unwrap());
-        let is = stores.catalog.get(&[id.clone()]).await.unwrap().remove(0).unwrap();
+        let is = stores.catalog.get(std::slice::from_ref(&id)).await.unwrap().remove(0).unwrap();
         assert!(same_amount(&is.price.amount(), &was["price"]), "{id} costs {}, was {was}", is.price);
         assert_eq!(
             (is.price.currency().as_str(), &*is.name),
