@@ -192,6 +192,7 @@ async fn what_is_done_after_the_upgrade_counts_on_top() {
         }
         let kim = preference(&stores, "kim").await;
         assert_eq!((kim.action_count, kim.vector.as_ref()), (1, Some(&vector)), "the click of before counts");
+        assert_eq!((kim.sums.mass, kim.pending.len()), (0.35, 0), "and once");
         let interested =
             stores.behaviour.interested(&product("espresso"), Default::default(), 10).await.unwrap();
         assert!(interested.is_empty(), "bob does not want it any more: {interested:?}");

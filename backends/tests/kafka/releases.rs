@@ -15,6 +15,15 @@ use crate::subject::{fresh_topics, log_of};
 
 const TOPIC: Topic = Topic::UserAction;
 
+/// Ends the old members, also where the test fails: else it would wait for them.
+struct Stop(Arc<AtomicBool>);
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// A member as release 0.1 joins: `client.id` is all that tells it apart.
 fn first_release(config: &rep_backends::kafka::KafkaConfig, group: &str, stop: Arc<AtomicBool>) {
     let consumer: BaseConsumer = ClientConfig::new()
@@ -35,10 +44,10 @@ fn first_release(config: &rep_backends::kafka::KafkaConfig, group: &str, stop: A
 async fn a_behaviour_role_joins_once_those_of_release_0_1_have_gone() {
     let config = fresh_topics().await;
     let log = log_of(&config);
-    let stop = Arc::new(AtomicBool::new(false));
+    let stop = Stop(Arc::new(AtomicBool::new(false)));
     let old: Vec<_> = ["behaviour", "notify"]
         .map(|group| {
-            let (config, stop) = (config.clone(), Arc::clone(&stop));
+            let (config, stop) = (config.clone(), Arc::clone(&stop.0));
             tokio::task::spawn_blocking(move || first_release(&config, group, stop))
         })
         .into();
@@ -51,7 +60,7 @@ async fn a_behaviour_role_joins_once_those_of_release_0_1_have_gone() {
     // Others share their groups with those of before.
     log.subscribe("notify", TOPIC).await.unwrap();
 
-    stop.store(true, Ordering::Relaxed);
+    drop(stop);
     for member in old {
         member.await.unwrap();
     }
