@@ -3,6 +3,7 @@
 
 mod cluster;
 mod doctor;
+mod first_release_servers;
 mod indices;
 #[path = "../backends/tests/support/servers.rs"]
 #[expect(dead_code, reason = "these tests send their servers no signals")]

@@ -5,6 +5,7 @@
 
 mod doors;
 mod failures;
+mod first_release;
 mod kill;
 mod operate;
 mod parts;

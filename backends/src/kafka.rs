@@ -43,11 +43,14 @@ use self::browser::Browser;
 use self::closing::Closing;
 pub use self::config::{KafkaConfig, KafkaConfigError, Settings};
 use self::epochs::Epochs;
+use self::error::unavailable;
 use self::producer::Producer;
 use self::reader::Reader;
 use self::refusals::Refusals;
 use self::standings::Standings;
 
+/// The group whose members of release 0.1 and of later ones must not run side by side.
+const BEHAVIOUR: &str = "behaviour";
 /// How long a log that is dropped waits for its readers to leave their groups, and for its clients to close.
 const LEAVE_MAX: Duration = Duration::from_secs(3);
 
@@ -86,6 +89,17 @@ impl KafkaLog {
     }
 }
 
+impl KafkaLog {
+    /// A member of release 0.1 would drop what ours add to a shopper's state: ours join once it has gone.
+    async fn refuse_beside_first_release(&self, group: &str) -> Result<(), StoreError> {
+        let found = self.standings.first_release_in(group).await;
+        let Some(host) = found.map_err(|error| self.refusals.explain(error))? else { return Ok(()) };
+        Err(unavailable(format!(
+            "a `{group}` of release 0.1 still runs at {host}, and would drop what this one adds: stop all of them"
+        )))
+    }
+}
+
 impl Drop for KafkaLog {
     fn drop(&mut self) {
         let idle = (self.browser.take_idle(), self.standings.take_idle());
@@ -111,6 +125,9 @@ impl EventLog for KafkaLog {
     async fn subscribe(&self, group: &str, topic: Topic) -> Result<Box<dyn GroupReader>, StoreError> {
         let (epochs, closing) = (Arc::clone(&self.epochs), Arc::clone(&self.closing));
         let refusals = self.refusals.clone();
+        if group == BEHAVIOUR {
+            self.refuse_beside_first_release(group).await?;
+        }
         let reader = Reader::join(&self.config, epochs, closing, refusals, group, topic).await;
         Ok(Box::new(reader.map_err(|error| self.refusals.explain(error))?))
     }

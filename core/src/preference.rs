@@ -176,7 +176,8 @@ impl Preference {
     }
 
     /// Completes a state that was kept by a release before [`Sums`]: its vector weighs [`MASS_BEFORE_SUMS`], its latest
-    /// actions are ordered by time, and its purchases, latest first, count as made at the latest action.
+    /// actions are ordered by time, and its purchases, latest first, count as made at the latest action. Where there is
+    /// no vector, none of its actions has moved one: they wait.
     pub fn complete(mut self, purchased: impl IntoIterator<Item = ProductId>) -> Self {
         let mass = if self.vector.is_some() { MASS_BEFORE_SUMS } else { 0.0 };
         self.sums = Sums { mass, at: self.updated_at, split: None };
@@ -186,6 +187,9 @@ impl Preference {
             Purchase { product_id, at }
         };
         self.purchased = (0..).zip(purchased).map(dated).collect();
+        if self.vector.is_none() {
+            self.let_recent_wait();
+        }
         self
     }
 
@@ -205,6 +209,7 @@ impl Preference {
         had_vector
     }
 
+    /// Lets the latest actions wait for the vectors of their products, but for those that wait already.
     fn let_recent_wait(&mut self) {
         for action in &self.recent {
             if self.pending.len() >= PENDING_MAX {

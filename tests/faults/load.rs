@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
-use rep_core::{ActionType, ProductId, SessionId, Timestamp, TraceId, UserAction, UserId};
+use rep_core::{ActionType, PENDING_MAX, ProductId, SessionId, Timestamp, TraceId, UserAction, UserId};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
@@ -17,6 +17,12 @@ pub(crate) const RECOVER_MAX: Duration = Duration::from_secs(180);
 pub(crate) const CLIENTS: u64 = 3;
 /// Shoppers of a client.
 const SHOPPERS: u64 = 8;
+/// Shoppers of a client who act on what is not in the catalogue yet.
+const WAITERS: u64 = 8;
+/// Most such actions of one of them: all of them may wait at once.
+const WAITING_MAX: usize = PENDING_MAX - 2;
+/// Pause between two late products.
+const SUPPLY_PAUSE: Duration = Duration::from_millis(1500);
 /// Pause of a client between two batches: some 250 events a second in all.
 const PAUSE: Duration = Duration::from_millis(100);
 /// Pause of the merchant between two prices.
@@ -154,6 +160,7 @@ impl Load {
     /// A client of its own shoppers; now and then it repeats an event it sent before.
     pub(crate) fn shop(&self, cluster: &Cluster, run: &Run, number: u64, mut random: Random) {
         let mut sent: Vec<UserAction> = Vec::new();
+        let mut waiting = [0; WAITERS as usize];
         while !self.is_over() {
             let mut batch = Vec::new();
             for _ in 0..10 + random.below(30) {
@@ -161,8 +168,15 @@ impl Load {
                     batch.push(sent[random.below(sent.len() as u64) as usize].clone());
                     continue;
                 }
-                let user = format!("{}-c{number}-{}", run.name, random.below(SHOPPERS));
-                let product = &run.products[random.below(run.products.len() as u64) as usize];
+                let waiter = random.below(WAITERS);
+                let waits = random.below(16) == 0 && waiting[waiter as usize] < WAITING_MAX;
+                let (user, product) = if waits {
+                    waiting[waiter as usize] += 1;
+                    (format!("{}-w{number}-{waiter}", run.name), run.late_product(&mut random))
+                } else {
+                    let user = format!("{}-c{number}-{}", run.name, random.below(SHOPPERS));
+                    (user, &run.products[random.below(run.products.len() as u64) as usize])
+                };
                 let kind = ActionType::KNOWN[random.below(ActionType::KNOWN.len() as u64) as usize];
                 // Searches would need the model to be judged.
                 let kind = if kind == ActionType::Search { ActionType::Click } else { kind };
@@ -173,6 +187,22 @@ impl Load {
             sent.extend(batch);
             std::thread::sleep(PAUSE);
         }
+    }
+
+    /// Puts products into the catalogue until they are taken.
+    pub(crate) fn put(&self, cluster: &Cluster, products: &Value) {
+        let answer = self.until_acknowledged(cluster, "POST", "/products", products);
+        if let Some(answer) = answer.filter(|answer| answer["rejected"] != 0) {
+            self.ledger.lock().wrong.push(format!("products are not taken: {answer}"));
+        }
+    }
+
+    /// Puts one late product after the other, and what is left of them in the end.
+    pub(crate) fn supply(&self, cluster: &Cluster, run: &Run) {
+        while !self.is_over() && !run.stock(cluster, 1) {
+            std::thread::sleep(SUPPLY_PAUSE);
+        }
+        run.stock(cluster, run.late.len());
     }
 
     /// Lowers the price of one watched product after the other, each time below all before, and raises it again.

@@ -14,6 +14,7 @@ const SHOWN_MAX: usize = 8;
 pub(crate) struct Summary {
     runs: usize,
     acknowledged: usize,
+    late: usize,
     told: usize,
     lost: usize,
     doubled: usize,
@@ -37,12 +38,14 @@ impl Summary {
         };
         let (lost, doubled) = (verdict.lost.len(), verdict.doubled.len());
         println!(
-            "{replay}: {} acknowledged, {} told, {lost} lost, {doubled} doubled, recovered in {:.1} s",
+            "{replay}: {} acknowledged, {} on late products, {} told, {lost} lost, {doubled} doubled, recovered in {:.1} s",
             verdict.acknowledged,
+            verdict.late,
             verdict.told,
             recovery.as_secs_f64(),
         );
         self.acknowledged += verdict.acknowledged;
+        self.late += verdict.late;
         self.told += verdict.told;
         self.lost += lost;
         self.doubled += doubled;
@@ -62,19 +65,20 @@ impl Summary {
 /// The table of `summaries`, in Markdown.
 pub(crate) fn table(summaries: &[(&Row, Summary)]) -> String {
     let mut table =
-        String::from("| fault | besides 0 lost and 0 doubled | runs | acknowledged | notified | lost | ");
-    table.push_str("doubled | recovery p50, max |\n|---|---|--:|--:|--:|--:|--:|--:|\n");
+        String::from("| fault | besides 0 lost and 0 doubled | runs | acknowledged | on late products | ");
+    table
+        .push_str("notified | lost | doubled | recovery p50, max |\n|---|---|--:|--:|--:|--:|--:|--:|--:|\n");
     for (row, summary) in summaries {
         let mut recoveries = summary.recoveries.clone();
         recoveries.sort();
         let seconds = |at: usize| recoveries.get(at).map_or(f64::NAN, Duration::as_secs_f64);
         let (middle, last) = (recoveries.len() / 2, recoveries.len().saturating_sub(1));
         let failed = if summary.failures.is_empty() { "" } else { " **failed**" };
-        let Summary { runs, acknowledged, told, lost, doubled, .. } = summary;
+        let Summary { runs, acknowledged, late, told, lost, doubled, .. } = summary;
         // Writing to a text cannot fail.
         let _ = writeln!(
             table,
-            "| {}{failed} | {} | {runs} | {acknowledged} | {told} | {lost} | {doubled} | {:.1} s, {:.1} s |",
+            "| {}{failed} | {} | {runs} | {acknowledged} | {late} | {told} | {lost} | {doubled} | {:.1} s, {:.1} s |",
             row.title,
             row.promise,
             seconds(middle),

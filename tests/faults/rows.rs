@@ -35,6 +35,9 @@ pub(crate) const ROWS: &[Row] = rows! {
     "kill-behaviour", processes::kill_behaviour,
         "`kill -9` of a behaviour process in the middle of its work, 6 times",
         "vectors are the fold of the log";
+    "kill-settling", processes::kill_settling,
+        "`kill -9` of behaviour processes while products that actions wait for get their vectors, 6 times",
+        "each action's share once";
     "zombie", processes::zombie,
         "behaviour asleep (SIGSTOP) for 20 s, twice its session, then awake",
         "what it still writes is fenced";
@@ -53,6 +56,9 @@ pub(crate) const ROWS: &[Row] = rows! {
     "redis-killed", servers::redis_killed,
         "Redis killed and started again, 3 times",
         "vectors are the fold of the log";
+    "redis-wiped", servers::redis_wiped,
+        "Redis loses all that it has while actions wait, twice",
+        "vectors are the fold of the log, with each action's share once; inboxes and popularity begin anew";
     "redis-full", servers::redis_full,
         "Redis out of memory for 15 s",
         "consumers wait; nothing is parked";
@@ -65,6 +71,9 @@ pub(crate) const ROWS: &[Row] = rows! {
     "search-full", servers::search_full,
         "Elasticsearch's indices blocked by the flood stage for 15 s",
         "consumers wait, nothing is parked, they resume by themselves";
+    "embedder-away", processes::embedder_away,
+        "the catalogue's embedder killed while products come that actions wait for; back after 15 s",
+        "they are settled then";
     "poison", processes::poison,
         "records that are no events: bad magic, unknown schema, truncated, length 1e9, empty",
         "each is a dead letter with its place and bytes; partitions move on";

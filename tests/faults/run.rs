@@ -1,5 +1,7 @@
 //! One run: products and shoppers of its own, load, a fault under it, and the verdict.
 
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -38,6 +40,8 @@ const WATCHED: [(&str, &str); 4] = [
     ("Cello bow", "Music"),
     ("Dog leash", "Pets"),
 ];
+/// Products that are acted on before they are in the catalogue.
+const LATE: usize = 60;
 const ACTED_ON: [&str; 6] = ["Wool scarf", "Desk lamp", "Garden hose", "Chess set", "Running shoes", "Atlas"];
 
 /// What belongs to one run.
@@ -46,6 +50,12 @@ pub(crate) struct Run {
     pub(crate) name: String,
     /// What shoppers act on.
     pub(crate) products: Vec<ProductId>,
+    /// What they act on before it is there, in the order in which it comes.
+    pub(crate) late: Vec<ProductId>,
+    /// How many of them are there, or on their way.
+    stocked: AtomicUsize,
+    /// A fault took all that Redis had: inboxes, popularity and what was told are not to be had again.
+    pub(crate) forgotten: AtomicBool,
     /// What becomes cheaper.
     pub(crate) watched: Vec<ProductId>,
     /// Where the topics ended when it began, by partition.
@@ -78,6 +88,7 @@ fn run_once(cluster: &Cluster, row: &Row, seed: u64) -> anyhow::Result<Outcome> 
             scope.spawn(move || load.shop(cluster, run, number, Random(seed)));
         }
         scope.spawn(|| load.change_prices(cluster, &run));
+        scope.spawn(|| load.supply(cluster, &run));
         std::thread::sleep(WARM_UP);
         // Clients must end, whatever happens here.
         let fault = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -97,6 +108,7 @@ fn run_once(cluster: &Cluster, row: &Row, seed: u64) -> anyhow::Result<Outcome> 
     cluster.as_usual()?;
     run.act_afresh(cluster)?;
     drained(cluster, &stores)?;
+    run.settled(cluster, &stores)?;
     cluster.ask_search("POST", "_refresh", "")?;
     let verdict = cluster.wait(oracle::judge(&cluster.stores()?, &run))?;
     Ok(Outcome { verdict, recovery })
@@ -114,8 +126,10 @@ impl Run {
             let offsets = cluster.wait(stores.log.offsets(topic, "oracle"))?;
             begin.push((topic, offsets.iter().map(|partition| partition.end).collect()));
         }
+        let late = (0..LATE).map(|n| id("late", n)).collect::<Result<Vec<_>, _>>()?;
         let (load, poison) = (Load::default(), parking_lot::Mutex::default());
-        let run = Self { name, products, watched, begin, load, poison };
+        let (stocked, forgotten) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let run = Self { name, products, late, stocked, forgotten, watched, begin, load, poison };
         run.put_products(cluster)?;
         let all: Vec<ProductId> = run.products.iter().chain(&run.watched).cloned().collect();
         wait_until("every product has a vector", USUAL_MAX, || {
@@ -134,12 +148,6 @@ impl Run {
     }
 
     fn put_products(&self, cluster: &Cluster) -> anyhow::Result<()> {
-        let product = |id: &ProductId, name: String, category: &str| {
-            json!({
-                "productId": id, "name": name, "category": category, "stock": 1000,
-                "price": format!("{}.00", PRICE / 100), "description": format!("{name}, {category}"),
-            })
-        };
         let acted_on = self.products.iter().zip((0..).map(|n| (n, ACTED_ON[n % ACTED_ON.len()])));
         let acted_on = acted_on.map(|(id, (n, name))| product(id, format!("{name} no. {n}"), name));
         let watched = self.watched.iter().zip(WATCHED);
@@ -152,6 +160,48 @@ impl Run {
             Answer::Wrong(answer) => bail!("products are not taken: {answer}"),
             Answer::Refused | Answer::Broken => bail!("the API is not there before the fault"),
         }
+    }
+
+    /// One of the late products, to be acted on. Of a third of them there is no action once they are there: they are
+    /// embedded in their turn, not because somebody acted.
+    pub(crate) fn late_product(&self, random: &mut Random) -> &ProductId {
+        let at = random.below(self.late.len() as u64) as usize;
+        let is_left_alone = at.is_multiple_of(3) && at < self.stocked.load(Ordering::Relaxed);
+        &self.late[if is_left_alone { at + 1 } else { at }]
+    }
+
+    /// Puts the next `count` of the late products into the catalogue, however long that takes; gives whether all are there
+    /// or on their way.
+    pub(crate) fn stock(&self, cluster: &Cluster, count: usize) -> bool {
+        let first = self.stocked.fetch_add(count, Ordering::Relaxed);
+        let numbered = (first..).zip(self.late.iter().skip(first).take(count));
+        let named = numbered.map(|(n, id)| {
+            let kind = ACTED_ON[n % ACTED_ON.len()];
+            product(id, format!("{kind}, late, no. {n}"), kind)
+        });
+        let body = Value::Array(named.collect());
+        if body != json!([]) {
+            self.load.put(cluster, &body);
+        }
+        first + count >= self.late.len()
+    }
+
+    /// How many actions wait for the vectors of their products.
+    pub(crate) fn waiting(&self, cluster: &Cluster, stores: &Backends) -> anyhow::Result<usize> {
+        let users: BTreeSet<UserId> =
+            self.load.ledger.lock().sent.values().map(|action| action.user_id.clone()).collect();
+        let states = cluster.wait(stores.preferences.load(&users.into_iter().collect::<Vec<_>>()))?;
+        Ok(states.iter().flatten().map(|state| state.pending.len()).sum())
+    }
+
+    /// Waits until no action waits.
+    fn settled(&self, cluster: &Cluster, stores: &Backends) -> anyhow::Result<()> {
+        let mut waiting = Ok(0);
+        let settled = wait_until("what waits is settled", DRAIN_MAX, || {
+            waiting = self.waiting(cluster, stores);
+            matches!(waiting, Ok(0))
+        });
+        settled.with_context(|| format!("actions that wait: {waiting:?}"))
     }
 
     /// Who has `product` in the cart.
@@ -173,6 +223,13 @@ impl Run {
             answer.is_some_and(|answer| answer["actionCount"] == 1)
         })
     }
+}
+
+fn product(id: &ProductId, name: String, category: &str) -> Value {
+    json!({
+        "productId": id, "name": name, "category": category, "stock": 1000,
+        "price": format!("{}.00", PRICE / 100), "description": format!("{name}, {category}"),
+    })
 }
 
 /// Waits until every group has committed all there is.

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 pub(crate) mod cli;
+pub(crate) mod first_release;
 pub(crate) mod fold;
 
 use std::io::{BufRead, BufReader};

@@ -110,8 +110,10 @@ impl PreferenceBackup for ElasticsearchPreferences {
             "query": { "exists": { "field": "awaits" } },
             "sort": [{ "userId": "asc" }],
         });
-        if let Some(after) = after {
-            body["search_after"] = json!([after]);
+        match after {
+            Some(after) => body["search_after"] = json!([after]),
+            // A walk that misses what was saved a moment ago is not repeated for minutes.
+            None => self.client.refresh(&self.index).await?,
         }
         let found: Found<SavedAwaits> = self.client.search(&self.index, body).await?;
         let saved =

@@ -13,6 +13,10 @@ use rep_core::avro::RECORD_BYTES_MAX;
 const FRAME_BYTES_MAX: usize = 64 << 10;
 /// Longest batch of one record, in bytes: what topics and clients must let through.
 pub(super) const MESSAGE_BYTES_MAX: usize = RECORD_BYTES_MAX + FRAME_BYTES_MAX;
+/// What clients call themselves; in groups only members of release 0.1 do.
+pub(super) const FIRST_RELEASE: &str = "rep";
+/// What members of groups call themselves.
+const MEMBER: &str = "rep-2";
 
 /// Kafka, and the bounds of what this process keeps of it.
 #[derive(Clone, Debug)]
@@ -149,7 +153,7 @@ impl KafkaConfig {
         let mut client = ClientConfig::new();
         client
             .set("bootstrap.servers", &self.brokers)
-            .set("client.id", "rep")
+            .set("client.id", FIRST_RELEASE)
             .set("socket.timeout.ms", ms(self.answer_max.max(self.delivery_max)))
             .set("socket.keepalive.enable", "true")
             .set("socket.nagle.disable", "true")
@@ -200,6 +204,7 @@ impl KafkaConfig {
     pub(super) fn reader(&self, group: &str) -> ClientConfig {
         let mut client = self.fetching();
         client
+            .set("client.id", MEMBER)
             .set("group.id", group)
             .set("group.protocol", "classic")
             .set("partition.assignment.strategy", "cooperative-sticky")

@@ -1,4 +1,4 @@
-//! Where groups stand.
+//! Where groups stand, and who is in them.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use rep_core::ports::StoreError;
 use rep_core::ports::log::PartitionOffsets;
 
 use super::browser::bounds;
-use super::config::KafkaConfig;
+use super::config::{FIRST_RELEASE, KafkaConfig};
 use super::context::Telling;
 use super::error::{interrupted, store_error};
 use super::membership::partition_list;
@@ -52,6 +52,30 @@ impl Standings {
             // One that failed is not used again.
             standings.keep(group, asker);
             Ok(found)
+        };
+        tokio::task::spawn_blocking(ask).await.map_err(interrupted)?
+    }
+
+    /// The host of a member of `group` that is of release 0.1, if there is one.
+    ///
+    /// # Errors
+    /// Unavailable when the brokers do not answer in time.
+    pub(super) async fn first_release_in(
+        self: &Arc<Self>,
+        group: &str,
+    ) -> Result<Option<String>, StoreError> {
+        let (standings, group) = (Arc::clone(self), self.config.group_name(group));
+        let ask = move || {
+            let asker = standings.take(&group)?;
+            let found = asker.fetch_group_list(Some(&group), standings.config.answer_max);
+            let found = found.map_err(|error| store_error(&format!("members of `{group}`"), &error));
+            let found = found.inspect_err(|_| drain(&asker))?;
+            let of_group = found.groups().iter().filter(|found| found.name() == group);
+            let mut members = of_group.flat_map(|found| found.members());
+            let host = members.find(|member| member.client_id() == FIRST_RELEASE);
+            let host = host.map(|member| member.client_host().trim_start_matches('/').to_owned());
+            standings.keep(group, asker);
+            Ok(host)
         };
         tokio::task::spawn_blocking(ask).await.map_err(interrupted)?
     }

@@ -91,7 +91,7 @@ pub trait PreferenceBackup: Send + Sync {
     async fn erase(&self, user: &UserId) -> Result<bool, StoreError>;
 
     /// Up to `limit` shoppers after `after`, in order of their ids, whose saved state has actions that wait. What was
-    /// saved a moment ago may be missing.
+    /// saved since the first page was asked for may be missing.
     async fn waiting(&self, after: Option<&UserId>, limit: usize) -> Result<Vec<SavedWaits>, StoreError>;
 
     /// Up to `limit` shoppers after `after`, in order of their ids, whose saved state is not whole under `model`. What
@@ -181,8 +181,8 @@ impl RedisPreferences {
         for (ours, stands) in known.into_iter().zip(stand) {
             // What does not stand and cannot be put back was changed by others, or erased.
             match stands {
-                true => states.push(ours),
-                false => unknown.push(ours.0.user_id.clone()),
+                Some(stands) => states.push(stands),
+                None => unknown.push(ours.0.user_id.clone()),
             }
         }
         for users in unknown.chunks(PART) {

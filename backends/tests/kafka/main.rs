@@ -7,6 +7,7 @@ mod contract;
 mod lives;
 mod members;
 mod registry;
+mod releases;
 mod secured;
 #[path = "../support/servers.rs"]
 mod servers;

@@ -6,7 +6,7 @@ use rep_backends::redis::RedisPreferences;
 use rep_backends::saving::Saves;
 use rep_core::contract::support::{Subject, action, at, new_product, new_user, position};
 use rep_core::ports::preferences::{Fold, FoldRules, FoldStep, Folded, PreferenceStore};
-use rep_core::{ActionType, Embedding, ModelId, Preference, TasteRules, UnitVector, UserId};
+use rep_core::{ActionType, Embedding, ModelId, Preference, Settlement, TasteRules, UnitVector, UserId};
 
 use crate::cache::{command, forget};
 use crate::subject::OnRedis;
@@ -124,4 +124,43 @@ async fn an_erased_shopper_who_begins_anew_is_not_taken_for_a_loss() {
     first.save().await.unwrap();
     fold(&first, &user, 4).await;
     assert_eq!(stands(&first, &user).await, told(offline(&user, &[2, 4])));
+}
+
+#[tokio::test]
+async fn what_redis_lost_is_put_back_whatever_was_settled_meanwhile() {
+    let (first, subject) = two_processes().await;
+    let (second, user) = (&subject.preferences, new_user());
+    let products = [new_product(), new_product(), new_product()];
+    let model = ModelId::new("contract-model").unwrap();
+    let rules = FoldRules { model: &model, taste: TasteRules::default(), applied_at: at(0) };
+    for (product, offset) in products.iter().zip(1..) {
+        let click = action(&user, ActionType::Click, product, at(0));
+        let step =
+            FoldStep { action: &click, position: position(3, offset), logged_at: at(0), embedding: None };
+        first.fold(&[Fold::of(&user, vec![step])], &rules).await.unwrap();
+    }
+    first.save().await.unwrap();
+    fold(&first, &user, 4).await;
+    // Redis loses it, and another process settles in what the backup has: an earlier state of more changes.
+    forget(&subject, &user).await;
+    let settle = async |product, of| {
+        let vector = embedding(of);
+        let settled = vec![(product, Settlement::Vector(&vector))];
+        let folds = [Fold { user_id: &user, settled, steps: Vec::new() }];
+        second.fold(&folds, &rules).await.unwrap()[0].settled
+    };
+    for (product, offset) in products.iter().zip(1..) {
+        assert_eq!(settle(product, offset).await, 1);
+    }
+    second.save().await.unwrap();
+    first.save().await.unwrap();
+    assert_eq!(stands(second, &user).await.unwrap().0, 4, "the fourth action is not lost");
+    assert_eq!(subject.kept.states.lock()[&user].0.action_count, 4, "nor in the backup");
+    for (product, offset) in products.iter().zip(1..) {
+        assert_eq!(settle(product, offset).await, 1, "it waits in what was put back");
+        assert_eq!(settle(product, offset).await, 0, "and counts once");
+    }
+    let is = stands(&first, &user).await.unwrap().1.unwrap();
+    let due = offline(&user, &[1, 2, 3, 4]).vector.unwrap();
+    assert!(is.cosine(&due) > 1.0 - 1e-6, "{is:?} is not {due:?}");
 }

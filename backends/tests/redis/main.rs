@@ -9,3 +9,4 @@ mod saving;
 #[path = "../support/servers.rs"]
 mod servers;
 mod subject;
+mod waiting;

@@ -29,6 +29,33 @@ pub(super) fn kill_behaviours(cluster: &Cluster, random: &mut Random, times: usi
     Ok(())
 }
 
+/// Kills behaviour processes just after products came that actions wait for: while they are embedded, and settled.
+pub(super) fn kill_settling(cluster: &Cluster, run: &Run, random: &mut Random) -> anyhow::Result<()> {
+    for round in 0..6 {
+        run.stock(cluster, 6);
+        wait_ms(random, 0, 2500);
+        let one = one_of(random, &cluster.slots("behaviour"));
+        let killed = if round % 2 == 0 { vec![one] } else { cluster.slots("behaviour") };
+        killed.into_iter().try_for_each(|slot| cluster.kill_and_replace("behaviour", slot))?;
+        cluster.all_ready()?;
+        wait_ms(random, 0, 1000);
+    }
+    Ok(())
+}
+
+/// What is acted on while it is away is embedded by the behaviour role; the rest waits.
+pub(super) fn embedder_away(cluster: &Cluster, run: &Run, random: &mut Random) -> anyhow::Result<()> {
+    wait_ms(random, 500, 2000);
+    cluster.with("embedder", 0, Process::kill)?;
+    run.stock(cluster, run.late.len());
+    std::thread::sleep(Duration::from_secs(15));
+    let waiting = run.waiting(cluster, &cluster.stores()?)?;
+    cluster.replace("embedder", 0)?;
+    ensure!(waiting > 0, "nothing waited for the embedder");
+    println!("{waiting} actions wait for the embedder");
+    cluster.all_ready()
+}
+
 /// Asleep for twice the session of its consumer, which is 10 s: another has its partitions meanwhile.
 pub(super) fn zombie(cluster: &Cluster, _: &Run, random: &mut Random) -> anyhow::Result<()> {
     let slot = one_of(random, &cluster.slots("behaviour"));

@@ -1,5 +1,6 @@
 //! Faults of the servers, and of the way to them.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
@@ -107,6 +108,21 @@ pub(super) fn kill_redis(cluster: &Cluster, random: &mut Random, times: usize) -
         wait_ms(random, 500, 5000);
         cluster.servers.restart("redis");
     }
+    Ok(())
+}
+
+/// As when its disk is lost, or it is started anew without one.
+pub(super) fn redis_wiped(cluster: &Cluster, run: &Run, random: &mut Random) -> anyhow::Result<()> {
+    run.forgotten.store(true, Ordering::Relaxed);
+    let stores = cluster.stores()?;
+    for _ in 0..2 {
+        wait_ms(random, 1000, 5000);
+        let waiting = run.waiting(cluster, &stores)?;
+        ensure!(waiting > 0, "nothing waits when Redis is wiped");
+        println!("{waiting} actions wait when Redis is wiped");
+        cluster.tell_redis("FLUSHALL")?;
+    }
+    wait_ms(random, 3000, 6000);
     Ok(())
 }
 

@@ -1,6 +1,8 @@
 //! What Redis lost: a failover or a power cut takes the last moments before it. What this process stored and did not
 //! save yet it still knows, and puts back.
 
+use std::sync::Arc;
+
 use rep_core::ports::{StoreError, one_each};
 use rep_core::{UserId, stable_hash128};
 
@@ -11,32 +13,38 @@ use crate::redis::stored;
 
 impl RedisPreferences {
     /// Puts back those of `states` that Redis had and lost: what stands is an earlier state of the shopper or none, and
-    /// nobody erased them. Gives for each, in their order, whether it stands now.
-    pub(super) async fn restored(&self, states: &[State]) -> Result<Vec<bool>, StoreError> {
+    /// nobody erased them. Gives for each, in their order, what stands of it now, under the version that it has there;
+    /// `None` where something else stands.
+    pub(super) async fn restored(&self, states: &[State]) -> Result<Vec<Option<State>>, StoreError> {
         let heads = self.heads(states).await?;
         let ours = |at: usize| stored::head(&states[at].0, states[at].1);
-        let mut stand: Vec<bool> = (0..states.len()).map(|at| heads[at] == ours(at)).collect();
-        let mut lost: Vec<usize> =
-            (0..states.len()).filter(|at| !stand[*at] && is_behind(&heads[*at], &states[*at])).collect();
-        let users: Vec<&UserId> = lost.iter().map(|at| &states[*at].0.user_id).collect();
+        let mut stand: Vec<Option<State>> =
+            (0..states.len()).map(|at| (heads[at] == ours(at)).then(|| Arc::clone(&states[at]))).collect();
+        let mut lost: Vec<(usize, State)> = (0..states.len())
+            .filter(|at| stand[*at].is_none())
+            .filter_map(|at| Some((at, later_than(&heads[at], &states[at])?)))
+            .collect();
+        let users: Vec<&UserId> = lost.iter().map(|(at, _)| &states[*at].0.user_id).collect();
         let mut erased = self.erased(&users).await?.into_iter();
         lost.retain(|_| erased.next() == Some(false));
-        let swap = |at: &usize| {
+        let swap = |(at, state): &(usize, State)| {
             let is_absent = heads[*at].is_empty();
-            self.swap(if is_absent { NOTHING } else { &heads[*at] }, is_absent, &states[*at], false, &[])
+            self.swap(if is_absent { NOTHING } else { &heads[*at] }, is_absent, state, false, &[])
         };
         let swaps = lost.iter().map(swap).collect::<Result<_, _>>()?;
         let answers = one_each(lost.len(), self.link.run_all(swaps).await?)?;
-        let mut back = 0_u64;
-        for (at, answer) in lost.into_iter().zip(answers) {
-            stand[at] = parsed::<i64>(answer?)? == 1;
-            back += u64::from(stand[at]);
+        let mut back = Vec::with_capacity(lost.len());
+        for ((at, state), answer) in lost.into_iter().zip(answers) {
+            if parsed::<i64>(answer?)? == 1 {
+                stand[at] = Some(Arc::clone(&state));
+                back.push(state);
+            }
         }
-        let back_again = (0..states.len()).filter(|at| stand[*at] && heads[*at] != ours(*at));
-        self.note_waits_of(&back_again.map(|at| &*states[at]).collect::<Vec<_>>()).await?;
-        if back > 0 {
+        self.note_waits_of(&back.iter().map(|state| &**state).collect::<Vec<_>>()).await?;
+        if !back.is_empty() {
+            let back = back.len();
             tracing::warn!(back, "Redis lost preferences that were stored a moment ago; they are put back");
-            metrics::counter!("rep_preferences_put_back_total").increment(back);
+            metrics::counter!("rep_preferences_put_back_total").increment(back as u64);
         }
         Ok(stand)
     }
@@ -64,12 +72,19 @@ impl RedisPreferences {
     }
 }
 
-/// Whether what begins with `head` is an earlier state of the shopper than `ours`, or none.
-fn is_behind(head: &str, ours: &State) -> bool {
+/// `ours` as it is put in the place of what begins with `head`; `None` unless that is an earlier state of the shopper, or
+/// nothing.
+///
+/// One at an earlier place is earlier whatever its version: another process may have settled, several times, what waited
+/// in the state that Redis was left with. What waits in ours is settled again.
+fn later_than(head: &str, ours: &State) -> Option<State> {
     let (preference, version) = &**ours;
     match (stored::fence_of(head), preference.position) {
-        (None, _) => head.is_empty(),
-        (Some((position, theirs)), Some(ours)) => theirs < *version && position.is_covered_by(ours),
-        (Some(_), None) => false,
+        (None, _) => head.is_empty().then(|| Arc::clone(ours)),
+        (Some((position, theirs)), Some(place)) => {
+            let is_earlier = position.is_covered_by(place) && (position != place || theirs < *version);
+            is_earlier.then(|| Arc::new((preference.clone(), (*version).max(theirs + 1))))
+        }
+        (Some(_), None) => None,
     }
 }

@@ -18,8 +18,10 @@ use crate::error::corrupt;
 use crate::redis::link::parsed;
 
 const PAIRS: &str = "preferences:waiting";
-/// Stands while the pairs are complete.
+/// [`WALKED`] while the pairs are complete, [`WALKING`] while they are being completed.
 const COMPLETE: &str = "preferences:waiting:complete";
+const WALKED: &str = "1";
+const WALKING: &str = "0";
 /// How long that counts.
 const COMPLETE_FOR: Duration = Duration::from_secs(600);
 /// Saved states read at once.
@@ -145,11 +147,12 @@ impl RedisPreferences {
 
     /// Notes again what saved states wait for, unless that was done lately and is not lost.
     async fn complete_waits(&self) -> Result<(), StoreError> {
-        let mut exists = redis::cmd("EXISTS");
-        exists.arg(self.link.key(COMPLETE));
-        if self.link.run::<bool>(exists).await? {
+        let mut known = redis::cmd("GET");
+        known.arg(self.link.key(COMPLETE));
+        if self.link.run::<Option<String>>(known).await?.as_deref() == Some(WALKED) {
             return Ok(());
         }
+        self.mark_complete(WALKING, false).await?;
         let mut after: Option<UserId> = None;
         loop {
             let page = self.backup.waiting(after.as_ref(), SAVED_PAGE).await?;
@@ -167,8 +170,16 @@ impl RedisPreferences {
                 _ => break,
             }
         }
-        let mut mark = redis::cmd("SET");
-        mark.arg(self.link.key(COMPLETE)).arg("1").arg("EX").arg(COMPLETE_FOR.as_secs());
-        self.link.run::<Value>(mark).await.map(drop)
+        // Where Redis lost its data meanwhile, the first mark is gone, too: the next walk notes what is missing.
+        self.mark_complete(WALKED, true).await
+    }
+
+    async fn mark_complete(&self, mark: &str, only_over_another: bool) -> Result<(), StoreError> {
+        let mut set = redis::cmd("SET");
+        set.arg(self.link.key(COMPLETE)).arg(mark).arg("EX").arg(COMPLETE_FOR.as_secs());
+        if only_over_another {
+            set.arg("XX");
+        }
+        self.link.run::<Value>(set).await.map(drop)
     }
 }
