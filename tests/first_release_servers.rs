@@ -231,7 +231,7 @@ async fn what_release_0_1_kept_on_servers_is_read_and_counts_on() {
     let (kim, late) = (user("kim"), product("not-there-yet"));
     for _ in 0..2 {
         let settled = vec![(&late, Settlement::Vector(&vector))];
-        fold(&opened, Fold { user_id: &kim, settled, steps: Vec::new() }, &clock).await;
+        fold(&opened, Fold { settled, ..Fold::of(&kim, Vec::new()) }, &clock).await;
         let kim = preference(&opened.stores, "kim").await;
         assert_eq!((kim.action_count, kim.pending.len(), kim.sums.mass), (1, 0, 0.35));
     }

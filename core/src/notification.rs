@@ -87,17 +87,6 @@ pub struct Notification {
 }
 
 impl Notification {
-    /// The same, of a release before the digits of ISO 4217; see [`Money::in_iso_units`].
-    #[must_use]
-    pub fn in_iso_units(self) -> Self {
-        let in_units = |minor| match Money::from_minor(minor, self.currency) {
-            Ok(price) => price.in_iso_units().minor(),
-            Err(_) => minor,
-        };
-        let (price_before, price_after) = (self.price_before.map(in_units), in_units(self.price_after));
-        Self { price_before, price_after, ..self }
-    }
-
     /// The id of what `change` tells `user`: the same change told again has the same id.
     ///
     /// Shape: `{change's trace id}.{kind}.{user}` hashed to 32 hexadecimal digits, so that it stays in

@@ -146,7 +146,7 @@ async fn what_redis_lost_is_put_back_whatever_was_settled_meanwhile() {
     let settle = async |product, of| {
         let vector = embedding(of);
         let settled = vec![(product, Settlement::Vector(&vector))];
-        let folds = [Fold { user_id: &user, settled, steps: Vec::new() }];
+        let folds = [Fold { settled, ..Fold::of(&user, Vec::new()) }];
         second.fold(&folds, &rules).await.unwrap()[0].settled
     };
     for (product, offset) in products.iter().zip(1..) {

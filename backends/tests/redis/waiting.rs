@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use rep_backends::SystemClock;
-use rep_backends::redis::{PreferenceBackup, RedisPreferences, SavedWaits, State};
+use rep_backends::redis::{PreferenceBackup, RedisPreferences, SavedIncomplete, SavedWaits, State};
 use rep_core::contract::support::{at, new_product, new_trace, new_user};
 use rep_core::ports::StoreError;
 use rep_core::ports::preferences::PreferenceStore;
@@ -44,6 +44,15 @@ impl PreferenceBackup for Losing {
         }
         self.kept.waiting(after, limit).await
     }
+
+    async fn incomplete(
+        &self,
+        model: &ModelId,
+        after: Option<&UserId>,
+        limit: usize,
+    ) -> Result<SavedIncomplete, StoreError> {
+        PreferenceBackup::incomplete(&*self.kept, model, after, limit).await
+    }
 }
 
 #[tokio::test]
@@ -61,7 +70,7 @@ async fn what_redis_lost_while_it_was_noted_is_noted_again() {
     subject.kept.states.lock().insert(user, (state, 1));
     let losing = Arc::new(Losing {
         kept: Arc::clone(&subject.kept),
-        url: subject.config.url.clone(),
+        url: subject.config.url.reveal().to_owned(),
         prefix: subject.config.prefix.clone(),
         walks: AtomicUsize::new(0),
     });
