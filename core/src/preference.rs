@@ -188,7 +188,7 @@ impl Preference {
         };
         self.purchased = (0..).zip(purchased).map(dated).collect();
         if self.vector.is_none() {
-            self.let_recent_wait();
+            self.let_recent_wait(|_| true);
         }
         self
     }
@@ -200,8 +200,10 @@ impl Preference {
         let had_vector = self.vector.take().is_some();
         (self.model, self.model_since) = (model.clone(), now);
         self.sums = Sums::default();
+        // Release 0.1 kept no event, and so nothing to tell the document by: documents alone tell those.
+        self.pending.retain(|waits| event_of(&waits.trace_id) != 0);
         if recent_waits {
-            self.let_recent_wait();
+            self.let_recent_wait(|action| action.event != 0);
         }
         let waits: Vec<u64> = self.pending.iter().map(|waits| event_of(&waits.trace_id)).collect();
         // Also where all of them wait: one that gives way to newer ones is an earlier one then.
@@ -209,8 +211,9 @@ impl Preference {
         had_vector
     }
 
-    /// Lets the latest actions wait for the vectors of their products, but for those that wait already.
-    fn let_recent_wait(&mut self) {
+    /// Lets those of the latest actions for which `may` holds wait for the vectors of their products, but for those that
+    /// wait already.
+    fn let_recent_wait(&mut self, may: impl Fn(&RecentAction) -> bool) {
         for action in &self.recent {
             if self.pending.len() >= PENDING_MAX {
                 break;
@@ -219,9 +222,8 @@ impl Preference {
                 (waits.at, &waits.product_id) == (action.at, &action.product_id)
                     && event_of(&waits.trace_id) == action.event
             };
-            // Release 0.1 kept no event, and so nothing to tell the document by.
-            let is_known = action.event != 0 && action.action_type.taste_weight() != 0.0;
-            if !is_known || self.pending.iter().any(waits) {
+            let counts = action.action_type.taste_weight() != 0.0 && may(action);
+            if !counts || self.pending.iter().any(waits) {
                 continue;
             }
             let Some(trace_id) = trace_of(action.event) else { continue };

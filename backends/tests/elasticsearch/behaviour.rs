@@ -154,7 +154,7 @@ async fn a_document_that_cannot_be_indexed_is_refused_alone() {
 
 /// What is left of a shopper names nobody.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_erased_document_keeps_its_trace_id_and_position_only() {
+async fn an_erased_document_keeps_its_key_and_position_only() {
     let space = Space::with(IndexKind::Behaviour).await;
     let store = store(&space);
     let (user, product) = (new_user(), new_product());
@@ -169,10 +169,10 @@ async fn an_erased_document_keeps_its_trace_id_and_position_only() {
     let left = space.raw(
         "POST",
         &format!("{index}/_search"),
-        Some(json!({ "query": { "ids": { "values": [first.action.trace_id] } } })),
+        Some(json!({ "query": { "ids": { "values": [first.action.event_id().key().to_string()] } } })),
     );
     let source = &left["hits"]["hits"][0]["_source"];
-    assert_eq!(*source, json!({ "traceId": first.action.trace_id, "position": first.position }));
+    assert_eq!(*source, json!({ "position": first.position, "identity": 2 }));
     assert_eq!(store.count().await.unwrap(), 0);
 }
 

@@ -179,6 +179,27 @@ const KINDS: [ActionType; 7] = [
 ];
 
 /// Vectors of products as a model gives them: no two alike, all of one half of space.
+/// Release 0.1 kept no event of an action: what had moved nothing waits, until a change of model leaves all of it to the
+/// documents, which would tell it a second time.
+#[test]
+fn what_moved_nothing_in_release_0_1_waits_until_documents_tell_it() {
+    let (product_id, model) = (ProductId::new("p-1").unwrap(), ModelId::new("n").unwrap());
+    let action = |action_type, at_ms| RecentAction {
+        product_id: product_id.clone(),
+        action_type,
+        at: Timestamp::from_ms(at_ms),
+        event: 0,
+    };
+    let recent = [action(ActionType::Click, 2), action(ActionType::AddToCart, 1)];
+    let of_before = Preference { position: Some(at(7)), recent: recent.into(), ..fresh() };
+    let mut p = of_before.complete([]);
+    let waits: Vec<_> = p.pending.iter().map(|waits| (waits.action_type, waits.at.as_ms())).collect();
+    assert_eq!(waits, [(ActionType::Click, 2), (ActionType::AddToCart, 1)]);
+    p.change_model(&model, Timestamp::from_ms(9), true);
+    assert_eq!(p.pending, []);
+    assert_eq!(p.earlier.map(|earlier| (earlier.until, earlier.waits)), Some((at(7), Vec::new())));
+}
+
 fn vector_of(product: usize) -> UnitVector {
     let numbers = (0..16).map(|i| 1.0 + ((product * 31 + i * 17) as f32 * 0.7).sin()).collect();
     UnitVector::normalised(numbers).unwrap()
