@@ -18,12 +18,11 @@ pub(crate) fn is_embedded() -> bool {
     Files::get("index.html").is_some()
 }
 
-/// The dashboard, with the API's and the simulator's routes below `/api`.
-pub(crate) fn router(api: Router, simulator: Router) -> Router {
+/// The dashboard, with the simulator's routes below `/api`; the API's are nested there beside them.
+pub(crate) fn router(simulator: Router) -> Router {
     // The simulator's own health routes stand on its own port; here they are the API's.
     let simulator = simulator.into_service::<Body>().map_request(below_api);
     Router::new()
-        .nest("/api", api)
         .route_service("/api/simulator", simulator.clone())
         .route_service("/api/simulator/{*rest}", simulator)
         .fallback(|uri: Uri| async move { file(&uri) })

@@ -95,6 +95,13 @@ fn pages_of_other_sites_reach_no_route_of_any_port() {
         }
     }
     assert!(tried > 80, "only {tried} doors were found");
+    // The API says under which trace id it refused, whichever port it is asked at.
+    for at in [format!("{}/products", rep.url("api")), format!("{}/api/products", rep.url("dashboard"))] {
+        let mut refused = agent.get(&at).header("origin", "http://evil.example").call().unwrap();
+        let problem: Value = refused.body_mut().read_json().unwrap();
+        let told = refused.headers()["x-trace-id"].to_str().unwrap();
+        assert_eq!((&problem["status"], &problem["traceId"]), (&403.into(), &told.into()), "{at}");
+    }
     // Nothing came of it, and our own page may do what it does.
     let control = rep.url("simulator");
     assert_eq!(get(&agent, &format!("{control}/simulator"))["state"], "stopped");

@@ -122,28 +122,31 @@ impl Routes<'_> {
         let auth = &access.auth;
         let api = api.map(|state| rep_api::router(state.clone()));
         let metrics = metrics_route(telemetry);
+        // The API's own routes guard themselves, where a refusal gets its trace id and is counted.
+        let guarded = |router: Router| same_site(router, access);
         let routes = match role {
             Role::Dashboard => {
                 let outbound = || upstreams.outbound.clone();
-                let api = api.unwrap_or_else(|| proxy::router("api", upstreams.api.clone(), outbound()));
+                let api =
+                    api.unwrap_or_else(|| guarded(proxy::router("api", upstreams.api.clone(), outbound())));
                 let simulator = match traffic {
                     Some(traffic) => operators_only(traffic.router(), auth),
                     None => proxy::router("simulator", upstreams.simulator.clone(), outbound()),
                 };
-                dashboard::router(api, simulator)
+                guarded(dashboard::router(simulator)).nest("/api", api)
             }
             Role::Api | Role::Notify => api.unwrap_or_default(),
             Role::Simulator => {
                 let control = traffic.map(Traffic::router).unwrap_or_default();
-                operators_only(control.merge(metrics), auth)
+                guarded(operators_only(control.merge(metrics), auth))
             }
-            Role::Behaviour | Role::Inventory => operators_only(metrics.merge(health()), auth),
+            Role::Behaviour | Role::Inventory => guarded(operators_only(metrics.merge(health()), auth)),
             Role::Embedder => {
                 let service = embedder.clone().map(rep_embedder::http::router).unwrap_or_default();
-                operators_only(service.merge(metrics), auth)
+                guarded(operators_only(service.merge(metrics), auth))
             }
         };
-        with_headers(same_site(routes, access))
+        with_headers(routes)
     }
 }
 
