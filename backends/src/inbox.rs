@@ -2,7 +2,14 @@
 
 use std::ops::{Range, RangeInclusive};
 
+use rep_core::Notification;
 use rep_core::ports::notifications::{Delivery, InboxItem, InboxPage, Replay};
+
+/// A notification as it was kept: one that does not say how many it `merged` is of release 0.1, whose prices are in minor
+/// units of before the digits of ISO 4217.
+pub(crate) fn in_units_of_today(notification: Notification, merged: Option<u32>) -> Notification {
+    if merged.is_some() { notification } else { notification.in_iso_units() }
+}
 
 /// Items an inbox keeps; as many deliveries that it does not show are known beside it.
 pub(crate) const INBOX_ITEMS_MAX: u64 = 1000;
@@ -54,4 +61,30 @@ pub(crate) fn newest(mut deliveries: Vec<Delivery>, limit: usize) -> Vec<Deliver
     deliveries.sort_by_key(|delivery| std::cmp::Reverse(delivery.at));
     deliveries.truncate(limit);
     deliveries
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use rep_core::{
+        InterestReason, Notification, NotificationId, NotificationKind, ProductId, Timestamp, TraceId, UserId,
+    };
+
+    /// A price drop from 4,000,000 to 3,500,000 guaraní, which has no minor unit; release 0.1 kept hundredths of it.
+    pub(crate) fn drop_in_guarani() -> Notification {
+        Notification {
+            notification_id: NotificationId::new("n").unwrap(),
+            trace_id: TraceId::new("t").unwrap(),
+            user_id: UserId::new("u").unwrap(),
+            product_id: ProductId::new("cup").unwrap(),
+            product_name: "Cup".to_owned(),
+            kind: NotificationKind::PriceDrop,
+            reason: InterestReason::Carted,
+            currency: "PYG".parse().unwrap(),
+            price_before: Some(4_000_000),
+            price_after: 3_500_000,
+            stock_after: 2,
+            timestamp: Timestamp::from_ms(1),
+            merged: 0,
+        }
+    }
 }

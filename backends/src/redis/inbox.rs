@@ -314,12 +314,11 @@ impl Notifications for RedisNotifications {
 fn item(json: &[u8], read_ms: Option<i64>) -> Result<InboxItem, StoreError> {
     let item: InboxItem = serde_json::from_slice(json).map_err(corrupt)?;
     let marked: Marked = serde_json::from_slice(json).map_err(corrupt)?;
-    let is_of_today = marked.notification.merged.is_some();
-    let notification = if is_of_today { item.notification } else { item.notification.in_iso_units() };
+    let notification = inbox::in_units_of_today(item.notification, marked.notification.merged);
     Ok(InboxItem { notification, read_at: read_ms.map(Timestamp::from_ms), ..item })
 }
 
-/// What tells an item of release 0.1, whose prices are in minor units of before the digits of ISO 4217.
+/// What tells an item of release 0.1, see [`inbox::in_units_of_today`].
 #[derive(Deserialize)]
 struct Marked {
     notification: Mark,
@@ -337,27 +336,12 @@ fn json(value: &impl Serialize) -> Result<String, StoreError> {
 
 #[cfg(test)]
 mod tests {
-    use rep_core::{InterestReason, NotificationKind, ProductId, TraceId};
-
     use super::*;
+    use crate::inbox::tests::drop_in_guarani;
 
     #[test]
     fn prices_of_release_0_1_stay_what_they_were() {
-        let notification = Notification {
-            notification_id: NotificationId::new("n").unwrap(),
-            trace_id: TraceId::new("t").unwrap(),
-            user_id: UserId::new("u").unwrap(),
-            product_id: ProductId::new("cup").unwrap(),
-            product_name: "Cup".to_owned(),
-            kind: NotificationKind::PriceDrop,
-            reason: InterestReason::Carted,
-            currency: "PYG".parse().unwrap(),
-            price_before: Some(4_000_000),
-            price_after: 3_500_000,
-            stock_after: 2,
-            timestamp: Timestamp::from_ms(1),
-            merged: 0,
-        };
+        let notification = drop_in_guarani();
         let channels = vec!["in-app".to_owned()];
         let delivered_at = Timestamp::from_ms(2);
         let told = InboxItem { notification, sequence: 7, delivered_at, channels, read_at: None };

@@ -7,6 +7,7 @@ use rep_core::{
 use serde::{Deserialize, Serialize};
 
 use super::{ChannelOutcome, HistoryRecord};
+use crate::inbox::in_units_of_today;
 
 /// What is written.
 #[derive(Serialize)]
@@ -64,8 +65,7 @@ impl StoredRecord {
             timestamp: self.timestamp,
             merged: self.merged.unwrap_or(0),
         };
-        let is_of_today = self.merged.is_some();
-        let notification = if is_of_today { notification } else { notification.in_iso_units() };
+        let notification = in_units_of_today(notification, self.merged);
         HistoryRecord { notification, delivered_at: self.delivered_at, outcomes: self.outcomes }
     }
 }
@@ -73,24 +73,11 @@ impl StoredRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inbox::tests::drop_in_guarani;
 
     #[test]
     fn prices_of_release_0_1_stay_what_they_were() {
-        let notification = Notification {
-            notification_id: NotificationId::new("n").unwrap(),
-            trace_id: TraceId::new("t").unwrap(),
-            user_id: UserId::new("u").unwrap(),
-            product_id: ProductId::new("cup").unwrap(),
-            product_name: "Cup".to_owned(),
-            kind: NotificationKind::PriceDrop,
-            reason: InterestReason::Carted,
-            currency: "PYG".parse().unwrap(),
-            price_before: Some(4_000_000),
-            price_after: 3_500_000,
-            stock_after: 2,
-            timestamp: Timestamp::from_ms(1),
-            merged: 0,
-        };
+        let notification = drop_in_guarani();
         let record =
             HistoryRecord { notification, delivered_at: Timestamp::from_ms(2), outcomes: Vec::new() };
         let mut document = serde_json::to_value(NewRecord::of(&record)).unwrap();

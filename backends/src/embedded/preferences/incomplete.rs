@@ -93,7 +93,7 @@ impl Shared {
         let next = users.last().filter(|_| has_more).map(ToString::to_string);
         let mut items = Vec::with_capacity(users.len());
         for user in &users {
-            // Whoever is not in the cache does not come there: nobody acted.
+            // A shopper who is not in the cache is not put there: nobody acted.
             let cached = self.shard(user).read().entries.get(user).map(|cached| cached.preference.clone());
             let item = match cached {
                 Some(state) => Incomplete::of(&state, &self.model),
