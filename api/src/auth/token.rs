@@ -41,7 +41,7 @@ pub enum TokenError {
 /// What a shopper's token must say besides whose it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TokenRules {
-    /// Who issued it (`iss`); `None`: whoever has the secret.
+    /// Who issued it (`iss`); `None`: anyone who has the secret.
     pub issuer: Option<String>,
     /// Whom it is for (`aud`); `None`: tokens for anybody are taken.
     pub audience: Option<String>,

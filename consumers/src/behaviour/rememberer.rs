@@ -38,8 +38,8 @@ const DOCUMENTS_BEHIND: Duration = Duration::from_secs(5);
 const AGE_MIN: Duration = Duration::from_secs(10);
 /// After so long it no longer matters what is committed: the topic may be another one.
 const UNCOMMITTED_MAX: Duration = Duration::from_secs(3600);
-/// How long a shopper is left to whoever changed the model of their state while this role was running: that may be a
-/// role of a newer model.
+/// How long a shopper is left to the role that changed the model of their state while this one was running: it may be
+/// of a newer model.
 const LEFT_FOR: Duration = Duration::from_secs(3600);
 /// So long it is waited for products to be embedded; what is about others is given up then.
 const BARE_MAX: Duration = Duration::from_secs(24 * 3600);
@@ -147,7 +147,7 @@ impl Rememberer {
         }
     }
 
-    /// Whoever folds a shopper's actions remembers them, too: others would only get in the way.
+    /// The role that folds a shopper's actions also remembers them: others would only get in the way.
     fn is_mine(&self, user: &UserId) -> bool {
         let partition = partition_of(user.as_str().as_bytes(), Topic::UserAction.partitions());
         self.context.is_assigned(partition)
