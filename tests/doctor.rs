@@ -203,7 +203,9 @@ fn what_is_wrong_in_a_cluster_is_told_with_what_mends_it() {
     assert_eq!(checks.len() + 1, text.out.lines().count(), "{}", text.out);
     for name in ["kafka", "registry", "elasticsearch", "redis"] {
         let check = checks.iter().find(|check| check["name"] == name).unwrap();
-        assert!(check["status"] == "ok" && text.out.contains(check["detail"].as_str().unwrap()), "{check}");
+        // How much memory Redis uses differs from one look to the next.
+        let said = check["detail"].as_str().unwrap().split("; loses nothing, ").next().unwrap();
+        assert!(check["status"] == "ok" && text.out.contains(said), "{check}");
     }
     assert!(!text.out.contains("hush") && !json.out.contains("hush"));
 }
