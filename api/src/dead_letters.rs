@@ -13,6 +13,7 @@ use tracing::Span;
 use crate::cursor;
 use crate::dto::dead_letter::{LetterId, Replayed};
 use crate::dto::topic::payload;
+use crate::erased::without_erased;
 use crate::problem::Problem;
 use crate::repair::repaired;
 use crate::state::ApiState;
@@ -63,6 +64,7 @@ impl Backwards {
             let width = usize::try_from(self.before - from).unwrap_or(usize::MAX);
             let records = state.log.read(TOPIC, self.partition, from, width).await?;
             let before = self.before;
+            let records = without_erased(state, TOPIC, records).await?;
             self.waiting.extend(records.into_iter().rev().filter(|r| r.position.offset < before));
             self.before = from;
         }
@@ -131,8 +133,11 @@ pub(crate) async fn find(
     state: &ApiState,
     id: LetterId,
 ) -> Result<(Position, DeadLetter, Option<TraceContext>), Problem> {
-    let record = at(state, TOPIC, id.partition, id.offset).await?;
-    let record = record.ok_or_else(|| Problem::not_found(format!("no dead letter `{id}`")))?;
+    let found = at(state, TOPIC, id.partition, id.offset).await?;
+    let shown = without_erased(state, TOPIC, found.into_iter().collect()).await?.pop();
+    let record = shown.ok_or_else(|| {
+        Problem::not_found(format!("no dead letter `{id}`, or it is of a shopper who was erased"))
+    })?;
     let letter: DeadLetter = state
         .codec
         .decode(&record.value)

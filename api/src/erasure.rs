@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rep_core::ports::StoreError;
-use rep_core::{Topic, UserId, partition_of};
+use rep_core::{Erasure, Topic, UserId, partition_of};
 use tokio::time::Instant;
 
 use crate::problem::Problem;
@@ -19,8 +19,8 @@ pub(crate) struct Forgotten {
     pub(crate) notifications: u64,
 }
 
-/// Forgets `user`, once what is queued of them has had its effect: after a crash the consumers read again what
-/// they had not committed, and would bring back what is erased.
+/// Forgets `user`, once what is queued of them has had its effect. What the log keeps of them has none from then on, be
+/// it read again, shown or replayed.
 ///
 /// # Errors
 /// 503 when a consumer does not get that far in time: then nothing was erased.
@@ -29,11 +29,24 @@ pub(crate) async fn erase(state: &ApiState, user: &UserId) -> Result<Forgotten, 
     for (topic, group) in &state.config.erasure_queues {
         await_committed(state, user, *topic, group, deadline).await?;
     }
+    let erasure = reaching_to_now(state, user).await?;
     Ok(Forgotten {
-        preference: state.preferences.erase(user).await?,
+        preference: state.preferences.erase(user, erasure).await?,
         behaviour_documents: state.behaviour.erase(user).await?,
         notifications: state.notifications.erase(user).await?,
     })
+}
+
+/// An erasure of all that the log took of `user` until now.
+async fn reaching_to_now(state: &ApiState, user: &UserId) -> Result<Erasure, StoreError> {
+    let (topic, now) = (Topic::UserAction, state.clock.now());
+    let partition = partition_of(user.as_str().as_bytes(), topic.partitions());
+    let offsets = state.log.offsets(topic, "api-tail").await?;
+    let end = offsets.iter().find(|offsets| offsets.partition == partition).map_or(0, |offsets| offsets.end);
+    let last = state.log.read(topic, partition, end.saturating_sub(1), 1).await?.pop();
+    // The log's clock may be ahead of ours.
+    let at = last.as_ref().map_or(now, |record| record.appended_at.max(now));
+    Ok(Erasure { at, until: last.map(|record| record.position) })
 }
 
 /// Waits until `group` has committed what stands in the user's partition of `topic` now.

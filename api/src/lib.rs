@@ -12,6 +12,7 @@ mod config;
 mod cursor;
 mod dead_letters;
 mod dto;
+mod erased;
 mod erasure;
 mod extract;
 mod fields;

@@ -25,7 +25,7 @@ use crate::state::ApiState;
 
 /// All routes but `/openapi.json` and `/docs`.
 pub(crate) fn all(state: Option<&ApiState>) -> OpenApiRouter<ApiState> {
-    let reading = OpenApiRouter::with_openapi(Document::openapi())
+    let alone = OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(recommendations::recommendations))
         .routes(routes!(recommendations::search))
         .routes(routes!(recommendations::similar))
@@ -34,6 +34,8 @@ pub(crate) fn all(state: Option<&ApiState>) -> OpenApiRouter<ApiState> {
         .routes(routes!(users::users))
         .routes(routes!(users::preference))
         .routes(routes!(users::history))
+        // A repeat erases again what came since: no kept answer may take its place.
+        .routes(routes!(users::erase))
         .routes(routes!(changes::changes))
         .routes(routes!(inbox::inbox))
         .routes(routes!(streams::ticket))
@@ -49,16 +51,15 @@ pub(crate) fn all(state: Option<&ApiState>) -> OpenApiRouter<ApiState> {
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics));
-    let writing = OpenApiRouter::new()
+    let once_by_key = OpenApiRouter::new()
         .routes(routes!(products::list, products::import))
         .routes(routes!(products::get, products::put, products::patch, products::delete))
         .routes(routes!(events::post))
-        .routes(routes!(users::erase))
         .routes(routes!(inbox::read))
         .routes(routes!(dead_letters::replay))
         .routes(routes!(settings::get, settings::put));
     match state {
-        Some(state) => reading.merge(writing.layer(from_fn_with_state(state.clone(), once))),
-        None => reading.merge(writing),
+        Some(state) => alone.merge(once_by_key.layer(from_fn_with_state(state.clone(), once))),
+        None => alone.merge(once_by_key),
     }
 }

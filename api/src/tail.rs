@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::cursor;
 use crate::dto::topic::{RecordGap, RecordView};
+use crate::erased::without_erased;
 use crate::problem::Problem;
 use crate::state::ApiState;
 use crate::stream::Slot;
@@ -25,6 +26,9 @@ const READ_MAX: usize = 64;
 const LOOK_BACK: u64 = 1_000;
 /// Time between two looks at a log that had nothing new.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// How old a record is at least for it to be looked up whether its shopper was erased since.
+const TOLD_AS_IT_COMES: Duration = Duration::from_secs(10);
 
 /// Where a reader begins.
 #[derive(Clone, Debug)]
@@ -174,6 +178,16 @@ impl Tail {
         }
     }
 
+    /// `records` but for those of shoppers who were erased since. What came a moment ago is told as it comes: nobody is
+    /// looked up for it.
+    async fn without_erased(&self, mut records: Vec<Record>) -> Result<Vec<Record>, StoreError> {
+        let recent = self.state.clock.now().minus(TOLD_AS_IT_COMES);
+        let newer = records.split_off(records.partition_point(|record| record.appended_at < recent));
+        let mut shown = without_erased(&self.state, self.topic, records).await?;
+        shown.extend(newer);
+        Ok(shown)
+    }
+
     /// Reads on in each partition, and lines up what was found by the time it was appended.
     async fn look(&mut self) -> Result<Look, StoreError> {
         let mut found: Vec<(Record, u64)> = Vec::new();
@@ -188,12 +202,13 @@ impl Tail {
                 self.waiting.push_back(Waiting::Gap(RecordGap { partition, from, to: first }));
             }
             look = Look::Skipped;
-            let mut of_key: Vec<(Record, u64)> = records
-                .into_iter()
-                .filter(|record| is_of(record, self.key.as_ref()))
-                .map(|record| (record.position.offset + 1, record))
-                .map(|(next, record)| (record, next))
-                .collect();
+            let of_key = records.into_iter().filter(|record| is_of(record, self.key.as_ref())).collect();
+            let shown = self.without_erased(of_key).await?;
+            let behind_it = |record: Record| {
+                let next = record.position.offset + 1;
+                (record, next)
+            };
+            let mut of_key: Vec<(Record, u64)> = shown.into_iter().map(behind_it).collect();
             match of_key.last_mut() {
                 // What is left out behind the last one is passed over with it.
                 Some((_, next)) => *next = behind,

@@ -128,20 +128,21 @@ pub(crate) async fn assign(State(state): State<ApiState>, mut request: Request, 
     response
 }
 
-/// Of the highest level: whatever is logged, it is logged with the trace's id.
+/// Of the highest level: whatever is logged, it is logged with the trace's id. It has the route's pattern and not the path,
+/// which may name a shopper.
 fn span_of(request: &Request, trace: &RequestTrace) -> Span {
+    let route = route::of(request).unwrap_or("unmatched");
     let span = tracing::error_span!(
         "request",
         trace_id = trace.as_str(),
         method = %request.method(),
-        path = request.uri().path(),
+        route,
         status = Empty,
         otel.kind = Empty,
         otel.name = Empty,
         otel.status_code = Empty,
     );
-    let route = || route::of(request).unwrap_or("unmatched");
-    rep_traces::name(&span, "server", || format!("{} {}", request.method(), route()));
+    rep_traces::name(&span, "server", || format!("{} {route}", request.method()));
     span
 }
 

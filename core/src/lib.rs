@@ -8,6 +8,7 @@ mod action;
 pub mod avro;
 #[cfg(feature = "contract")]
 pub mod contract;
+mod erasure;
 mod event_id;
 mod hash;
 mod history;
@@ -34,6 +35,7 @@ pub use action::{
     ActionType, EventTimeLimits, FieldError, METADATA_BYTES_MAX, METADATA_ENTRIES_MAX,
     SEARCH_QUERY_BYTES_MAX, UserAction,
 };
+pub use erasure::{Erasure, UserKey};
 pub use event_id::{EventId, EventKey};
 pub use hash::stable_hash128;
 pub use history::{

@@ -10,9 +10,11 @@ mod context;
 mod export;
 mod http;
 mod log;
+mod pseudonym;
 mod queue;
 mod sample;
 
 pub use context::{begin, child_of, context_of, is_exported, link, name};
 pub use export::{Traces, TracesConfig, TracesError};
 pub use log::TracedLog;
+pub use pseudonym::pseudonym;

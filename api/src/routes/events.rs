@@ -15,6 +15,7 @@ use crate::auth::Principal;
 use crate::dto::event::{
     Draft, EventResult, EventResults, EventStatus, NewEventsSchema, RecentEvent, RecentEvents,
 };
+use crate::erased::without_erased;
 use crate::extract::{BodyKind, Params, body_kind, bytes, json, limit};
 use crate::ingest::ingest;
 use crate::ndjson;
@@ -153,8 +154,15 @@ pub(crate) async fn recent(
     let limit = limit(params.limit, 50, LIMIT_MAX)?;
     let mut records = tail(&state, limit).await?;
     records.sort_by(|a, b| b.appended_at.cmp(&a.appended_at).then(b.position.offset.cmp(&a.position.offset)));
-    // What does not decode is a dead letter's business, and is left out here.
-    let items = records.iter().filter_map(|record| shown(&state, record)).take(limit).collect();
+    let mut items = Vec::with_capacity(limit);
+    let mut records = records.into_iter();
+    while items.len() < limit && records.len() > 0 {
+        let next: Vec<Record> = records.by_ref().take(limit).collect();
+        let next = without_erased(&state, Topic::UserAction, next).await?;
+        // What does not decode is a dead letter's business, and is left out here.
+        items.extend(next.iter().filter_map(|record| shown(&state, record)));
+    }
+    items.truncate(limit);
     Ok(Json(RecentEvents { items }))
 }
 

@@ -186,17 +186,15 @@ pub(crate) async fn history(
     Ok(Json(History { items: page.items.into_iter().map(item).collect(), next_cursor: page.next }))
 }
 
-/// Forgets a shopper: taste, history, inbox and settings. Can be repeated. Waits up to 8 s until what is
-/// queued of the shopper has had its effect; 503 if that takes longer, and nothing is erased then.
+/// Forgets a shopper: taste, history, inbox and settings. What the log keeps of them until its retention ends is shown
+/// and replayed no more. Can be repeated; an `Idempotency-Key` is ignored. Waits up to 8 s until what is queued of the
+/// shopper has had its effect; 503 if that takes longer, and nothing is erased then.
 #[utoipa::path(
     delete,
     path = "/users/{id}",
     operation_id = "eraseUser",
     tag = "Shoppers",
-    params(
-        ("id" = String, Path, description = "The shopper"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Repeats get the first answer"),
-    ),
+    params(("id" = String, Path, description = "The shopper")),
     responses(
         (status = 200, description = "What was forgotten", body = Erased),
         (status = "default", description = "Problem", body = ProblemSchema, content_type = "application/problem+json"),

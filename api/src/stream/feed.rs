@@ -145,7 +145,8 @@ impl Inbox {
     /// A store that is away ends the stream; the reader resumes where it was.
     fn known<T>(&self, answer: Result<T, StoreError>) -> Result<T, Ended> {
         answer.map_err(|error| {
-            tracing::warn!(%error, user = %self.user, "inbox could not be read; the stream ends");
+            let user = rep_traces::pseudonym(self.user.as_str());
+            tracing::warn!(%error, user, "inbox could not be read; the stream ends");
             dropped("notifications", "store");
             Ended
         })

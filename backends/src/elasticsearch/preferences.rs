@@ -2,6 +2,8 @@
 //!
 //! One document a shopper, under their id. Each save carries a version of the caller's that grows with the state;
 //! Elasticsearch keeps the greatest, so saves may come late, twice or out of order.
+//!
+//! Of a shopper who was erased a document with nothing but the erasure stays, under a hash of their id.
 
 mod document;
 
@@ -11,11 +13,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rep_core::ports::StoreError;
 use rep_core::ports::preferences::Incomplete;
-use rep_core::{Clock, Earlier, ModelId, Preference, ProductId, Timestamp, UserId};
+use rep_core::{Clock, Earlier, Erasure, ModelId, Preference, ProductId, Timestamp, UserId, UserKey};
 use serde::Deserialize;
 use serde_json::json;
 
-use self::document::{NewPreference, StoredPreference};
+use self::document::{NewPreference, StoredErasure, StoredPreference};
 use super::behaviour::alias;
 use super::bulk::{Guard, Operation, Outcome};
 use super::client::Client;
@@ -80,11 +82,27 @@ impl ElasticsearchPreferences {
         Ok(())
     }
 
-    /// Forgets a shopper's state; whether there was one. Searches may find it for a second more.
-    pub async fn erase(&self, user: &UserId) -> Result<bool, StoreError> {
-        let operations = [Operation::delete(&self.index, user.as_str(), Guard::Any)?];
+    /// Forgets a shopper's state and keeps `erasure`, or a later one that is there; whether there was a state. Searches
+    /// may find it for a second more.
+    pub async fn erase(&self, user: &UserId, erasure: Erasure) -> Result<bool, StoreError> {
+        let version = Guard::Version(u64::try_from(erasure.at.as_ms()).unwrap_or(0));
+        let stays = StoredErasure { position: erasure.until, saved_at: erasure.at };
+        let operations = [
+            Operation::put(&self.index, &erasure_id(user), version, &stays)?,
+            Operation::delete(&self.index, user.as_str(), Guard::Any)?,
+        ];
         let outcomes = self.client.bulk_all(&operations).await?;
-        Ok(matches!(outcomes[..], [Outcome::Done]))
+        Ok(matches!(outcomes[..], [_, Outcome::Done]))
+    }
+
+    /// The last erasure of each of `users`, in their order. Sees each at once.
+    pub async fn erased(&self, users: &[UserId]) -> Result<Vec<Option<Erasure>>, StoreError> {
+        let ids: Vec<String> = users.iter().map(erasure_id).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let found =
+            self.client.documents::<StoredErasure>(&self.index, &ids, Part::Only("position,savedAt")).await?;
+        let erasure = |StoredErasure { position, saved_at }| Erasure { at: saved_at, until: position };
+        Ok(found.into_iter().map(|found| found.map(|found| erasure(found.document))).collect())
     }
 }
 
@@ -98,8 +116,12 @@ impl PreferenceBackup for ElasticsearchPreferences {
         Self::save(self, states).await
     }
 
-    async fn erase(&self, user: &UserId) -> Result<bool, StoreError> {
-        Self::erase(self, user).await
+    async fn erase(&self, user: &UserId, erasure: Erasure) -> Result<bool, StoreError> {
+        Self::erase(self, user, erasure).await
+    }
+
+    async fn erased(&self, users: &[UserId]) -> Result<Vec<Option<Erasure>>, StoreError> {
+        Self::erased(self, users).await
     }
 
     async fn waiting(&self, after: Option<&UserId>, limit: usize) -> Result<Vec<SavedWaits>, StoreError> {
@@ -131,13 +153,17 @@ impl PreferenceBackup for ElasticsearchPreferences {
             "size": limit.min(WINDOW_MAX),
             "track_total_hits": true,
             "_source": ["userId", "model", "modelSince", "earlier"],
-            "query": { "bool": { "filter": [{ "bool": {
-                "should": [
-                    { "bool": { "must_not": [{ "term": { "model": model } }] } },
-                    { "exists": { "field": "earlier.until.epoch" } },
-                ],
-                "minimum_should_match": 1,
-            } }] } },
+            "query": { "bool": { "filter": [
+                // An erasure has no shopper.
+                { "exists": { "field": "userId" } },
+                { "bool": {
+                    "should": [
+                        { "bool": { "must_not": [{ "term": { "model": model } }] } },
+                        { "exists": { "field": "earlier.until.epoch" } },
+                    ],
+                    "minimum_should_match": 1,
+                } },
+            ] } },
             "sort": [{ "userId": "asc" }],
         });
         if let Some(after) = after {
@@ -175,10 +201,14 @@ struct SavedModel {
     earlier: Option<Earlier>,
 }
 
+/// Where the erasure of `user` stands: no id of a shopper, which has no spaces.
+fn erasure_id(user: &UserId) -> String {
+    format!("erased {}", UserKey::of(user))
+}
+
 fn readable(stored: StoredPreference) -> Option<(Preference, u64)> {
-    let user = stored.user_id.clone();
     let state = stored.read().inspect_err(|error| {
-        tracing::error!(%error, %user, "a saved preference is left out");
+        tracing::error!(%error, "a saved preference is left out");
         metrics::counter!("rep_elasticsearch_unreadable_total", "what" => "preference").increment(1);
     });
     state.ok()

@@ -1,5 +1,6 @@
 //! Preference vectors: in memory, written behind with the offsets they follow from.
 
+mod erased;
 mod incomplete;
 mod stored;
 mod waits;
@@ -18,9 +19,10 @@ use rep_core::ports::preferences::{
     Counted, Fold, FoldRules, Folded, Incomplete, IncompletePage, PreferenceChange, PreferenceStore,
     PreferenceWrite, StoreOutcome, WaitingPage,
 };
-use rep_core::{Clock, ModelId, Preference, Timestamp, UserId};
+use rep_core::{Clock, Erasure, ModelId, Position, Preference, Timestamp, UserId};
 use tokio::sync::broadcast;
 
+use self::erased::Erased;
 use self::incomplete::IncompleteUsers;
 use self::stored::{from_stored, to_stored};
 use self::waits::Waits;
@@ -58,6 +60,7 @@ pub struct EmbeddedPreferences {
 
 struct Shared {
     keyspace: Keyspace,
+    erased: Erased,
     clock: Arc<dyn Clock>,
     /// The model that vectors are compared in.
     model: ModelId,
@@ -90,6 +93,7 @@ impl EmbeddedPreferences {
     pub(crate) fn open(db: &Db, model: ModelId, config: PreferenceConfig) -> Result<Self, StoreError> {
         let shared = Arc::new(Shared {
             keyspace: db.keyspace("preferences")?,
+            erased: Erased::open(db)?,
             clock: db.clock(),
             model,
             config,
@@ -196,6 +200,11 @@ impl Shared {
         bytes.map(|bytes| from_stored(&bytes)).transpose()
     }
 
+    /// The fence of a shopper of whom nothing is known: their last erasure's.
+    fn fence_of_erased(&self, user: &UserId) -> Result<Option<Position>, StoreError> {
+        Ok(self.erased.find(user)?.and_then(|erasure| erasure.until))
+    }
+
     fn note_incomplete(&self, preference: &Preference) {
         let is_incomplete = Incomplete::of(preference, &self.model).is_some();
         self.incomplete.note(&preference.user_id, is_incomplete);
@@ -222,7 +231,10 @@ impl Shared {
         let mut shard = self.shard(&user).write();
         let fence = match shard.entries.get(&user) {
             Some(cached) => cached.preference.position,
-            None => self.on_disk(&user)?.and_then(|(state, _)| state.position),
+            None => match self.on_disk(&user)? {
+                Some((state, _)) => state.position,
+                None => self.fence_of_erased(&user)?,
+            },
         };
         if let (Some(fence), Some(position)) = (fence, preference.position)
             && position.is_covered_by(fence)
@@ -251,9 +263,14 @@ impl Shared {
             Entry::Vacant(entry) => {
                 let stored = self.on_disk(user)?;
                 is_new = stored.is_none();
-                let (preference, stored_at) = stored.unwrap_or_else(|| {
-                    (Preference::new(user.clone(), rules.model.clone()), rules.applied_at)
-                });
+                let (preference, stored_at) = match stored {
+                    Some(stored) => stored,
+                    None => {
+                        let new = Preference::new(user.clone(), rules.model.clone());
+                        let position = self.fence_of_erased(user)?;
+                        (Preference { position, ..new }, rules.applied_at)
+                    }
+                };
                 let preference = Arc::new(preference);
                 entry.insert(Cached { preference, stored_at, dirty: false, writing: false })
             }
@@ -422,24 +439,31 @@ impl PreferenceStore for EmbeddedPreferences {
         Ok(states.iter().take(limit).map(|state| (**state).clone()).collect())
     }
 
-    async fn erase(&self, user: &UserId) -> Result<bool, StoreError> {
+    async fn erase(&self, user: &UserId, erasure: Erasure) -> Result<bool, StoreError> {
         let (db, shared, user) = (self.db.clone(), Arc::clone(&self.shared), user.clone());
         let erase = move || {
             // A checkpoint under way may hold the state, and would write it behind the erasure.
             db.between_checkpoints(|| {
                 let mut shard = shared.shard(&user).write();
-                let there = shard.entries.contains_key(&user)
-                    || shared.keyspace.contains_key(user.as_str()).map_err(store_error)?;
+                let fence = match shard.entries.get(&user) {
+                    Some(cached) => Some(cached.preference.position),
+                    None => shared.on_disk(&user)?.map(|(state, _)| state.position),
+                };
                 let mut batch = db.batch();
                 batch.remove(&shared.keyspace, user.as_str());
+                shared.erased.insert(&mut batch, &user, erasure.including(fence.flatten()))?;
                 db.write_removals(batch)?;
                 shard.entries.remove(&user);
                 shared.waits.forget(&user);
                 shared.incomplete.note(&user, false);
-                Ok(there)
+                Ok(fence.is_some())
             })
         };
         tokio::task::spawn_blocking(erase).await.map_err(interrupted)?
+    }
+
+    async fn erased(&self, users: &[UserId]) -> Result<Vec<Option<Erasure>>, StoreError> {
+        users.iter().map(|user| self.shared.erased.find(user)).collect()
     }
 
     fn changes(&self, user: &UserId) -> broadcast::Receiver<PreferenceChange> {

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use rep_core::likeness::Probe;
 use rep_core::ports::StoreError;
-use rep_core::{ModelId, Preference, Timestamp, UnitVector, UserId};
+use rep_core::{ModelId, Preference, Timestamp, UnitVector, UserId, UserKey};
 
 use super::link::RedisLink;
 use crate::error::interrupted;
 
-/// Sorted set: who was stored when, in milliseconds.
+/// Sorted set: who was stored or erased when, in milliseconds.
 pub(super) const CHANGED: &str = "preferences:changed";
 /// How far writers' clocks may be apart, in milliseconds: so far back is looked again each time.
 const CLOCKS_APART_MS: f64 = 5_000.0;
@@ -31,7 +31,14 @@ struct Known {
     shoppers: HashMap<UserId, (UnitVector, Timestamp), ahash::RandomState>,
     /// Who was read at which change, of those that are looked at again.
     read_at: HashMap<UserId, f64, ahash::RandomState>,
+    /// Erasures that were obeyed, of those that are listed again.
+    obeyed: HashMap<String, f64, ahash::RandomState>,
     latest_ms: f64,
+}
+
+/// How an erased shopper is listed: by no id of a shopper, which has no spaces.
+pub(super) fn erased_member(user: &UserId) -> String {
+    format!("erased {}", UserKey::of(user))
 }
 
 impl Near {
@@ -52,8 +59,19 @@ impl Near {
         let listed: Vec<(String, f64)> = link.run(range).await?;
         let mut known = self.known.lock();
         known.read_at.retain(|_, at| *at >= from);
-        let named = listed.into_iter().filter_map(|(user, at)| Some((UserId::new(user).ok()?, at)));
-        Ok(named.filter(|(user, at)| known.read_at.get(user) != Some(at)).collect())
+        known.obeyed.retain(|_, at| *at >= from);
+        let (mut stored, mut erased) = (Vec::new(), HashMap::default());
+        for (member, at) in listed {
+            match UserId::new(&member) {
+                Ok(user) if known.read_at.get(&user) != Some(&at) => stored.push((user, at)),
+                Err(_) if known.obeyed.get(&member) != Some(&at) => {
+                    erased.insert(member, at);
+                }
+                _ => {}
+            }
+        }
+        known.forget(erased);
+        Ok(stored)
     }
 
     /// Takes what was read of those who changed.
@@ -93,6 +111,13 @@ impl Known {
             None => {
                 self.shoppers.remove(user);
             }
+        }
+    }
+
+    fn forget(&mut self, erased: HashMap<String, f64, ahash::RandomState>) {
+        if !erased.is_empty() {
+            self.shoppers.retain(|user, _| !erased.contains_key(&erased_member(user)));
+            self.obeyed.extend(erased);
         }
     }
 

@@ -9,7 +9,7 @@ mod lost;
 mod unsaved;
 mod waits;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,7 +26,7 @@ use rep_core::ports::preferences::{
     StoreOutcome, WaitingPage,
 };
 use rep_core::ports::{StoreError, one_each};
-use rep_core::{Clock, ModelId, Preference, ProductId, UserId};
+use rep_core::{Clock, Erasure, ModelId, Position, Preference, ProductId, UserId};
 use tokio::sync::broadcast;
 
 use self::unsaved::{ToSave, Unsaved};
@@ -87,8 +87,11 @@ pub trait PreferenceBackup: Send + Sync {
     /// Keeps states; one of a later version stands.
     async fn save(&self, states: &[State]) -> Result<(), StoreError>;
 
-    /// Forgets a shopper; whether there was something.
-    async fn erase(&self, user: &UserId) -> Result<bool, StoreError>;
+    /// Forgets a shopper, and keeps `erasure` under a hash of their id; whether there was something.
+    async fn erase(&self, user: &UserId, erasure: Erasure) -> Result<bool, StoreError>;
+
+    /// The last erasure of each of `users`, in their order.
+    async fn erased(&self, users: &[UserId]) -> Result<Vec<Option<Erasure>>, StoreError>;
 
     /// Up to `limit` shoppers after `after`, in order of their ids, whose saved state has actions that wait. What was
     /// saved since the first page was asked for may be missing.
@@ -228,6 +231,21 @@ impl RedisPreferences {
         Ok(known.into_iter().map(|state| state.map(|(preference, _)| preference)).collect())
     }
 
+    /// Shoppers of whom nothing is known, each with the fence of their last erasure.
+    async fn fences_of_erased(
+        &self,
+        users: &[UserId],
+    ) -> Result<Vec<(UserId, Option<Position>)>, StoreError> {
+        if users.is_empty() {
+            return Ok(Vec::new());
+        }
+        let erased = one_each(users.len(), self.backup.erased(users).await?)?;
+        let fence = |(user, erasure): (&UserId, Option<Erasure>)| {
+            (user.clone(), erasure.and_then(|erasure| erasure.until))
+        };
+        Ok(users.iter().zip(erased).map(fence).collect())
+    }
+
     async fn store_part(&self, writes: &[PreferenceWrite]) -> Result<Vec<StoreOutcome>, StoreError> {
         let mut outcomes = vec![StoreOutcome::Stale; writes.len()];
         let mut open: Vec<usize> = (0..writes.len()).collect();
@@ -259,16 +277,26 @@ impl RedisPreferences {
             users.sort_unstable();
             users.dedup();
             let known = self.warm(&users).await?;
-            let unknown: HashSet<UserId> = users
+            let unknown: Vec<UserId> = users
                 .into_iter()
                 .zip(known)
                 .filter(|(_, state)| state.is_none())
                 .map(|(user, _)| user)
                 .collect();
-            may_create.extend(
-                writes.iter().map(|write| &write.preference.user_id).filter(|user| unknown.contains(*user)),
-            );
+            let fences: HashMap<UserId, Option<Position>> =
+                self.fences_of_erased(&unknown).await?.into_iter().collect();
             open = absent;
+            // What an erasure covers is stale.
+            open.retain(|at| {
+                let Preference { user_id, position, .. } = &writes[*at].preference;
+                let fence = fences.get(user_id).copied().flatten();
+                !fence.zip(*position).is_some_and(|(fence, position)| position.is_covered_by(fence))
+            });
+            may_create.extend(
+                open.iter()
+                    .map(|at| &writes[*at].preference.user_id)
+                    .filter(|user| fences.contains_key(*user)),
+            );
         }
         Err(unavailable("preferences leave the cache while they are stored"))
     }
@@ -413,14 +441,13 @@ impl PreferenceStore for RedisPreferences {
             }
             from += users.len();
             let users: Vec<UserId> = users.into_iter().filter_map(|user| UserId::new(user).ok()).collect();
-            // Those who were erased are listed, too.
             found.extend(self.load(&users).await?.into_iter().flatten());
         }
         found.truncate(limit);
         Ok(found)
     }
 
-    async fn erase(&self, user: &UserId) -> Result<bool, StoreError> {
+    async fn erase(&self, user: &UserId, erasure: Erasure) -> Result<bool, StoreError> {
         self.unsaved.forget(user);
         self.known.lock().pop(user);
         // First of all: from here on no process puts back what it remembers.
@@ -431,15 +458,23 @@ impl PreferenceStore for RedisPreferences {
         let products = state.iter().flat_map(|state| state.pending.iter().map(|waits| &waits.product_id));
         self.run_for_effect(self.forget_waits(user, fold::VERSION_MAX, products).into_iter().collect())
             .await?;
-        let in_backup = self.backup.erase(user).await?;
+        let fence = state.and_then(|state| state.position);
+        let in_backup = self.backup.erase(user, erasure.including(fence)).await?;
         let mut delete = redis::cmd("DEL");
         delete.arg(self.key(user));
-        let mut changed = redis::cmd("ZADD");
-        changed.arg(self.link.key(near::CHANGED)).arg(self.moment()).arg(user.as_str());
-        let gone = self.link.run_all(vec![delete, changed]).await?;
+        let changed = self.link.key(near::CHANGED);
+        let mut unlist = redis::cmd("ZREM");
+        unlist.arg(&changed).arg(user.as_str());
+        let mut list = redis::cmd("ZADD");
+        list.arg(&changed).arg(self.moment()).arg(near::erased_member(user));
+        let gone = self.link.run_all(vec![delete, unlist, list]).await?;
         let gone = gone.into_iter().collect::<Result<Vec<_>, _>>()?;
         self.near.forget(user);
         Ok(in_backup || gone.first() == Some(&Value::Int(1)))
+    }
+
+    async fn erased(&self, users: &[UserId]) -> Result<Vec<Option<Erasure>>, StoreError> {
+        self.backup.erased(users).await
     }
 
     fn changes(&self, user: &UserId) -> broadcast::Receiver<PreferenceChange> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rep_backends::SystemClock;
 use rep_backends::elasticsearch::{ElasticsearchPreferences, Finding, IndexKind};
 use rep_backends::redis::{PreferenceBackup, SavedIncomplete};
-use rep_core::contract::support::{at, eventually, new_product, new_trace, new_user, position};
+use rep_core::contract::support::{at, erasure, eventually, new_product, new_trace, new_user, position};
 use rep_core::ports::StoreErrorKind;
 use rep_core::ports::preferences::Incomplete;
 use rep_core::{
@@ -84,8 +84,10 @@ async fn an_erased_state_is_gone_and_a_late_save_does_not_bring_it_back() {
     let backup = backup(&space);
     let (user, other) = (new_user(), new_user());
     backup.save(&[(state(&user, 4), 4), (state(&other, 1), 1)]).await.unwrap();
-    assert!(backup.erase(&user).await.unwrap());
-    assert!(!backup.erase(&user).await.unwrap());
+    let (last, earlier) = (erasure(7, Some(position(1, 9))), erasure(5, Some(position(1, 4))));
+    assert!(backup.erase(&user, last).await.unwrap());
+    assert!(!backup.erase(&user, earlier).await.unwrap());
+    assert_eq!(backup.erased(&[other.clone(), user.clone()]).await.unwrap(), [None, Some(last)]);
     backup.save(&[(state(&user, 3), 3)]).await.unwrap();
     let loaded = backup.load(&[user.clone(), other]).await.unwrap();
     assert!(loaded[0].is_none() && loaded[1].is_some());

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rep_backends::embedded::OpenError;
 use rep_backends::{ConnectError, SystemClock, open_data_dir};
-use rep_core::contract::support::{Subject, action, at, new_product, new_user, position};
+use rep_core::contract::support::{Subject, action, at, erasure, new_product, new_user, position};
 use rep_core::ports::StoreErrorKind;
 use rep_core::ports::behaviour::BehaviourDocument;
 use rep_core::{ActionType, NotificationSettings, Topic};
@@ -134,7 +134,7 @@ async fn a_full_disk_can_be_made_room_on() {
         "retention frees room, so it may write"
     );
     let user = rep_core::UserId::new("u").unwrap();
-    subject.ports().preferences.erase(&user).await.unwrap();
+    subject.ports().preferences.erase(&user, erasure(0, None)).await.unwrap();
     subject.ports().behaviour.erase(&user).await.unwrap();
     subject.ports().notifications.erase(&user).await.unwrap();
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use rep_core::contract::support::{Subject, action, at, commit_something, new_product, new_user, position};
+use rep_core::contract::support::{
+    Subject, action, at, commit_something, erasure, new_product, new_user, position,
+};
 use rep_core::ports::behaviour::BehaviourDocument;
 use rep_core::ports::preferences::{PreferenceWrite, StoreOutcome};
 use rep_core::{ActionType, ModelId, Preference, Topic, UserId};
@@ -138,7 +140,7 @@ async fn an_erased_shopper_does_not_come_back_by_a_commit_or_a_read_at_the_same_
         let (reading, reader) = (store.clone(), user.clone());
         let read = tokio::spawn(async move { reading.load(&[reader]).await.unwrap() });
         tokio::task::yield_now().await;
-        store.erase(user).await.unwrap();
+        store.erase(user, erasure(0, None)).await.unwrap();
         read.await.unwrap();
         assert_eq!(store.load(std::slice::from_ref(user)).await.unwrap(), [None]);
     }

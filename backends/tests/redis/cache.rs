@@ -4,7 +4,7 @@ use rep_backends::SystemClock;
 use rep_backends::redis::{RedisConfig, RedisLink};
 use rep_backends::saving::Saves;
 use rep_core::contract::support::{
-    Subject, action, at, eventually, new_product, new_trace, new_user, position,
+    Subject, action, at, erasure, eventually, new_product, new_trace, new_user, position,
 };
 use rep_core::likeness::Probe;
 use rep_core::ports::StoreErrorKind;
@@ -73,7 +73,7 @@ async fn a_state_that_left_the_cache_comes_back_with_its_fence() {
     let users = [&read, &written, &gone];
     store.store(users.map(|user| state(user, 7)).into()).await.unwrap();
     store.save().await.unwrap();
-    store.erase(&gone).await.unwrap();
+    store.erase(&gone, erasure(0, None)).await.unwrap();
     for user in [&read, &written] {
         forget(&subject, user).await;
     }
@@ -198,8 +198,21 @@ async fn two_instances_hear_of_each_others_changes_and_find_each_others_shoppers
         let found = second.preferences.nearest(&near, 5, at(0)).await.unwrap();
         assert_eq!(found.len(), 1);
     }
-    first.preferences.erase(&user).await.unwrap();
+    first.preferences.erase(&user, erasure(0, None)).await.unwrap();
     assert!(second.preferences.nearest(&near, 5, at(0)).await.unwrap().is_empty());
+    // No list names who was erased.
+    let listed: Vec<String> =
+        command(&subject, &["ZRANGE", &format!("{}preferences:changed", subject.config.prefix), "0", "-1"])
+            .await;
+    assert!(!listed.is_empty() && !listed.contains(&user.to_string()), "{listed:?}");
+    second.preferences.store(vec![state(&user, 4)]).await.unwrap();
+    for ports in [&first, second] {
+        assert_eq!(
+            ports.preferences.nearest(&near, 5, at(0)).await.unwrap().len(),
+            1,
+            "who came back is found"
+        );
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rep_backends::redis::RedisPreferences;
 use rep_backends::saving::Saves;
-use rep_core::contract::support::{Subject, action, at, new_product, new_user, position};
+use rep_core::contract::support::{Subject, action, at, erasure, new_product, new_user, position};
 use rep_core::ports::preferences::{Fold, FoldRules, FoldStep, Folded, PreferenceStore};
 use rep_core::{ActionType, Embedding, ModelId, Preference, Settlement, TasteRules, UnitVector, UserId};
 
@@ -80,7 +80,7 @@ async fn an_erased_shopper_stays_away_whatever_a_process_remembers() {
     let (first, subject) = two_processes().await;
     let user = new_user();
     fold(&first, &user, 1).await;
-    assert!(subject.preferences.erase(&user).await.unwrap());
+    assert!(subject.preferences.erase(&user, erasure(0, None)).await.unwrap());
     first.save().await.unwrap();
     assert!(subject.kept.states.lock().is_empty());
     assert_eq!(fold(&first, &user, 2).await, Folded::default());
@@ -118,12 +118,12 @@ async fn an_erased_shopper_who_begins_anew_is_not_taken_for_a_loss() {
     for offset in 1..=3 {
         fold(&first, &user, offset).await;
     }
-    subject.preferences.erase(&user).await.unwrap();
-    // An earlier record comes again to another process: fewer changes, an earlier place.
-    fold(&subject.preferences, &user, 2).await;
+    subject.preferences.erase(&user, erasure(0, None)).await.unwrap();
+    // Another process folds: fewer changes, and a later place.
+    fold(&subject.preferences, &user, 4).await;
     first.save().await.unwrap();
-    fold(&first, &user, 4).await;
-    assert_eq!(stands(&first, &user).await, told(offline(&user, &[2, 4])));
+    fold(&first, &user, 5).await;
+    assert_eq!(stands(&first, &user).await, told(offline(&user, &[4, 5])));
 }
 
 #[tokio::test]

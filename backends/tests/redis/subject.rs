@@ -16,13 +16,14 @@ use rep_core::ports::StoreError;
 use rep_core::ports::log::EventLog;
 use rep_core::ports::notifications::Delivery;
 use rep_core::ports::preferences::Incomplete;
-use rep_core::{ModelId, NotificationId, Preference, UserId};
+use rep_core::{Erasure, ModelId, NotificationId, Preference, UserId};
 use tempfile::TempDir;
 
 /// A backup and a history that outlive what Redis forgets.
 #[derive(Default)]
 pub(crate) struct Kept {
     pub(crate) states: Mutex<HashMap<UserId, (Preference, u64)>>,
+    pub(crate) erased: Mutex<HashMap<UserId, Erasure>>,
     pub(crate) deliveries: Mutex<HashMap<NotificationId, Delivery>>,
 }
 
@@ -44,8 +45,14 @@ impl PreferenceBackup for Kept {
         Ok(())
     }
 
-    async fn erase(&self, user: &UserId) -> Result<bool, StoreError> {
+    async fn erase(&self, user: &UserId, erasure: Erasure) -> Result<bool, StoreError> {
+        self.erased.lock().insert(user.clone(), erasure);
         Ok(self.states.lock().remove(user).is_some())
+    }
+
+    async fn erased(&self, users: &[UserId]) -> Result<Vec<Option<Erasure>>, StoreError> {
+        let erased = self.erased.lock();
+        Ok(users.iter().map(|user| erased.get(user).copied()).collect())
     }
 
     async fn waiting(&self, after: Option<&UserId>, limit: usize) -> Result<Vec<SavedWaits>, StoreError> {

@@ -9,7 +9,7 @@ use rep_backends::redis::{PreferenceBackup, RedisPreferences, SavedIncomplete, S
 use rep_core::contract::support::{at, new_product, new_trace, new_user};
 use rep_core::ports::StoreError;
 use rep_core::ports::preferences::PreferenceStore;
-use rep_core::{ActionType, ModelId, PendingAction, Preference, UserId};
+use rep_core::{ActionType, Erasure, ModelId, PendingAction, Preference, UserId};
 
 use crate::cache::command_at;
 use crate::subject::{Kept, OnRedis};
@@ -32,8 +32,12 @@ impl PreferenceBackup for Losing {
         self.kept.save(states).await
     }
 
-    async fn erase(&self, user: &UserId) -> Result<bool, StoreError> {
-        PreferenceBackup::erase(&*self.kept, user).await
+    async fn erase(&self, user: &UserId, erasure: Erasure) -> Result<bool, StoreError> {
+        PreferenceBackup::erase(&*self.kept, user, erasure).await
+    }
+
+    async fn erased(&self, users: &[UserId]) -> Result<Vec<Option<Erasure>>, StoreError> {
+        PreferenceBackup::erased(&*self.kept, users).await
     }
 
     async fn waiting(&self, after: Option<&UserId>, limit: usize) -> Result<Vec<SavedWaits>, StoreError> {

@@ -15,8 +15,8 @@ use rep_core::ports::preferences::{
     StoreOutcome, Waiting, WaitingPage,
 };
 use rep_core::{
-    EventId, EventKey, ModelId, NotificationSettings, Position, Preference, Product, ProductId, Registers,
-    Standing, Timestamp, TraceId, UnitVector, UserId,
+    Erasure, EventId, EventKey, ModelId, NotificationSettings, Position, Preference, Product, ProductId,
+    Registers, Standing, Timestamp, TraceId, UnitVector, UserId,
 };
 use tokio::sync::broadcast;
 
@@ -278,8 +278,12 @@ impl PreferenceStore for MemoryStores {
         Ok(Vec::new())
     }
 
-    async fn erase(&self, _: &UserId) -> Result<bool, StoreError> {
+    async fn erase(&self, _: &UserId, _: Erasure) -> Result<bool, StoreError> {
         Ok(false)
+    }
+
+    async fn erased(&self, users: &[UserId]) -> Result<Vec<Option<Erasure>>, StoreError> {
+        Ok(vec![None; users.len()])
     }
 
     fn changes(&self, _: &UserId) -> broadcast::Receiver<PreferenceChange> {

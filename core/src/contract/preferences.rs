@@ -1,6 +1,7 @@
 //! The suite of [`PreferenceStore`].
 #![expect(clippy::unwrap_used, reason = "a suite is test code: what fails here fails the test")]
 
+mod erased;
 mod incomplete;
 mod waiting;
 
@@ -10,7 +11,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 use super::support::{
-    Subject, at, commit_something, epoch, eventually, new_product, new_trace, new_user, position,
+    Subject, at, commit_something, epoch, erasure, eventually, new_product, new_trace, new_user, position,
 };
 use crate::likeness::{LikenessScale, Probe};
 use crate::ports::preferences::{PreferenceChange, PreferenceStore, PreferenceWrite, StoreOutcome};
@@ -19,6 +20,7 @@ use crate::{
     UnitVector, UserId,
 };
 
+pub use self::erased::what_an_erasure_covers_is_never_folded_in_again;
 pub use self::incomplete::{
     erasure_forgets_what_is_lacked, remembering_side_by_side_adds_one_share,
     what_is_lacked_is_there_after_reopening, who_is_not_whole_is_listed_and_remembered_once,
@@ -45,7 +47,8 @@ macro_rules! preferences_contract {
                 the_nearest_shoppers_come_first,
                 a_broad_taste_is_not_near_to_everything,
                 the_last_changed_shoppers_come_first,
-                erasure_forgets_the_state_and_its_fence,
+                erasure_forgets_the_state_and_keeps_its_fence,
+                what_an_erasure_covers_is_never_folded_in_again,
                 a_taken_state_is_there_after_the_next_commit,
                 an_erased_state_stays_away_after_reopening,
                 what_waits_is_listed_and_settled_once,
@@ -364,20 +367,24 @@ pub async fn the_last_changed_shoppers_come_first(subject: &mut impl Subject) {
     assert_eq!(names, [&users[4], &users[3], &users[2]]);
 }
 
-/// Erasure forgets a shopper with their fence; afterwards they are as new.
-pub async fn erasure_forgets_the_state_and_its_fence(subject: &mut impl Subject) {
+/// Erasure forgets a shopper but for their fence; afterwards they are as new.
+pub async fn erasure_forgets_the_state_and_keeps_its_fence(subject: &mut impl Subject) {
     let store = &subject.ports().preferences;
     let (gone, stays) = (new_user(), new_user());
     for user in [&gone, &stays] {
         store_one(&**store, state(user, position(11, 100))).await;
     }
-    assert!(store.erase(&gone).await.unwrap());
+    assert!(store.erase(&gone, erasure(1, None)).await.unwrap());
     assert_eq!(load_one(&**store, &gone).await, None);
     assert!(load_one(&**store, &stays).await.is_some());
+    let erased = store.erased(&[stays, gone.clone()]).await.unwrap();
+    assert_eq!(erased, [None, Some(erasure(1, Some(position(11, 100))))]);
     let near = store.nearest(&Probe::by_cosine(direction(&gone, 0.0), 0.99), 1000, at(0)).await.unwrap();
     assert!(near.iter().all(|(user, _)| *user != gone));
-    assert!(!store.erase(&gone).await.unwrap());
-    assert_eq!(store_one(&**store, state(&gone, position(11, 5))).await, StoreOutcome::Stored);
+    assert!(!store.erase(&gone, erasure(2, Some(position(11, 200)))).await.unwrap());
+    assert_eq!(store_one(&**store, state(&gone, position(11, 200))).await, StoreOutcome::Stale);
+    assert_eq!(load_one(&**store, &gone).await, None);
+    assert_eq!(store_one(&**store, state(&gone, position(11, 201))).await, StoreOutcome::Stored);
 }
 
 /// A taken state is durable no later than the next commit of the group whose records it folds, and its
@@ -401,8 +408,8 @@ pub async fn an_erased_state_stays_away_after_reopening(subject: &mut impl Subje
     store_one(&**store, state(&committed, position(1, 1))).await;
     commit_something(&*subject.ports().log).await;
     store_one(&**store, state(&fresh, position(1, 2))).await;
-    assert!(store.erase(&committed).await.unwrap());
-    assert!(store.erase(&fresh).await.unwrap());
+    assert!(store.erase(&committed, erasure(1, None)).await.unwrap());
+    assert!(store.erase(&fresh, erasure(1, None)).await.unwrap());
     commit_something(&*subject.ports().log).await;
     subject.reopen().await;
     assert_eq!(subject.ports().preferences.load(&[committed, fresh]).await.unwrap(), [None, None]);

@@ -13,7 +13,7 @@ use crate::ports::notifications::Notifications;
 use crate::ports::popularity::Popularity;
 use crate::ports::preferences::PreferenceStore;
 use crate::ports::tickets::Tickets;
-use crate::{ActionType, Position, ProductId, Timestamp, Topic, TraceId, UserAction, UserId};
+use crate::{ActionType, Erasure, Position, ProductId, Timestamp, Topic, TraceId, UserAction, UserId};
 
 /// Longest wait for a condition, and so the one bound of the suites and of the backends' tests: brokers take seconds to
 /// rebalance, and several times that on a slow machine with other work. It costs nothing where the condition holds sooner.
@@ -92,6 +92,11 @@ pub fn new_trace() -> TraceId {
 /// A place in the log of this run's epoch.
 pub fn position(partition: u32, offset: u64) -> Position {
     Position { epoch: epoch(), partition, offset }
+}
+
+/// An erasure at a moment of [`at`], of all that is known by then and of what stands up to `until`.
+pub fn erasure(ms: i64, until: Option<Position>) -> Erasure {
+    Erasure { at: at(ms), until }
 }
 
 /// Noon of the first of January 2026, and so many milliseconds more.

@@ -9,7 +9,7 @@ use tokio::sync::broadcast;
 pub use self::fold::{Applied, Counted, Fold, FoldRules, FoldStep, Folded, Recall};
 use super::StoreError;
 use crate::likeness::Probe;
-use crate::{ActionType, Earlier, ModelId, Preference, ProductId, Timestamp, TraceId, UserId};
+use crate::{ActionType, Earlier, Erasure, ModelId, Preference, ProductId, Timestamp, TraceId, UserId};
 
 /// That, and by what, a shopper's preference changed: tells live views to look again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -116,7 +116,7 @@ pub struct IncompletePage {
 /// Preference vectors.
 ///
 /// - `store` is a compare-and-set by position: a state is taken only if its position is not covered by
-///   that of the state that is there ([`crate::Position::is_covered_by`]).
+///   that of the state that is there ([`crate::Position::is_covered_by`]), or of the last erasure.
 /// - A taken state is seen at once by every `load`, and is durable no later than the next commit of the
 ///   group whose records it folds.
 /// - An entry that nobody changed for the time to live (24 h) may leave the cache; `load` then finds it in
@@ -165,8 +165,12 @@ pub trait PreferenceStore: Send + Sync {
     /// Up to `limit` shoppers, last changed first.
     async fn recent(&self, limit: usize) -> Result<Vec<Preference>, StoreError>;
 
-    /// Forgets a shopper, cache and backup; whether there was something.
-    async fn erase(&self, user: &UserId) -> Result<bool, StoreError>;
+    /// Forgets a shopper, cache and backup; whether there was something. What stays is `erasure`, under a hash of the id:
+    /// what it covers, or the state covered, changes nothing from then on, however often and by whom it is read again.
+    async fn erase(&self, user: &UserId, erasure: Erasure) -> Result<bool, StoreError>;
+
+    /// The last erasure of each of `users`, in their order; `None` for those who never were erased.
+    async fn erased(&self, users: &[UserId]) -> Result<Vec<Option<Erasure>>, StoreError>;
 
     /// Changes of one shopper from now on; one of a moment ago may be among them. A receiver that falls behind its bound
     /// loses the oldest and is told so. It is closed when something may have been missed otherwise.

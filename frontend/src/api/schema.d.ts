@@ -1730,16 +1730,14 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Forgets a shopper: taste, history, inbox and settings. Can be repeated. Waits up to 8 s until what is
-         *     queued of the shopper has had its effect; 503 if that takes longer, and nothing is erased then.
+         * Forgets a shopper: taste, history, inbox and settings. What the log keeps of them until its retention ends is shown
+         *     and replayed no more. Can be repeated; an `Idempotency-Key` is ignored. Waits up to 8 s until what is queued of the
+         *     shopper has had its effect; 503 if that takes longer, and nothing is erased then.
          */
         delete: {
             parameters: {
                 query?: never;
-                header?: {
-                    /** @description Repeats get the first answer */
-                    "Idempotency-Key"?: string | null;
-                };
+                header?: never;
                 path: {
                     /** @description The shopper */
                     id: string;

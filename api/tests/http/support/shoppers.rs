@@ -13,7 +13,7 @@ use rep_core::ports::preferences::{
     StoreOutcome, Waiting, WaitingPage,
 };
 use rep_core::ports::{StoreError, StoreErrorKind};
-use rep_core::{EventId, PendingAction, Position, Preference, ProductId, Timestamp, UserId};
+use rep_core::{Erasure, EventId, PendingAction, Position, Preference, ProductId, Timestamp, UserId};
 use tokio::sync::broadcast;
 
 use super::away;
@@ -87,6 +87,7 @@ impl BehaviourStore for MemoryBehaviour {
 #[derive(Default)]
 pub(crate) struct MemoryPreferences {
     known: Mutex<HashMap<UserId, Preference>>,
+    pub(crate) erased: Mutex<HashMap<UserId, Erasure>>,
     hubs: Mutex<HashMap<UserId, broadcast::Sender<PreferenceChange>>>,
     pub(crate) is_away: AtomicBool,
 }
@@ -157,8 +158,14 @@ impl PreferenceStore for MemoryPreferences {
         Ok(all)
     }
 
-    async fn erase(&self, user: &UserId) -> Result<bool, StoreError> {
+    async fn erase(&self, user: &UserId, erasure: Erasure) -> Result<bool, StoreError> {
+        self.erased.lock().unwrap().insert(user.clone(), erasure);
         Ok(self.known.lock().unwrap().remove(user).is_some())
+    }
+
+    async fn erased(&self, users: &[UserId]) -> Result<Vec<Option<Erasure>>, StoreError> {
+        let erased = self.erased.lock().unwrap();
+        Ok(users.iter().map(|user| erased.get(user).copied()).collect())
     }
 
     fn changes(&self, user: &UserId) -> broadcast::Receiver<PreferenceChange> {

@@ -89,6 +89,14 @@ impl<'a> NewPreference<'a> {
     }
 }
 
+/// What stays of a shopper who was erased.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StoredErasure {
+    pub(super) position: Option<Position>,
+    pub(super) saved_at: Timestamp,
+}
+
 /// What is read.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

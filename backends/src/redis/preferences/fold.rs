@@ -9,7 +9,7 @@ use std::sync::Arc;
 use futures::future::try_join_all;
 use rep_core::ports::preferences::{Applied, Fold, FoldRules, Folded, PreferenceChange};
 use rep_core::ports::{StoreError, one_each};
-use rep_core::{Preference, ProductId};
+use rep_core::{Position, Preference, ProductId};
 
 use super::{BACKGROUND_TTL, PART, RedisPreferences, State, TTL};
 use crate::error::{corrupt, invalid};
@@ -48,6 +48,8 @@ pub(super) const NOTHING: &str = "-";
 /// What a shopper's next state is made from.
 struct Base {
     state: Option<State>,
+    /// Where there is no state: up to where its shopper was erased.
+    erased_until: Option<Position>,
     found: Found,
 }
 
@@ -116,9 +118,13 @@ impl RedisPreferences {
         let (mut outcomes, mut swaps) = (Vec::with_capacity(part.len()), Vec::with_capacity(part.len()));
         let mut waits = Vec::new();
         for (fold, base) in part.iter().copied().zip(bases) {
-            let known = base.state.as_ref().map(|state| state.0.clone());
-            let mut preference =
-                known.unwrap_or_else(|| Preference::new(folds[fold].user_id.clone(), rules.model.clone()));
+            let mut preference = match &base.state {
+                Some(state) => state.0.clone(),
+                None => Preference {
+                    position: base.erased_until,
+                    ..Preference::new(folds[fold].user_id.clone(), rules.model.clone())
+                },
+            };
             let mut changes = Vec::with_capacity(folds[fold].steps.len());
             let may_wait = self.waits.has_room();
             let applied = folds[fold].apply(&mut preference, rules, may_wait, |counted, count| {
@@ -164,7 +170,8 @@ impl RedisPreferences {
             let mut known = self.known.lock();
             for fold in part {
                 if let Some(state) = known.get(folds[*fold].user_id) {
-                    bases.insert(*fold, Base { state: Some(Arc::clone(state)), found: Found::Memory });
+                    let state = Some(Arc::clone(state));
+                    bases.insert(*fold, Base { state, erased_until: None, found: Found::Memory });
                 }
             }
         }
@@ -180,9 +187,16 @@ impl RedisPreferences {
             };
             for (fold, state) in missing.into_iter().zip(states) {
                 if state.is_some() || found == Found::Backup {
-                    bases.insert(fold, Base { state: state.map(Arc::new), found });
+                    bases.insert(fold, Base { state: state.map(Arc::new), erased_until: None, found });
                 }
             }
+        }
+        let mut unknown: Vec<(&usize, &mut Base)> =
+            bases.iter_mut().filter(|(_, base)| base.state.is_none()).collect();
+        let users: Vec<_> = unknown.iter().map(|(fold, _)| folds[**fold].user_id.clone()).collect();
+        let fences = self.fences_of_erased(&users).await?;
+        for ((_, base), (_, fence)) in unknown.iter_mut().zip(fences) {
+            base.erased_until = fence;
         }
         Ok(part.iter().filter_map(|fold| bases.remove(fold)).collect())
     }

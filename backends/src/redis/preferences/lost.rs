@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use rep_core::ports::{StoreError, one_each};
-use rep_core::{UserId, stable_hash128};
+use rep_core::{UserId, UserKey};
 
 use super::fold::NOTHING;
 use super::{RedisPreferences, State};
@@ -68,7 +68,7 @@ impl RedisPreferences {
 
     /// Stands for the time to live after an erasure. Does not tell who it was.
     pub(super) fn erased_key(&self, user: &UserId) -> String {
-        self.link.key(format_args!("erased:{:032x}", stable_hash128(user.as_str().as_bytes())))
+        self.link.key(format_args!("erased:{}", UserKey::of(user)))
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::support::{Subject, action, at, eventually, new_product, new_user, position};
+use super::super::support::{Subject, action, at, erasure, eventually, new_product, new_user, position};
 use super::{direction, load_one, state, store_one};
 use crate::ports::preferences::{
     Fold, FoldRules, FoldStep, Folded, Incomplete, PreferenceStore, Recall, StoreOutcome,
@@ -179,7 +179,7 @@ pub async fn erasure_forgets_what_is_lacked(subject: &mut impl Subject) {
     let store = &*subject.ports().preferences;
     store_one(store, lacking(&user)).await;
     until_listed(store, &user, Incomplete::of(&lacking(&user), &model())).await;
-    assert!(store.erase(&user).await.unwrap());
+    assert!(store.erase(&user, erasure(1, None)).await.unwrap());
     until_listed(store, &user, None).await;
     let remembered = purchase(&lacking(&user).earlier.unwrap(), &direction(&user, 0.0));
     assert_eq!(add(store, &user, &remembered).await, Folded::default());

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use super::super::support::{Subject, at, commit_something, epoch, new_product, new_trace, new_user};
+use super::super::support::{
+    Subject, at, commit_something, epoch, erasure, new_product, new_trace, new_user,
+};
 use super::{direction, load_one};
 use crate::ports::preferences::{Fold, FoldRules, FoldStep, Folded, PreferenceStore, Waiting};
 use crate::{
@@ -11,7 +13,7 @@ use crate::{
     UserId,
 };
 
-fn click(user: &UserId, product: &ProductId, ms: i64) -> UserAction {
+pub(super) fn click(user: &UserId, product: &ProductId, ms: i64) -> UserAction {
     UserAction {
         trace_id: new_trace(),
         user_id: user.clone(),
@@ -24,7 +26,7 @@ fn click(user: &UserId, product: &ProductId, ms: i64) -> UserAction {
     }
 }
 
-fn model() -> ModelId {
+pub(super) fn model() -> ModelId {
     ModelId::new("contract-model").unwrap()
 }
 
@@ -174,7 +176,7 @@ pub async fn erasure_forgets_what_waits(subject: &mut impl Subject) {
     let store = &*subject.ports().preferences;
     let (user, product) = (new_user(), new_product());
     act(store, &click(&user, &product, 5), 1, None).await;
-    assert!(store.erase(&user).await.unwrap());
+    assert!(store.erase(&user, erasure(1, None)).await.unwrap());
     assert!(!waits(store, &user, &product).await);
     let vector = direction(&user, 0.0);
     assert_eq!(settle(store, &user, &product, Settlement::Vector(&vector)).await, Folded::default());
