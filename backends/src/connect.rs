@@ -4,8 +4,9 @@ mod cluster;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use rep_core::avro::Codec;
 use rep_core::ports::StoreError;
 use rep_core::ports::behaviour::BehaviourStore;
@@ -25,7 +26,8 @@ use crate::embedded::notifications::EmbeddedNotifications;
 use crate::embedded::popularity::EmbeddedPopularity;
 use crate::embedded::preferences::{EmbeddedPreferences, PreferenceConfig};
 use crate::embedded::tickets::EmbeddedTickets;
-use crate::embedded::{Db, DbConfig, OpenError, schemas};
+use crate::embedded::{Db, DbConfig, OpenError, schemas, scrub};
+use crate::error::interrupted;
 use crate::places::Places;
 
 /// Which backends, and their bounds.
@@ -47,6 +49,8 @@ pub struct ConnectConfig {
     pub popularity_half_life: Duration,
     /// How long records of the log are kept.
     pub log_retention: Duration,
+    /// Least time between two rewritings of files that hold what was erased: each writes as much as there is.
+    pub scrub_pause: Duration,
 }
 
 impl ConnectConfig {
@@ -61,6 +65,7 @@ impl ConnectConfig {
             preferences: PreferenceConfig::default(),
             popularity_half_life: rep_core::HALF_LIFE_DEFAULT,
             log_retention: Duration::from_secs(7 * 24 * 3600),
+            scrub_pause: Duration::from_secs(3600),
         }
     }
 }
@@ -209,7 +214,14 @@ pub fn open_data_dir(config: &ConnectConfig, clock: Arc<dyn Clock>) -> Result<Ba
         codec,
         data_dir: Some(DataDir {
             embeddings: EmbeddingCache::open(&db).map_err(in_store("embeddings"))?,
-            upkeep: Upkeep { db, log, preferences, retention: config.log_retention },
+            upkeep: Upkeep {
+                db,
+                log,
+                preferences,
+                retention: config.log_retention,
+                scrub_pause: config.scrub_pause,
+                scrubbed: Arc::default(),
+            },
         }),
     })
 }
@@ -221,11 +233,14 @@ pub struct Upkeep {
     log: Arc<EmbeddedLog>,
     preferences: Arc<EmbeddedPreferences>,
     retention: Duration,
+    scrub_pause: Duration,
+    /// When files were scrubbed last.
+    scrubbed: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Upkeep {
-    /// Removes what is past its retention; to be called about once a minute. Gives how many records of the
-    /// log went.
+    /// Removes what is past its retention, and from the files what was erased; to be called about once a minute. Gives
+    /// how many records of the log went.
     pub async fn run_once(&self) -> Result<u64, StoreError> {
         let now = self.db.now();
         self.preferences.sweep(now);
@@ -233,7 +248,20 @@ impl Upkeep {
         for topic in Topic::ALL {
             removed += self.log.remove_before(topic, now.minus(self.retention)).await?;
         }
+        self.scrub().await?;
         Ok(removed)
+    }
+
+    async fn scrub(&self) -> Result<(), StoreError> {
+        let is_over = self.scrubbed.lock().is_none_or(|last| last.elapsed() >= self.scrub_pause);
+        if !is_over || !scrub::is_due(self.db.path()) {
+            return Ok(());
+        }
+        let (db, began) = (self.db.clone(), Instant::now());
+        tokio::task::spawn_blocking(move || scrub::run(&db)).await.map_err(interrupted)??;
+        *self.scrubbed.lock() = Some(Instant::now());
+        tracing::info!(seconds = began.elapsed().as_secs_f64(), "what was erased has left the files");
+        Ok(())
     }
 
     /// Bytes of the data directory.

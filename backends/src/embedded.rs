@@ -16,6 +16,7 @@ pub mod notifications;
 pub mod popularity;
 pub mod preferences;
 pub mod schemas;
+pub(crate) mod scrub;
 pub mod tickets;
 
 pub use db::{Db, DbConfig};

@@ -29,6 +29,7 @@ use self::interest::Interests;
 use super::codec::{decode, encode};
 use super::db::Db;
 use super::error::{interrupted, invalid, store_error};
+use super::scrub;
 
 const VERSION: u8 = 1;
 /// Longest page of history, in documents.
@@ -168,6 +169,7 @@ impl EmbeddedBehaviour {
             let new_count = count.saturating_sub(gone);
             batch.insert(&self.counts, COUNT_KEY, encode(VERSION, &new_count)?);
             self.db.write_removals(batch)?;
+            scrub::note(self.db.path())?;
             *count = new_count;
         }
         Ok(gone)

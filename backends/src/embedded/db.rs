@@ -192,6 +192,17 @@ impl Db {
         self.inner.clock.now()
     }
 
+    /// The data directory.
+    pub(crate) fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
+    /// This database and those beside it.
+    pub(crate) fn databases(&self) -> Vec<Database> {
+        let beside = self.inner.companions.lock();
+        std::iter::once(self).chain(beside.iter()).map(|db| db.inner.database.clone()).collect()
+    }
+
     /// Bytes on disk.
     pub fn disk_bytes(&self) -> u64 {
         let companions = self.inner.companions.lock();

@@ -36,8 +36,7 @@ impl EmbeddedLog {
         Ok(Self { store, writer, groups: Mutex::default() })
     }
 
-    /// Removes records of `topic` appended before `before`, in whole batches and never the newest; gives
-    /// how many went.
+    /// Removes records of `topic` appended before `before`, in whole batches; gives how many went.
     pub async fn remove_before(&self, topic: Topic, before: Timestamp) -> Result<u64, StoreError> {
         let store = Arc::clone(&self.store);
         tokio::task::spawn_blocking(move || store.remove_before(topic, before)).await.map_err(interrupted)?

@@ -28,6 +28,7 @@ use self::stored::{from_stored, to_stored};
 use self::waits::Waits;
 use super::db::{Db, Held};
 use super::error::{interrupted, store_error};
+use super::scrub;
 use crate::hub::Hub;
 
 /// Parts of the map, so that readers and the writer seldom meet.
@@ -453,6 +454,7 @@ impl PreferenceStore for EmbeddedPreferences {
                 batch.remove(&shared.keyspace, user.as_str());
                 shared.erased.insert(&mut batch, &user, erasure.including(fence.flatten()))?;
                 db.write_removals(batch)?;
+                scrub::note(db.path())?;
                 shard.entries.remove(&user);
                 shared.waits.forget(&user);
                 shared.incomplete.note(&user, false);

@@ -7,6 +7,7 @@ mod disk;
 mod fold;
 mod kill;
 mod log_model;
+mod scrub;
 mod speed;
 mod store;
 mod upkeep;

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use super::batch::{StoredBatch, base_of, batch_key, partition_prefix};
 use crate::embedded::db::Db;
-use crate::embedded::error::store_error;
+use crate::embedded::error::{corrupt, store_error};
 
 /// Newest batches of a partition kept in memory, in bytes.
 const TAIL_BYTES_MAX: usize = 2 << 20;
@@ -49,7 +49,10 @@ impl LogStore {
         let mut topics = Vec::new();
         for topic in Topic::ALL {
             let partitions = (0..topic.partitions())
-                .map(|partition| PartitionState::recover(&batches, topic, partition).map(Mutex::new))
+                .map(|partition| {
+                    let floor = floor(&offsets, topic, partition)?;
+                    PartitionState::recover(&batches, topic, partition, floor).map(Mutex::new)
+                })
                 .collect::<Result<_, _>>()?;
             topics.push(TopicState { topic, partitions, appended: watch::Sender::new(0) });
         }
@@ -163,8 +166,7 @@ impl LogStore {
         }
     }
 
-    /// Removes whole batches appended before `before`, but never the last of a partition; gives how many
-    /// records went. Blocks.
+    /// Removes whole batches appended before `before`; gives how many records went. Blocks.
     pub(super) fn remove_before(&self, topic: Topic, before: Timestamp) -> Result<u64, StoreError> {
         let mut removed = 0;
         for partition in 0..topic.partitions() {
@@ -175,13 +177,15 @@ impl LogStore {
             for entry in self.batches.range(range) {
                 let (key, value) = entry.into_inner().map_err(store_error)?;
                 let batch = StoredBatch::from_stored(base_of(&key)?, Bytes::copy_from_slice(&value))?;
-                if batch.appended_at >= before || batch.end() >= end {
+                if batch.appended_at >= before {
                     break;
                 }
                 new_begin = batch.end();
                 writes.remove(&self.batches, key);
             }
             if new_begin > begin {
+                // Without a batch nothing else tells where the partition goes on.
+                writes.insert(&self.offsets, floor_key(topic, partition), new_begin.to_be_bytes());
                 self.db.write_removals(writes)?;
                 if let Some(state) = self.partition(topic, partition) {
                     state.lock().forget_before(new_begin);
@@ -193,19 +197,35 @@ impl LogStore {
     }
 }
 
+/// Key among the offsets: no group's, for theirs begin with a name.
+fn floor_key(topic: Topic, partition: u32) -> Vec<u8> {
+    format!("\u{0}begin\u{0}{topic}\u{0}{partition:05}").into_bytes()
+}
+
+/// Where the partition begins as far as something was removed; 0 if nothing was.
+fn floor(offsets: &Keyspace, topic: Topic, partition: u32) -> Result<u64, StoreError> {
+    match offsets.get(floor_key(topic, partition)).map_err(store_error)? {
+        None => Ok(0),
+        Some(bytes) => match <[u8; 8]>::try_from(&bytes[..]) {
+            Ok(bytes) => Ok(u64::from_be_bytes(bytes)),
+            Err(_) => Err(corrupt(format!("where `{topic}` begins is not 8 bytes"))),
+        },
+    }
+}
+
 impl PartitionState {
-    fn recover(batches: &Keyspace, topic: Topic, partition: u32) -> Result<Self, StoreError> {
+    fn recover(batches: &Keyspace, topic: Topic, partition: u32, floor: u64) -> Result<Self, StoreError> {
         let prefix = partition_prefix(topic, partition);
         let begin = match batches.prefix(&prefix).next() {
             Some(entry) => base_of(&entry.key().map_err(store_error)?)?,
-            None => 0,
+            None => floor,
         };
         let end = match batches.prefix(&prefix).next_back() {
             Some(entry) => {
                 let (key, value) = entry.into_inner().map_err(store_error)?;
                 StoredBatch::from_stored(base_of(&key)?, Bytes::copy_from_slice(&value))?.end()
             }
-            None => 0,
+            None => floor,
         };
         Ok(Self { begin, end, tail: VecDeque::new(), tail_bytes: 0 })
     }
