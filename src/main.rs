@@ -17,6 +17,7 @@ mod logging;
 mod model;
 mod options;
 mod process;
+mod retention;
 mod secret;
 mod status;
 mod stores;

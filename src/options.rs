@@ -11,6 +11,7 @@ use rep_core::{Currency, ModelId, Timestamp};
 use rep_traces::TracesConfig;
 use serde::{Deserialize, Serialize};
 
+use crate::retention::Retention;
 use crate::secret::Secret;
 
 /// The file that is read when none is named.
@@ -40,6 +41,10 @@ options! {
     /// Folder of the embedded stores [default: .rep/data]
     #[arg(long, env = "REP_DATA_DIR", value_name = "DIR")]
     data_dir: PathBuf,
+    /// How long the embedded log keeps what it took, such as `12h`, at least 60s; that of Kafka is set by
+    /// `rep topics apply --retention` [default: 7d]
+    #[arg(long, env = "REP_LOG_RETENTION", value_name = "TIME")]
+    log_retention: Retention,
     /// Address to listen on; anything but loopback opens REP to your network [default: 127.0.0.1]
     #[arg(long, env = "REP_BIND", value_name = "ADDRESS")]
     bind: IpAddr,
@@ -175,6 +180,7 @@ pub(crate) enum Retrieval {
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Settings {
     pub(crate) data_dir: PathBuf,
+    pub(crate) log_retention: Retention,
     pub(crate) bind: IpAddr,
     pub(crate) products: u32,
     pub(crate) users: u32,
@@ -280,6 +286,7 @@ impl Options {
         };
         let settings = Settings {
             data_dir: self.data_dir.unwrap_or_else(|| ".rep/data".into()),
+            log_retention: self.log_retention.unwrap_or_default(),
             bind: self.bind.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
             products: self.products.unwrap_or(2_000),
             users: self.users.unwrap_or(20_000),
@@ -344,6 +351,7 @@ impl Settings {
     pub(crate) fn stores(&self, model: ModelId, dimensions: usize) -> ConnectConfig {
         ConnectConfig {
             places: self.places(),
+            log_retention: self.log_retention.duration(),
             ..ConnectConfig::new(self.data_dir.clone(), model, dimensions)
         }
     }

@@ -1,13 +1,12 @@
 //! `rep topics`.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use rep_backends::kafka::topics::{self, TopicsConfig};
 
 use super::{PlaceArgs, runtime, say, status};
-use crate::duration::parse_duration;
+use crate::retention::Retention;
 
 /// Kafka's topics.
 #[derive(Subcommand)]
@@ -39,13 +38,8 @@ pub(crate) struct TopicsArgs {
     #[arg(long, env = "REP_TOPICS_MIN_IN_SYNC", value_name = "COUNT", default_value_t = 2)]
     min_in_sync: u16,
     /// How long records are kept, such as `12h` or `7d`
-    #[arg(long, env = "REP_TOPICS_RETENTION", value_name = "TIME", default_value = "7d", value_parser = retention)]
-    retention: Duration,
-}
-
-/// At most ten years.
-fn retention(text: &str) -> anyhow::Result<Duration> {
-    parse_duration(text, Duration::from_secs(3650 * 86_400))
+    #[arg(long, env = "REP_TOPICS_RETENTION", value_name = "TIME", default_value_t)]
+    retention: Retention,
 }
 
 /// Runs `rep topics`.
@@ -69,7 +63,7 @@ pub(crate) fn topics(command: TopicsCommand) -> anyhow::Result<ExitCode> {
 
 impl TopicsArgs {
     fn config(&self) -> TopicsConfig {
-        let Self { replication, min_in_sync, retention, .. } = *self;
-        TopicsConfig { replication, min_in_sync, retention }
+        let Self { replication, min_in_sync, .. } = *self;
+        TopicsConfig { replication, min_in_sync, retention: self.retention.duration() }
     }
 }
