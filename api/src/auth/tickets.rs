@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rep_core::ports::tickets::{TICKET_BYTES_MAX, Tickets};
 use rep_core::ports::{StoreError, StoreErrorKind};
-use rep_core::{Timestamp, UserId};
+use rep_core::{Timestamp, UserId, UserKey};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -36,13 +36,13 @@ pub(crate) async fn issue(
     // 244 random bits of the system's generator.
     let ticket = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
     let ends = now.plus(TICKET_TTL);
-    let (user, until) = match principal {
-        Principal::Operator => (None, None),
-        Principal::User { user, until } => (Some(user), until),
+    let (holder, user, until) = match principal {
+        Principal::Operator => ("operator".to_owned(), None, None),
+        Principal::User { user, until } => (UserKey::of(&user).to_string(), Some(user), until),
     };
     let note = serde_json::to_string(&Note { user, until, ends });
     let note = note.map_err(|error| StoreError::new(StoreErrorKind::Invalid, error))?;
-    tickets.keep(&ticket, &note, TICKET_TTL).await?;
+    tickets.keep(&holder, &ticket, &note, TICKET_TTL).await?;
     Ok((ticket, ends))
 }
 
@@ -82,7 +82,7 @@ mod tests {
 
     #[async_trait]
     impl Tickets for Kept {
-        async fn keep(&self, ticket: &str, note: &str, _: Duration) -> Result<(), StoreError> {
+        async fn keep(&self, _: &str, ticket: &str, note: &str, _: Duration) -> Result<(), StoreError> {
             self.0.lock().insert(ticket.to_owned(), note.to_owned());
             Ok(())
         }

@@ -13,7 +13,7 @@ pub(crate) struct MemoryTickets(Mutex<HashMap<String, String>>);
 
 #[async_trait]
 impl Tickets for MemoryTickets {
-    async fn keep(&self, ticket: &str, note: &str, _: Duration) -> Result<(), StoreError> {
+    async fn keep(&self, _: &str, ticket: &str, note: &str, _: Duration) -> Result<(), StoreError> {
         self.0.lock().unwrap().insert(ticket.to_owned(), note.to_owned());
         Ok(())
     }
