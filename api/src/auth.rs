@@ -187,6 +187,16 @@ pub(crate) async fn authenticate(
     next.run(request).await
 }
 
+/// Turns away whoever may not change what is an operator's, before anything of the body is read.
+pub(crate) async fn operators_change(Caller(caller): Caller, request: Request, next: Next) -> Response {
+    let refused =
+        caller.filter(|_| !request.method().is_safe()).and_then(|caller| caller.must_operate().err());
+    match refused {
+        Some(problem) => problem.into_response(),
+        None => next.run(request).await,
+    }
+}
+
 /// The token that a request carries as `Authorization: Bearer …`, whatever it is worth.
 pub fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;

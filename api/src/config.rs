@@ -76,6 +76,8 @@ pub struct Limits {
     pub import_lines_max: usize,
     /// Most items of an array.
     pub array_items_max: usize,
+    /// Most bytes of bodies that are read at a time, of all requests; more are refused with 503.
+    pub bodies_bytes_max: usize,
     /// Longest time a request may take; streams are not concerned.
     pub request_time_max: Duration,
     /// Most requests at a time; more are refused with 503. Streams are not concerned.
@@ -83,13 +85,14 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 1 MiB, 8 MiB, 10,000 lines, 1,000 items, 10 s, 1,024 requests.
+    /// 1 MiB, 8 MiB, 10,000 lines, 1,000 items, 128 MiB, 10 s, 1,024 requests.
     fn default() -> Self {
         Self {
             body_bytes_max: 1 << 20,
             import_bytes_max: 8 << 20,
             import_lines_max: 10_000,
             array_items_max: 1_000,
+            bodies_bytes_max: 128 << 20,
             request_time_max: Duration::from_secs(10),
             requests_at_once_max: 1_024,
         }

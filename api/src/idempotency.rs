@@ -1,22 +1,22 @@
 //! Repeats of a write with the same `Idempotency-Key` get the first answer, and have no second effect.
 //!
-//! Answers are kept in memory of this process, bounded in number, bytes and age; what must hold beyond
-//! that is held by trace ids. Source of the manners: draft-ietf-httpapi-idempotency-key-header.
+//! Answers are kept in memory of this process ([`kept`]), bounded in number, bytes and age; what must hold beyond that is
+//! held by trace ids. Safe methods have no effect to repeat: their key is ignored. Source of the manners:
+//! draft-ietf-httpapi-idempotency-key-header.
 
-use std::sync::Arc;
+mod kept;
+
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_TYPE, HeaderValue, LOCATION};
-use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::http::{HeaderName, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use lru::LruCache;
-use parking_lot::Mutex;
 use rep_core::{Timestamp, stable_hash128};
 
+use self::kept::{Answer, Begun, First, Kept, Scope};
 use crate::auth::Caller;
 use crate::extract::{BodyKind, body_kind, bytes};
 use crate::problem::Problem;
@@ -26,120 +26,43 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// Longest key, in bytes.
 const KEY_BYTES_MAX: usize = 255;
-/// Most answers that are kept.
-const ANSWERS_MAX: usize = 10_000;
-/// Most bytes that kept answers hold together.
-const ANSWERS_BYTES_MAX: usize = 64 << 20;
 /// Longest answer that is kept, in bytes: what 10,000 events are answered with.
 const ANSWER_BYTES_MAX: usize = 8 << 20;
 
 /// Answers by caller, route and key.
 pub(crate) struct Answers {
     ttl: Duration,
-    kept: Arc<Mutex<Kept>>,
-}
-
-struct Kept {
-    entries: LruCache<String, Entry>,
-    bytes: usize,
-}
-
-struct Entry {
-    fingerprint: u128,
-    at: Timestamp,
-    /// `None` while the first request runs.
-    answer: Option<Answer>,
-}
-
-#[derive(Clone)]
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Bytes,
-    problem: Option<Problem>,
-}
-
-impl Answer {
-    fn replayed(self) -> Response {
-        let mut response = (self.status, self.headers, self.body).into_response();
-        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
-        if let Some(problem) = self.problem {
-            response.extensions_mut().insert(problem);
-        }
-        response
-    }
-}
-
-impl Kept {
-    fn remove(&mut self, scope: &str) {
-        if let Some(entry) = self.entries.pop(scope) {
-            self.bytes -= entry.answer.map_or(0, |answer| answer.body.len());
-        }
-    }
-
-    fn make_room(&mut self) {
-        while self.entries.len() > ANSWERS_MAX || self.bytes > ANSWERS_BYTES_MAX {
-            let Some((_, entry)) = self.entries.pop_lru() else { return };
-            self.bytes -= entry.answer.map_or(0, |answer| answer.body.len());
-        }
-    }
-}
-
-/// The first request with a key; dropped without an answer, it frees the key.
-struct First {
-    kept: Arc<Mutex<Kept>>,
-    scope: String,
-    answered: bool,
-}
-
-impl First {
-    fn answer(mut self, answer: Answer) {
-        let mut kept = self.kept.lock();
-        if let Some(entry) = kept.entries.get_mut(&self.scope) {
-            let size = answer.body.len();
-            entry.answer = Some(answer);
-            kept.bytes += size;
-            kept.make_room();
-            self.answered = true;
-        }
-    }
-}
-
-impl Drop for First {
-    fn drop(&mut self) {
-        if !self.answered {
-            self.kept.lock().remove(&self.scope);
-        }
-    }
+    kept: Kept,
 }
 
 impl Answers {
     pub(crate) fn new(ttl: Duration) -> Self {
-        Self { ttl, kept: Arc::new(Mutex::new(Kept { entries: LruCache::unbounded(), bytes: 0 })) }
+        Self { ttl, kept: Kept::default() }
     }
 
     /// The kept answer, or the right to give it.
-    fn begin(&self, scope: String, fingerprint: u128, now: Timestamp) -> Result<First, Box<Response>> {
-        let mut kept = self.kept.lock();
-        if let Some(entry) = kept.entries.get(&scope)
-            && now.since(entry.at) < self.ttl
-        {
-            return Err(Box::new(match &entry.answer {
-                _ if entry.fingerprint != fingerprint => {
-                    Problem::key_reused("this `Idempotency-Key` came with another payload before")
-                        .into_response()
-                }
-                Some(answer) => answer.clone().replayed(),
-                None => Problem::conflict("a request with this `Idempotency-Key` is still running")
-                    .retry_after(1)
-                    .into_response(),
-            }));
-        }
-        kept.remove(&scope);
-        kept.entries.put(scope.clone(), Entry { fingerprint, at: now, answer: None });
-        kept.make_room();
-        Ok(First { kept: Arc::clone(&self.kept), scope, answered: false })
+    fn begin(&self, scope: Scope, fingerprint: u128, now: Timestamp) -> Result<First, Box<Response>> {
+        let answer = match self.kept.begin(scope, fingerprint, now, self.ttl) {
+            Begun::First(first) => return Ok(first),
+            Begun::OtherPayload => {
+                Problem::key_reused("this `Idempotency-Key` came with another payload before").into_response()
+            }
+            Begun::Running => Problem::conflict("a request with this `Idempotency-Key` is still running")
+                .retry_after(1)
+                .into_response(),
+            Begun::Again(answer) => replayed(answer),
+        };
+        Err(Box::new(answer))
     }
+}
+
+fn replayed(answer: Answer) -> Response {
+    let mut response = (answer.status, answer.headers, answer.body).into_response();
+    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    if let Some(problem) = answer.problem {
+        response.extensions_mut().insert(problem);
+    }
+    response
 }
 
 /// Answers repeats; for routes that write.
@@ -149,8 +72,10 @@ pub(crate) async fn once(
     request: Request,
     next: Next,
 ) -> Response {
-    let Some(key) = request.headers().get(IDEMPOTENCY_KEY).cloned() else { return next.run(request).await };
-    match first_or_kept(&state, caller.map(|caller| caller.key()).unwrap_or_default(), &key, request).await {
+    let key = request.headers().get(IDEMPOTENCY_KEY).filter(|_| !request.method().is_safe()).cloned();
+    // Without a caller the route refuses, and nothing is read before it does.
+    let (Some(key), Some(caller)) = (key, caller) else { return next.run(request).await };
+    match first_or_kept(&state, &caller.key(), &key, request).await {
         Ok((first, request)) => answered(first, next.run(request).await).await,
         Err(response) => *response,
     }
@@ -158,7 +83,7 @@ pub(crate) async fn once(
 
 async fn first_or_kept(
     state: &ApiState,
-    caller: String,
+    caller: &str,
     key: &HeaderValue,
     request: Request,
 ) -> Result<(First, Request), Box<Response>> {
@@ -174,9 +99,10 @@ async fn first_or_kept(
         _ => limits.body_bytes_max,
     };
     let (parts, body) = request.into_parts();
-    let scope = format!("{caller}\u{1f}{}\u{1f}{}\u{1f}{key}", parts.method, parts.uri);
+    let scope = Scope::of(caller, &parts.method, &parts.uri, key);
     let body = bytes(Request::new(body), bytes_max).await.map_err(refused)?;
-    let first = state.answers.begin(scope, stable_hash128(&body), state.clock.now())?;
+    let fingerprint = stable_hash128(&body);
+    let first = state.answers.begin(scope, fingerprint, state.clock.now())?;
     Ok((first, Request::from_parts(parts, Body::from(body))))
 }
 
@@ -202,47 +128,26 @@ async fn answered(first: First, response: Response) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use axum::http::{HeaderMap, Method, Uri};
 
-    fn answer(bytes: usize) -> Answer {
-        Answer {
-            status: StatusCode::OK,
-            headers: HeaderMap::new(),
-            body: vec![0; bytes].into(),
-            problem: None,
-        }
-    }
+    use super::*;
 
     #[test]
     fn repeats_are_answered_until_they_are_too_old() {
         let answers = Answers::new(Duration::from_secs(60));
+        let scope = || Scope::of("ann", &Method::POST, &Uri::from_static("/events"), "k");
         let now = Timestamp::from_ms(0);
-        let first = answers.begin("k".to_owned(), 1, now).ok().unwrap();
-        let status =
-            |fingerprint, now| answers.begin("k".to_owned(), fingerprint, now).err().map(|r| r.status());
+        let first = answers.begin(scope(), 1, now).ok().unwrap();
+        let status = |fingerprint, now| answers.begin(scope(), fingerprint, now).err().map(|r| r.status());
         assert_eq!(status(1, now), Some(StatusCode::CONFLICT));
-        first.answer(answer(3));
+        first.answer(Answer {
+            status: StatusCode::OK,
+            headers: HeaderMap::new(),
+            body: vec![0; 3].into(),
+            problem: None,
+        });
         assert_eq!(status(1, now), Some(StatusCode::OK));
         assert_eq!(status(2, now), Some(StatusCode::UNPROCESSABLE_ENTITY));
         assert_eq!(status(2, Timestamp::from_ms(60_000)), None);
-    }
-
-    #[test]
-    fn a_request_that_went_away_frees_its_key() {
-        let answers = Answers::new(Duration::from_secs(60));
-        let now = Timestamp::from_ms(0);
-        drop(answers.begin("k".to_owned(), 1, now).ok().unwrap());
-        assert!(answers.begin("k".to_owned(), 1, now).is_ok());
-    }
-
-    #[test]
-    fn kept_bytes_are_bounded() {
-        let answers = Answers::new(Duration::from_secs(60));
-        for i in 0..20 {
-            let first = answers.begin(i.to_string(), 1, Timestamp::from_ms(0)).ok().unwrap();
-            first.answer(answer(ANSWER_BYTES_MAX));
-        }
-        let kept = answers.kept.lock();
-        assert!(kept.bytes <= ANSWERS_BYTES_MAX && kept.entries.len() <= 8);
     }
 }

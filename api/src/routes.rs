@@ -19,6 +19,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::auth::operators_change;
 use crate::idempotency::once;
 use crate::openapi::Document;
 use crate::state::ApiState;
@@ -52,14 +53,19 @@ pub(crate) fn all(state: Option<&ApiState>) -> OpenApiRouter<ApiState> {
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics));
     let once_by_key = OpenApiRouter::new()
-        .routes(routes!(products::list, products::import))
-        .routes(routes!(products::get, products::put, products::patch, products::delete))
         .routes(routes!(events::post))
         .routes(routes!(inbox::read))
-        .routes(routes!(dead_letters::replay))
         .routes(routes!(settings::get, settings::put));
+    let of_operators = OpenApiRouter::new()
+        .routes(routes!(products::list, products::import))
+        .routes(routes!(products::get, products::put, products::patch, products::delete))
+        .routes(routes!(dead_letters::replay));
     match state {
-        Some(state) => alone.merge(once_by_key.layer(from_fn_with_state(state.clone(), once))),
-        None => alone.merge(once_by_key),
+        Some(state) => {
+            let once = || from_fn_with_state(state.clone(), once);
+            let role = from_fn_with_state(state.clone(), operators_change);
+            alone.merge(once_by_key.layer(once())).merge(of_operators.layer(once()).layer(role))
+        }
+        None => alone.merge(once_by_key).merge(of_operators),
     }
 }
