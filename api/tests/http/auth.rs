@@ -186,3 +186,38 @@ async fn origins_that_are_named_may_read() {
     let preflight = [origin, ("access-control-request-method", "PATCH")];
     assert_eq!(world.send("OPTIONS", "/products/p", &preflight, "").await.status, 200);
 }
+
+#[tokio::test]
+async fn nothing_is_read_of_a_body_before_its_sender_may_send_it() {
+    let world = guarded().filled().await;
+    let shopper = format!("Bearer {}", token("ann"));
+    for (bearer, expected) in [(shopper.as_str(), 403), ("Bearer none", 401)] {
+        for (method, path) in [
+            ("POST", "/products"),
+            ("PUT", "/products/x"),
+            ("PATCH", "/products/x"),
+            ("DELETE", "/products/x"),
+            ("POST", "/dead-letters/0-1/replay"),
+        ] {
+            // It never ends: whoever reads it never answers.
+            let body =
+                axum::body::Body::from_stream(futures::stream::pending::<Result<String, std::io::Error>>());
+            let headers =
+                [("authorization", bearer), ("content-type", "application/json"), ("idempotency-key", "k")];
+            let answer = world.send(method, path, &headers, body).await;
+            assert_eq!(answer.status, expected, "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_key_of_a_safe_method_is_ignored() {
+    let world = guarded().filled().await;
+    let bearer = format!("Bearer {OPERATOR}");
+    let headers = [("authorization", bearer.as_str()), ("idempotency-key", "k")];
+    for _ in 0..2 {
+        let answer = world.send("GET", "/products", &headers, "").await;
+        assert!(!answer.headers.contains_key("idempotent-replayed"));
+        answer.expect(200);
+    }
+}

@@ -93,3 +93,27 @@ async fn what_is_served_beside_the_product() {
     let status = world.get("/status").await.expect(200);
     assert_eq!((&status["windowS"], &status["latencyMs"]["append"]["count"]), (&json!(10.0), &json!(0)));
 }
+
+#[tokio::test]
+async fn bodies_that_there_is_no_memory_for_are_refused_at_once() {
+    let limits = Limits { bodies_bytes_max: 64 << 10, ..Limits::default() };
+    let world = World::with(ApiConfig { limits, ..ApiConfig::default() }).filled().await;
+    let event = json!({"userId": "ann", "actionType": "CLICK", "productId": "tent-1"}).to_string();
+    let json = [("content-type", "application/json")];
+    // One that does not say how long it is takes all there is, and one beside it finds no room.
+    let (send, frames) = tokio::sync::mpsc::channel::<Result<String, std::io::Error>>(1);
+    let body = axum::body::Body::from_stream(tokio_stream::wrappers::ReceiverStream::new(frames));
+    let slow = world.send("POST", "/events", &json, body);
+    let beside = async {
+        send.send(Ok(String::new())).await.unwrap();
+        let refused = world.send("POST", "/events", &json, event.clone()).await;
+        assert_eq!(refused.headers["retry-after"], "1");
+        refused.expect(503);
+        world.get("/products/tent-1").await.expect(200);
+        send.send(Ok(event.clone())).await.unwrap();
+        drop(send);
+    };
+    let (slow, ()) = tokio::join!(slow, beside);
+    slow.expect(202);
+    world.send("POST", "/events", &json, event.clone()).await.expect(202);
+}
