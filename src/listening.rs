@@ -1,34 +1,58 @@
 //! Listening: a port a service, bound before anything else starts.
 
-use std::future::Future;
+mod connections;
+
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
-use axum::serve::ListenerExt;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::Request;
+use axum::response::Response;
+use axum::serve::Listener as _;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use rep_api::DeadlineListener;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
+
+pub(crate) use self::connections::{ConnectionLimits, Connections};
 
 /// How long a connection may take nothing of what is written to it.
 const WRITE_WAIT: Duration = Duration::from_secs(10);
+/// How long the head of a request may take to come, from the connection's beginning or the answer before it: also how long
+/// an idle connection stays.
+const HEAD_WAIT: Duration = Duration::from_secs(30);
+/// Longest head of a request, in bytes.
+const HEAD_BYTES_MAX: usize = 64 << 10;
 
 /// A bound port.
 pub(crate) struct Listening {
-    pub(crate) name: &'static str,
     pub(crate) address: SocketAddr,
     listener: TcpListener,
+    connections: Connections,
 }
 
 impl Listening {
     /// Binds `port` (0: a free one) for service `name`, or says who may be in the way.
-    pub(crate) async fn bind(name: &'static str, bind: IpAddr, port: u16) -> anyhow::Result<Self> {
+    pub(crate) async fn bind(
+        name: &'static str,
+        bind: IpAddr,
+        port: u16,
+        connections: Connections,
+    ) -> anyhow::Result<Self> {
         let listener = TcpListener::bind((bind, port)).await.with_context(|| {
             format!("the {name} cannot listen on {bind}:{port}; stop what uses that port, or choose others with `--port-offset` or `--{name}-port`")
         })?;
         let address = listener.local_addr()?;
-        Ok(Self { name, address, listener })
+        Ok(Self { address, listener, connections })
     }
 
     /// Where a person on this machine reaches it.
@@ -38,7 +62,7 @@ impl Listening {
         } else {
             self.address.ip().to_string()
         };
-        format!("http://{host}:{}", self.address.port())
+        format!("http://{}:{}", host, self.address.port())
     }
 
     /// Serves `router` until `shutdown`, then lets requests finish.
@@ -47,15 +71,160 @@ impl Listening {
         router: Router,
         shutdown: CancellationToken,
     ) -> impl Future<Output = anyhow::Result<()>> {
-        let service = router.into_make_service_with_connect_info::<SocketAddr>();
-        let name = self.name;
-        // Tapping changes nothing: it is what makes a peer's address known through a listener of our own.
-        let listener = DeadlineListener::new(self.listener, WRITE_WAIT).tap_io(|_| {});
-        async move {
-            axum::serve(listener, service)
-                .with_graceful_shutdown(shutdown.cancelled_owned())
-                .await
-                .with_context(|| format!("the {name} server failed"))
+        serve(self, router, shutdown, HEAD_WAIT)
+    }
+}
+
+async fn serve(
+    listening: Listening,
+    router: Router,
+    shutdown: CancellationToken,
+    head_wait: Duration,
+) -> anyhow::Result<()> {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(head_wait).max_buf_size(HEAD_BYTES_MAX);
+    let mut listener = DeadlineListener::new(listening.listener, WRITE_WAIT);
+    let connections = TaskTracker::new();
+    loop {
+        let (io, peer) = tokio::select! {
+            () = shutdown.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        let Some(place) = listening.connections.admit(peer.ip()) else { continue };
+        let router = router.clone();
+        let service = hyper::service::service_fn(move |request| answer(router.clone(), peer, request));
+        let connection = http.serve_connection(TokioIo::new(io), service).with_upgrades();
+        let shutdown = shutdown.clone();
+        connections.spawn(async move {
+            // A WebSocket goes on without it: streams have a bound of their own.
+            let _place = place;
+            let mut connection = pin!(connection);
+            let ended = tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = shutdown.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = ended {
+                // A client that went away, or was too slow: nothing that anybody could do about.
+                tracing::debug!(%error, "connection ended");
+            }
+        });
+    }
+    drop(listener);
+    connections.close();
+    connections.wait().await;
+    Ok(())
+}
+
+async fn answer(
+    router: Router,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+) -> Result<Response, Infallible> {
+    let mut request = request.map(Body::new);
+    request.extensions_mut().insert(ConnectInfo(peer));
+    router.oneshot(request).await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use axum::routing::get;
+    use futures::StreamExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpStream;
+    use tokio::time::{sleep, timeout};
+
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(300);
+
+    /// A port that serves `/` and, in frames that take several times [`SHORT`], `/stream`.
+    async fn port(
+        total_max: usize,
+    ) -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<anyhow::Result<()>>) {
+        let limits = ConnectionLimits { total_max, of_address_max: 1, trusted: Vec::new() };
+        let localhost = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let listening = Listening::bind("api", localhost, 0, Connections::new(limits)).await.unwrap();
+        let frames = || async {
+            let frames = futures::stream::iter(0..8).then(|n| async move {
+                sleep(SHORT / 2).await;
+                Ok::<_, Infallible>(format!("frame {n}\n"))
+            });
+            Body::from_stream(frames)
+        };
+        let router = Router::new().route("/", get(|| async { "here" })).route("/stream", get(frames));
+        let (address, shutdown) = (listening.address, CancellationToken::new());
+        (address, shutdown.clone(), tokio::spawn(serve(listening, router, shutdown, SHORT)))
+    }
+
+    async fn connect(address: SocketAddr, sent: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(sent.as_bytes()).await.unwrap();
+        stream
+    }
+
+    /// All that comes until the connection ends.
+    async fn rest(stream: &mut TcpStream) -> String {
+        let mut bytes = Vec::new();
+        // One that is closed before it was read is reset.
+        let _ = timeout(Duration::from_secs(60), stream.read_to_end(&mut bytes)).await.expect("it ends");
+        String::from_utf8(bytes).unwrap()
+    }
+
+    const REQUEST: &str = "GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn half_sent_requests_and_idle_connections_end() {
+        let (address, shutdown, serving) = port(400).await;
+        let mut half = Vec::new();
+        for n in 0..300 {
+            half.push(connect(address, &REQUEST[..n % REQUEST.len()]).await);
         }
+        let mut idle = connect(address, REQUEST).await;
+        for stream in &mut half {
+            let told = rest(stream).await;
+            assert!(told.is_empty() || told.starts_with("HTTP/1.1 408"), "{told}");
+        }
+        assert!(rest(&mut idle).await.ends_with("here"));
+        assert!(rest(&mut connect(address, REQUEST).await).await.ends_with("here"));
+        shutdown.cancel();
+        serving.await.unwrap().unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_stream_goes_on_for_longer_than_a_head_may_take_and_after_shutdown() {
+        let (address, shutdown, serving) = port(10).await;
+        let mut stream = connect(address, &REQUEST.replace("/ ", "/stream ")).await;
+        sleep(SHORT).await;
+        shutdown.cancel();
+        assert!(rest(&mut stream).await.contains("frame 7"));
+        serving.await.unwrap().unwrap();
+        assert!(TcpStream::connect(address).await.is_err());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn one_connection_too_many_is_closed_and_the_others_are_served() {
+        let (address, shutdown, serving) = port(2).await;
+        let mut streams = Vec::new();
+        for _ in 0..2 {
+            streams.push(connect(address, &REQUEST.replace("/ ", "/stream ")).await);
+        }
+        assert_eq!(rest(&mut connect(address, REQUEST).await).await, "");
+        for stream in &mut streams {
+            assert!(rest(stream).await.contains("frame 7"));
+        }
+        drop(streams);
+        let served = async {
+            while !rest(&mut connect(address, REQUEST).await).await.ends_with("here") {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(Duration::from_secs(60), served).await.expect("there is room again");
+        shutdown.cancel();
+        serving.await.unwrap().unwrap();
     }
 }

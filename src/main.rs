@@ -15,6 +15,7 @@ mod import;
 mod listening;
 mod logging;
 mod model;
+mod network;
 mod options;
 mod process;
 mod retention;

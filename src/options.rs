@@ -11,6 +11,8 @@ use rep_core::{Currency, ModelId, Timestamp};
 use rep_traces::TracesConfig;
 use serde::{Deserialize, Serialize};
 
+use crate::listening::ConnectionLimits;
+use crate::network::Network;
 use crate::retention::Retention;
 use crate::secret::Secret;
 
@@ -130,6 +132,22 @@ options! {
     /// Origins, such as `https://shop.example`, whose pages may call the API besides its own; separated by commas
     #[arg(long, env = "REP_ALLOWED_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
     allowed_origins: Vec<String>,
+    /// Proxies, as addresses or networks such as `10.0.0.0/8`, whose `X-Forwarded-For` says who calls; separated by commas
+    /// [default: none]
+    #[arg(long, env = "REP_TRUSTED_PROXIES", value_name = "NETWORK", value_delimiter = ',')]
+    trusted_proxies: Vec<Network>,
+    /// Connections at a time of all ports together, 16 to 1000000 [default: 16384]
+    #[arg(long, env = "REP_CONNECTIONS_MAX", value_name = "COUNT")]
+    connections_max: usize,
+    /// Connections at a time of one address that is neither loopback nor a trusted proxy [default: 1024]
+    #[arg(long, env = "REP_CONNECTIONS_OF_ADDRESS_MAX", value_name = "COUNT")]
+    connections_of_address_max: usize,
+    /// Requests a second of one caller, and of one address before it says who calls; 0 for no bound [default: 20000]
+    #[arg(long, env = "REP_REQUESTS_RATE", value_name = "REQUESTS/S")]
+    requests_rate: u32,
+    /// Events a second of one shopper, ten times as many at once; 0 for no bound [default: 200]
+    #[arg(long, env = "REP_EVENTS_RATE", value_name = "EVENTS/S")]
+    events_rate: u32,
     /// Where `rep serve dashboard` and the commands that ask an API find it [default: the API port of this machine]
     #[arg(long, env = "REP_API", value_name = "URL")]
     api_url: String,
@@ -203,6 +221,11 @@ pub(crate) struct Settings {
     pub(crate) open: bool,
     pub(crate) allowed_hosts: Vec<String>,
     pub(crate) allowed_origins: Vec<String>,
+    pub(crate) trusted_proxies: Vec<Network>,
+    pub(crate) connections_max: usize,
+    pub(crate) connections_of_address_max: usize,
+    pub(crate) requests_rate: u32,
+    pub(crate) events_rate: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) api_url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -306,6 +329,11 @@ impl Options {
             open: self.open.unwrap_or(false),
             allowed_hosts: self.allowed_hosts.unwrap_or_default(),
             allowed_origins: self.allowed_origins.unwrap_or_default(),
+            trusted_proxies: self.trusted_proxies.unwrap_or_default(),
+            connections_max: self.connections_max.unwrap_or(16_384),
+            connections_of_address_max: self.connections_of_address_max.unwrap_or(1_024),
+            requests_rate: self.requests_rate.unwrap_or(20_000),
+            events_rate: self.events_rate.unwrap_or(200),
             api_url: self.api_url,
             simulator_url: self.simulator_url,
             processes: self.processes.unwrap_or_default(),
@@ -356,6 +384,15 @@ impl Settings {
         }
     }
 
+    /// How many connections there may be.
+    pub(crate) fn connection_limits(&self) -> ConnectionLimits {
+        ConnectionLimits {
+            total_max: self.connections_max,
+            of_address_max: self.connections_of_address_max,
+            trusted: self.trusted_proxies.iter().map(|network| network.0).collect(),
+        }
+    }
+
     /// Where each store is.
     pub(crate) fn places(&self) -> Places {
         Places {
@@ -395,6 +432,12 @@ impl Settings {
         }
         if !(self.rate > 0.0 && self.rate <= 50_000.0) {
             bail!("`rate` must be above 0 and at most 50000 events/s, got {}", self.rate);
+        }
+        if !(16..=1_000_000).contains(&self.connections_max) {
+            bail!("`connections-max` must be 16 to 1000000, got {}", self.connections_max);
+        }
+        if self.connections_of_address_max == 0 {
+            bail!("`connections-of-address-max` must be at least 1");
         }
         // A file's value has not been parsed as a flag's has.
         if let Err(error) = self.currency.as_str().parse::<Currency>() {

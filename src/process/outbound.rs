@@ -16,8 +16,8 @@ use crate::secret::Secret;
 
 /// Longest wait for a connection.
 const CONNECT_MAX: Duration = Duration::from_secs(2);
-/// How long an idle connection is kept.
-const IDLE_MAX: Duration = Duration::from_secs(30);
+/// How long an idle connection is kept: less than the other side keeps it.
+const IDLE_MAX: Duration = Duration::from_secs(15);
 /// Longest answer that is read whole, in bytes.
 const ANSWER_BYTES_MAX: usize = 8 << 20;
 

@@ -16,7 +16,7 @@ use super::role::{Role, Roles};
 use super::tasks::Tasks;
 use super::traffic::Traffic;
 use crate::dashboard;
-use crate::listening::Listening;
+use crate::listening::{Connections, Listening};
 use crate::options::Settings;
 use crate::telemetry::Telemetry;
 
@@ -69,9 +69,13 @@ impl Servers {
     /// When one is taken: says which.
     pub(crate) async fn bind(settings: &Settings, roles: &Roles) -> anyhow::Result<Self> {
         let mut bound = Vec::with_capacity(roles.len());
+        let connections = Connections::new(settings.connection_limits());
         for role in roles.iter().copied() {
             let port = role.port(&settings.ports);
-            bound.push(Bound { role, listening: Listening::bind(role.name(), settings.bind, port).await? });
+            bound.push(Bound {
+                role,
+                listening: Listening::bind(role.name(), settings.bind, port, connections.clone()).await?,
+            });
         }
         Ok(Self { bound, waiting: Waiting::new() })
     }
