@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use parking_lot::Mutex;
-use rep_api::{ApiConfig, ApiDeps, ApiState, Shop, SimulatorStatus, StatusSource};
+use rep_api::{ApiConfig, ApiDeps, ApiState, Rate, Shop, SimulatorStatus, StatusSource};
 use rep_backends::{Backends, ConnectError, Retrieval, SystemClock, Upkeep};
 use rep_core::Clock;
 use rep_core::likeness::CurrentScale;
@@ -137,6 +137,9 @@ impl Parts {
             allowed_hosts: settings.allowed_hosts.clone(),
             allowed_origins: settings.allowed_origins.clone(),
             currency: settings.currency,
+            rate: rate(settings.requests_rate, 2),
+            events_rate: rate(settings.events_rate, 10),
+            trusted_proxies: settings.trusted_proxies.iter().map(|network| network.0).collect(),
             ..ApiConfig::default()
         };
         Ok(Self { settings, roles, telemetry, clock, api, stores })
@@ -307,6 +310,11 @@ impl Running {
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
         self.tasks.stop_all(self.streams, STOP_MAX).await
     }
+}
+
+/// So many a second, and `seconds` times as many at once; `None` for 0.
+fn rate(per_second: u32, seconds: u32) -> Option<Rate> {
+    (per_second > 0).then(|| Rate { per_second, burst: per_second.saturating_mul(seconds) })
 }
 
 /// The catalogue's writer of a process without an API.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ipnet::IpNet;
 use rep_core::ranking::{JustSeen, Weights};
 use rep_core::{Currency, EventTimeLimits, Topic};
 
@@ -32,8 +33,13 @@ pub struct ApiConfig {
     pub limits: Limits,
     /// What streams may cost.
     pub streams: StreamLimits,
-    /// How many requests a client may make; `None`: as many as it likes.
+    /// How many requests a client may make: a caller known by a token, and before that an address. `None`: as many as it
+    /// likes.
     pub rate: Option<Rate>,
+    /// How many events a shopper may send; `None`: as many as they like.
+    pub events_rate: Option<Rate>,
+    /// Proxies whose `X-Forwarded-For` says who calls.
+    pub trusted_proxies: Vec<IpNet>,
     /// How long answers are kept for repeats with the same `Idempotency-Key`.
     pub idempotency_ttl: Duration,
     /// Topics and the groups whose work on a shopper must be committed before the shopper is erased: what a
@@ -58,6 +64,8 @@ impl Default for ApiConfig {
             limits: Limits::default(),
             streams: StreamLimits::default(),
             rate: Some(Rate::default()),
+            events_rate: Some(Rate { per_second: 200, burst: 2_000 }),
+            trusted_proxies: Vec::new(),
             idempotency_ttl: Duration::from_secs(3600),
             erasure_queues: Vec::new(),
             erasure_wait: Duration::from_secs(8),
@@ -127,12 +135,12 @@ impl Default for StreamLimits {
     }
 }
 
-/// How many requests one client may make: a token's holder, or an address.
+/// How many requests one client may make, or events one shopper may send.
 #[derive(Clone, Copy, Debug)]
 pub struct Rate {
-    /// Requests a second, sustained; at least 1.
+    /// A second, sustained; at least 1.
     pub per_second: u32,
-    /// Requests at once; at least 1.
+    /// At once; at least 1.
     pub burst: u32,
 }
 

@@ -1,5 +1,5 @@
 //! What every request goes through, the outermost first: trace id → problems → metrics → panics → host and
-//! origin → who calls → rate → room → bytes → time.
+//! origin → rate by address → who calls → rate by caller → room → bytes → time.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -34,8 +34,9 @@ pub(crate) fn wrapped(router: Router<ApiState>, state: &ApiState) -> Router {
         .layer(from_fn_with_state(with.clone(), in_time))
         .layer(from_fn_with_state(bodies, in_bytes))
         .layer(from_fn_with_state(room, in_room))
-        .layer(from_fn_with_state(with.clone(), rate::limit))
+        .layer(from_fn_with_state(with.clone(), rate::limit_caller))
         .layer(from_fn_with_state(with.clone(), authenticate))
+        .layer(from_fn_with_state(with.clone(), rate::limit_address))
         .layer(cors(&state.config.allowed_origins));
     guard::same_site(router, &state.config)
         .layer(CatchPanicLayer::custom(panicked))

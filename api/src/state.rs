@@ -84,6 +84,7 @@ pub struct Shared {
     pub(crate) popular: PopularNow,
     pub(crate) live: Live,
     pub(crate) rate: Option<RateLimiter>,
+    pub(crate) events_rate: Option<RateLimiter>,
     /// Places for requests that embed what a visit acted on.
     pub(crate) embedding: Arc<Semaphore>,
     pub(crate) shutdown: CancellationToken,
@@ -106,6 +107,7 @@ impl ApiState {
             popular: PopularNow::new(deps.config.popular_reuse),
             live: Live::new(Arc::clone(&deps.status), shutdown.clone()),
             rate: deps.config.rate.map(RateLimiter::new),
+            events_rate: deps.config.events_rate.map(RateLimiter::new),
             embedding: Arc::new(Semaphore::new(EMBEDDING_AT_ONCE_MAX)),
             shutdown,
             deps,

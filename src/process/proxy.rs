@@ -1,13 +1,15 @@
 //! Passes requests on to a role in another process, and its answers back, both as they come.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{ConnectInfo, Request};
 use axum::http::header::{CONNECTION, CONTENT_TYPE, HeaderName, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use tower::service_fn;
@@ -16,6 +18,7 @@ use super::outbound::{Outbound, at};
 
 /// Longest wait for the beginning of an answer; a role bounds its own work by less.
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// What holds between two neighbours only. Source: RFC 9110, section 7.6.1.
 const HOP_BY_HOP: [HeaderName; 6] =
     [CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, HeaderName::from_static("keep-alive")];
@@ -37,6 +40,7 @@ async fn pass(name: &str, upstream: &Uri, outbound: &Outbound, request: Request)
         parts.uri = at(upstream, asked)?;
         parts.version = axum::http::Version::HTTP_11;
         without_hop_by_hop(&mut parts.headers);
+        forwarded(&mut parts);
         let request = Request::from_parts(parts, body);
         outbound.send(request, ANSWER_WAIT).await
     };
@@ -57,6 +61,14 @@ async fn pass(name: &str, upstream: &Uri, outbound: &Outbound, request: Request)
             let headers = [(CONTENT_TYPE, "application/problem+json")];
             (StatusCode::BAD_GATEWAY, headers, body.to_string()).into_response()
         }
+    }
+}
+
+/// Adds who asked us to what was said before: who trusts us knows by it who calls.
+fn forwarded(parts: &mut Parts) {
+    let Some(ConnectInfo(peer)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() else { return };
+    if let Ok(peer) = HeaderValue::from_str(&peer.ip().to_canonical().to_string()) {
+        parts.headers.append(X_FORWARDED_FOR, peer);
     }
 }
 

@@ -20,6 +20,7 @@ use crate::extract::{BodyKind, Params, body_kind, bytes, json, limit};
 use crate::ingest::ingest;
 use crate::ndjson;
 use crate::problem::{FIELDS_MAX, FieldProblem, Problem, ProblemSchema};
+use crate::rate;
 use crate::state::ApiState;
 use crate::trace::{RequestTrace, new_trace_id};
 
@@ -53,6 +54,7 @@ pub(crate) async fn post(
 ) -> Result<Response, Problem> {
     let now = state.clock.now();
     let (mut drafts, single) = drafts(&state, &principal, request, now).await?;
+    rate::check_events(&state, &principal, drafts.len())?;
     Draft::stamp(&mut drafts, now);
     if drafts.is_empty() {
         return Err(Problem::invalid("the body holds no event"));

@@ -1,7 +1,7 @@
 //! Who may call.
 
-use rep_api::{ApiConfig, Auth, BearerAuth, TokenRules, UserTokens};
-use rep_core::{Timestamp, UserId};
+use rep_api::{ApiConfig, Auth, BearerAuth, Rate, TokenRules, UserTokens};
+use rep_core::{Timestamp, Topic, UserId};
 use serde_json::json;
 
 use crate::support::{NOW_MS, World};
@@ -220,4 +220,40 @@ async fn a_key_of_a_safe_method_is_ignored() {
         assert!(!answer.headers.contains_key("idempotent-replayed"));
         answer.expect(200);
     }
+}
+
+#[tokio::test]
+async fn events_of_a_shopper_count_one_by_one() {
+    let bearer = BearerAuth::new(&[OPERATOR.to_owned()], Some(tokens())).unwrap();
+    let events_rate = Some(Rate { per_second: 1, burst: 10 });
+    let config = ApiConfig { auth: Auth::Bearer(bearer), events_rate, ..ApiConfig::default() };
+    let world = World::with(config).filled().await;
+    let (ann, ben) = (format!("Bearer {}", token("ann")), format!("Bearer {}", token("ben")));
+    let operator = format!("Bearer {OPERATOR}");
+    let send = async |bearer: &str, user: &str, count: usize| {
+        let event = json!({"userId": user, "actionType": "CLICK", "productId": "tent-1"});
+        let headers = [("authorization", bearer), ("content-type", "application/json")];
+        world.send("POST", "/events", &headers, json!(vec![event; count]).to_string()).await
+    };
+    send(&ann, "ann", 11).await.expect(413);
+    send(&ann, "ann", 8).await.expect(202);
+    let appended = world.log.all(Topic::UserAction).len();
+    let refused = send(&ann, "ann", 8).await;
+    assert!(refused.headers["retry-after"].to_str().unwrap().parse::<u64>().unwrap() >= 1);
+    refused.expect(429);
+    assert_eq!(world.log.all(Topic::UserAction).len(), appended, "nothing of it was taken");
+    send(&ben, "ben", 8).await.expect(202);
+    send(&operator, "ann", 100).await.expect(202);
+}
+
+#[tokio::test]
+async fn tokens_that_are_no_good_count_before_they_are_looked_at() {
+    let bearer = BearerAuth::new(&[OPERATOR.to_owned()], Some(tokens())).unwrap();
+    let rate = Some(Rate { per_second: 1, burst: 3 });
+    let world = World::with(ApiConfig { auth: Auth::Bearer(bearer), rate, ..ApiConfig::default() });
+    let mut told = Vec::new();
+    for _ in 0..4 {
+        told.push(status(&world, "GET", "/status", "a guess").await);
+    }
+    assert_eq!(told, [401, 401, 401, 429]);
 }
