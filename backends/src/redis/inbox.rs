@@ -1,8 +1,11 @@
 //! Inboxes: a shopper's items by number, what was told before, settings.
 //!
-//! Keys carry a hash of the shopper's id, and in it the hash slot: `inbox` (last number, unread), `items` (number →
-//! JSON), `reads` (number → when), `unlisted` (what went over other channels alone, newest first), `settings`, and one `sent:…` for each notification, by a hash of its id, for longer
-//! than the log can bring it again. A delivery is one script, which tells the streams too.
+//! [`keys`] carry hashes of the shopper's id: `inbox` (last number, unread), `items` (number → JSON), `reads` (number →
+//! when), `unlisted` (what went over other channels alone, newest first), `settings`, and one `sent:…` for each
+//! notification, by a hash of its id, for longer than the log can bring it again. A delivery is one script, which tells the
+//! streams too. What is not the shopper's is given to nobody, wherever it lies.
+
+mod keys;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +16,11 @@ use rep_core::ports::notifications::{
     Delivery, DeliveryOutcome, InboxItem, InboxPage, Notifications, Replay,
 };
 use rep_core::ports::{StoreError, one_each};
-use rep_core::{Notification, NotificationId, NotificationSettings, Timestamp, UserId, stable_hash128};
+use rep_core::{Notification, NotificationId, NotificationSettings, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
+use self::keys::{Keys, NAMES, TakenOver};
 use super::feed::Feed;
 use super::link::{RedisConfig, RedisLink, parsed};
 use crate::error::{corrupt, invalid};
@@ -29,10 +33,10 @@ const SENT_TTL: Duration = Duration::from_secs(8 * 24 * 3600);
 /// Deliveries sent at once.
 const PART: usize = 500;
 
-/// KEYS: inbox, items, reads, sent. ARGV: the item's JSON from behind its number, time to live of the delivery and of
+/// KEYS: inbox, items, reads, sent, sent of release 0.1. ARGV: the item's JSON from behind its number, time to live of the delivery and of
 /// the inbox in seconds, the channel, most items. Answers the item's number, 0 for a repeat.
 const DELIVER: &str = r#"
-if redis.call('EXISTS', KEYS[4]) == 1 then return 0 end
+if redis.call('EXISTS', KEYS[4], KEYS[5]) > 0 then return 0 end
 local last = redis.call('HINCRBY', KEYS[1], 'last', 1)
 local number = string.format('%.0f', last)
 redis.call('SET', KEYS[4], number, 'EX', ARGV[2])
@@ -46,10 +50,10 @@ redis.call('PUBLISH', ARGV[4], item)
 return last
 "#;
 
-/// KEYS: sent, unlisted. ARGV: time to live of the delivery and of the list in seconds, the delivery's JSON, most of them.
+/// KEYS: sent, unlisted, sent of release 0.1. ARGV: time to live of the delivery and of the list in seconds, the delivery's JSON, most of them.
 /// Answers 0 for a repeat. It has no number.
 const DELIVER_UNLISTED: &str = r#"
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+if redis.call('EXISTS', KEYS[1], KEYS[3]) > 0 then return 0 end
 redis.call('SET', KEYS[1], '0', 'EX', ARGV[1])
 redis.call('LPUSH', KEYS[2], ARGV[3])
 redis.call('LTRIM', KEYS[2], 0, tonumber(ARGV[4]) - 1)
@@ -82,6 +86,7 @@ pub struct RedisNotifications {
     history: Arc<dyn NotificationHistory>,
     deliveries: Feed<InboxItem>,
     channel: String,
+    taken_over: TakenOver,
 }
 
 /// An item without its number.
@@ -101,21 +106,6 @@ struct Unlisted {
     channels: Vec<String>,
 }
 
-/// The keys of one shopper.
-struct Keys {
-    prefix: String,
-}
-
-impl Keys {
-    fn key(&self, name: &str) -> String {
-        format!("{}{name}", self.prefix)
-    }
-
-    fn sent(&self, id: &NotificationId) -> String {
-        format!("{}sent:{:032x}", self.prefix, stable_hash128(id.as_str().as_bytes()))
-    }
-}
-
 impl RedisNotifications {
     /// Connects; deliveries are kept in `history` too.
     pub async fn connect(
@@ -126,27 +116,42 @@ impl RedisNotifications {
         let channel = link.key("notifications:delivered");
         let deliveries =
             Feed::connect(config, &channel, |item: &InboxItem| &item.notification.user_id).await?;
-        Ok(Self { link, history, deliveries, channel })
+        Ok(Self { link, history, deliveries, channel, taken_over: TakenOver::default() })
     }
 
-    fn keys(&self, user: &UserId) -> Keys {
-        let hash = stable_hash128(user.as_str().as_bytes());
-        Keys { prefix: self.link.key(format_args!("notifications:{{{hash:032x}}}:")) }
+    /// The keys of `user`, with what release 0.1 kept of them.
+    async fn keys(&self, user: &UserId) -> Result<Keys, StoreError> {
+        self.take_over(std::iter::once(user)).await?;
+        Ok(Keys::of(&self.link, user))
+    }
+
+    /// Takes over what release 0.1 kept of `users`.
+    async fn take_over<'a>(&self, users: impl Iterator<Item = &'a UserId> + Clone) -> Result<(), StoreError> {
+        let due = |user| self.taken_over.due(user, &Keys::of(&self.link, user));
+        let due: Vec<Cmd> = users.clone().filter_map(due).collect();
+        if due.is_empty() {
+            return Ok(());
+        }
+        self.link.run_all(due).await?.into_iter().try_for_each(|answer| answer.map(drop))?;
+        self.taken_over.note(users);
+        Ok(())
     }
 
     fn script(&self, delivery: &Delivery) -> Result<Cmd, StoreError> {
         let Delivery { notification, channels, at } = delivery;
-        let keys = self.keys(&notification.user_id);
+        let keys = Keys::of(&self.link, &notification.user_id);
         let body = json(&Body { notification, delivered_at: *at, channels, read_at: None })?;
         let mut script = redis::cmd("EVAL");
         if !delivery.is_in_app() {
-            script.arg(DELIVER_UNLISTED).arg(2).arg(keys.sent(&notification.notification_id));
-            script.arg(keys.key("unlisted")).arg(SENT_TTL.as_secs()).arg(INBOX_TTL.as_secs());
+            script.arg(DELIVER_UNLISTED).arg(3).arg(keys.sent(&notification.notification_id));
+            script.arg(keys.key("unlisted")).arg(keys.sent_before(&notification.notification_id));
+            script.arg(SENT_TTL.as_secs()).arg(INBOX_TTL.as_secs());
             script.arg(body).arg(INBOX_ITEMS_MAX);
             return Ok(script);
         }
-        script.arg(DELIVER).arg(4).arg(keys.key("inbox")).arg(keys.key("items")).arg(keys.key("reads"));
-        script.arg(keys.sent(&notification.notification_id)).arg(format!(",{}", &body[1..]));
+        script.arg(DELIVER).arg(5).arg(keys.key("inbox")).arg(keys.key("items")).arg(keys.key("reads"));
+        script.arg(keys.sent(&notification.notification_id));
+        script.arg(keys.sent_before(&notification.notification_id)).arg(format!(",{}", &body[1..]));
         script.arg(SENT_TTL.as_secs()).arg(INBOX_TTL.as_secs()).arg(&self.channel).arg(INBOX_ITEMS_MAX);
         Ok(script)
     }
@@ -161,8 +166,8 @@ impl RedisNotifications {
         Ok((Numbers { first, last }, unread.unwrap_or(0)))
     }
 
-    /// The items of these numbers that are there, in their order.
-    async fn items(&self, keys: &Keys, numbers: &[u64]) -> Result<Vec<InboxItem>, StoreError> {
+    /// The items of `user` that have these numbers, in their order.
+    async fn items(&self, user: &UserId, keys: &Keys, numbers: &[u64]) -> Result<Vec<InboxItem>, StoreError> {
         if numbers.is_empty() {
             return Ok(Vec::new());
         }
@@ -173,14 +178,20 @@ impl RedisNotifications {
         let items: Vec<Option<Vec<u8>>> = parsed(next()?)?;
         let reads: Vec<Option<i64>> = parsed(next()?)?;
         let read = items.into_iter().zip(reads).filter_map(|(json, read_ms)| Some((json?, read_ms)));
-        read.map(|(json, read_ms)| item(&json, read_ms)).collect()
+        let read = read.map(|(json, read_ms)| item(&json, read_ms)).collect::<Result<Vec<_>, _>>()?;
+        Ok(read.into_iter().filter(|item| is_of(user, &item.notification)).collect())
     }
 
     /// The number of a notification whose delivery is not known any more; looks at the whole inbox.
-    async fn number_of(&self, keys: &Keys, id: &NotificationId) -> Result<Option<u64>, StoreError> {
+    async fn number_of(
+        &self,
+        user: &UserId,
+        keys: &Keys,
+        id: &NotificationId,
+    ) -> Result<Option<u64>, StoreError> {
         let (inbox, _) = self.numbers(keys).await?;
         let numbers: Vec<u64> = inbox.before(None).collect();
-        let items = self.items(keys, &numbers).await?;
+        let items = self.items(user, keys, &numbers).await?;
         Ok(items.into_iter().find(|item| item.notification.notification_id == *id).map(|item| item.sequence))
     }
 }
@@ -197,6 +208,7 @@ impl Notifications for RedisNotifications {
             if part.is_empty() {
                 return Ok(outcomes);
             }
+            self.take_over(part.iter().map(|delivery| &delivery.notification.user_id)).await?;
             let scripts = part.iter().map(|delivery| self.script(delivery)).collect::<Result<_, _>>()?;
             let answers = one_each(part.len(), self.link.run_all(scripts).await?)?;
             for (delivery, answer) in part.into_iter().zip(answers) {
@@ -221,33 +233,33 @@ impl Notifications for RedisNotifications {
     }
 
     async fn inbox(&self, user: &UserId, before: Option<u64>, limit: usize) -> Result<InboxPage, StoreError> {
-        let keys = self.keys(user);
+        let keys = self.keys(user).await?;
         let (inbox, unread) = self.numbers(&keys).await?;
         let numbers: Vec<u64> = inbox.before(before).rev().take(limit).collect();
-        Ok(inbox.page(self.items(&keys, &numbers).await?, unread, limit))
+        Ok(inbox.page(self.items(user, &keys, &numbers).await?, unread, limit))
     }
 
     async fn recent(&self, user: &UserId, limit: usize) -> Result<Vec<Delivery>, StoreError> {
         let listed = self.inbox(user, None, limit).await?.items;
         let mut range = redis::cmd("LRANGE");
-        range.arg(self.keys(user).key("unlisted")).arg(0).arg(limit.saturating_sub(1));
+        range.arg(self.keys(user).await?.key("unlisted")).arg(0).arg(limit.saturating_sub(1));
         let unlisted: Vec<Vec<u8>> = if limit == 0 { Vec::new() } else { self.link.run(range).await? };
         let read = |json: &Vec<u8>| serde_json::from_slice::<Unlisted>(json).map_err(corrupt);
         let unlisted: Vec<Unlisted> = unlisted.iter().map(read).collect::<Result<_, _>>()?;
-        let unlisted = unlisted.into_iter().map(|Unlisted { notification, delivered_at: at, channels }| {
-            Delivery { notification, channels, at }
-        });
+        let unlisted = unlisted.into_iter().filter(|told| is_of(user, &told.notification)).map(
+            |Unlisted { notification, delivered_at: at, channels }| Delivery { notification, channels, at },
+        );
         Ok(inbox::newest(listed.into_iter().map(Delivery::from).chain(unlisted).collect(), limit))
     }
 
     async fn replay(&self, user: &UserId, after: u64, limit: usize) -> Result<Replay, StoreError> {
-        let keys = self.keys(user);
+        let keys = self.keys(user).await?;
         let (inbox, _) = self.numbers(&keys).await?;
         let numbers: Vec<u64> = match inbox.after(after, limit) {
             Ok(numbers) => numbers.collect(),
             Err(replay) => return Ok(replay),
         };
-        Ok(inbox::replay(after, self.items(&keys, &numbers).await?))
+        Ok(inbox::replay(after, self.items(user, &keys, &numbers).await?))
     }
 
     async fn mark_read(
@@ -256,14 +268,17 @@ impl Notifications for RedisNotifications {
         id: &NotificationId,
         at: Timestamp,
     ) -> Result<Option<InboxItem>, StoreError> {
-        let keys = self.keys(user);
+        let keys = self.keys(user).await?;
         let mut sent = redis::cmd("GET");
         sent.arg(keys.sent(id));
         let number = match self.link.run::<Option<u64>>(sent).await? {
             Some(number) => Some(number),
-            None => self.number_of(&keys, id).await?,
+            None => self.number_of(user, &keys, id).await?,
         };
         let Some(number) = number else { return Ok(None) };
+        if self.items(user, &keys, &[number]).await?.is_empty() {
+            return Ok(None);
+        }
         let mut script = redis::cmd("EVAL");
         script.arg(MARK_READ).arg(3).arg(keys.key("inbox")).arg(keys.key("items")).arg(keys.key("reads"));
         script.arg(number).arg(json(id)?).arg(at.as_ms());
@@ -273,7 +288,7 @@ impl Notifications for RedisNotifications {
 
     async fn settings(&self, user: &UserId) -> Result<NotificationSettings, StoreError> {
         let mut get = redis::cmd("GET");
-        get.arg(self.keys(user).key("settings"));
+        get.arg(self.keys(user).await?.key("settings"));
         match self.link.run::<Option<Vec<u8>>>(get).await? {
             Some(json) => serde_json::from_slice(&json).map_err(corrupt),
             None => Ok(NotificationSettings::default()),
@@ -282,20 +297,20 @@ impl Notifications for RedisNotifications {
 
     async fn put_settings(&self, user: &UserId, settings: NotificationSettings) -> Result<(), StoreError> {
         let mut set = redis::cmd("SET");
-        set.arg(self.keys(user).key("settings")).arg(json(&settings)?);
+        set.arg(self.keys(user).await?.key("settings")).arg(json(&settings)?);
         self.link.run(set).await
     }
 
     async fn erase(&self, user: &UserId) -> Result<u64, StoreError> {
         self.history.erase(user).await?;
-        let keys = self.keys(user);
+        let keys = self.keys(user).await?;
         let mut count = redis::cmd("HLEN");
         count.arg(keys.key("items"));
         let mut unlisted = redis::cmd("LLEN");
         unlisted.arg(keys.key("unlisted"));
         let mut delete = redis::cmd("DEL");
-        ["inbox", "items", "reads", "unlisted", "settings"].iter().for_each(|name| {
-            delete.arg(keys.key(name));
+        NAMES.iter().for_each(|name| {
+            delete.arg(keys.key(name)).arg(keys.key_before(name));
         });
         // The deliveries stay known: what was told before is not told again after a replay. They are hashes, and say
         // nothing about the person.
@@ -309,6 +324,16 @@ impl Notifications for RedisNotifications {
     fn subscribe(&self, user: &UserId) -> broadcast::Receiver<InboxItem> {
         self.deliveries.subscribe(user)
     }
+}
+
+/// Whether `user` is the one told; whatever lies in their inbox otherwise is given to nobody.
+fn is_of(user: &UserId, notification: &Notification) -> bool {
+    let is_theirs = notification.user_id == *user;
+    if !is_theirs {
+        metrics::counter!("rep_inbox_foreign_items_total").increment(1);
+        tracing::error!("an inbox holds an item of another shopper; it is left out");
+    }
+    is_theirs
 }
 
 fn item(json: &[u8], read_ms: Option<i64>) -> Result<InboxItem, StoreError> {

@@ -5,6 +5,7 @@ mod cache;
 mod contracts;
 mod failover;
 mod fold;
+mod inbox;
 mod saving;
 #[path = "../support/servers.rs"]
 mod servers;

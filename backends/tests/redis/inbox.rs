@@ -1,0 +1,121 @@
+//! Inboxes: what release 0.1 kept under other keys, and items that are another shopper's.
+
+use rep_core::contract::support::{Subject, at, new_product, new_trace, new_user, unique};
+use rep_core::ports::notifications::{Delivery, DeliveryOutcome, IN_APP};
+use rep_core::{
+    Currency, InterestReason, Notification, NotificationId, NotificationKind, NotificationSettings, UserId,
+};
+
+use crate::cache::command;
+use crate::subject::OnRedis;
+
+fn delivery(user: &UserId) -> Delivery {
+    let notification = Notification {
+        notification_id: NotificationId::new(unique("notification")).unwrap(),
+        trace_id: new_trace(),
+        user_id: user.clone(),
+        product_id: new_product(),
+        product_name: "a tent".to_owned(),
+        kind: NotificationKind::PriceDrop,
+        reason: InterestReason::Carted,
+        currency: Currency::EUR,
+        price_before: Some(200),
+        price_after: 100,
+        stock_after: 1,
+        timestamp: at(0),
+        merged: 0,
+    };
+    Delivery { notification, channels: vec![IN_APP.to_owned()], at: at(1) }
+}
+
+async fn keys(subject: &OnRedis) -> Vec<String> {
+    command(subject, &["KEYS", &format!("{}notifications:*", subject.config.prefix)]).await
+}
+
+/// Gives each key the name that release 0.1 gave it: without SHA-256 of the shopper.
+async fn as_release_0_1_named_them(subject: &OnRedis) {
+    for key in keys(subject).await {
+        let (slot, rest) = key.split_once("}:").unwrap();
+        let (_, name) = rest.split_once(':').unwrap();
+        let () = command(subject, &["RENAME", &key, &format!("{slot}}}:{name}")]).await;
+    }
+}
+
+#[tokio::test]
+async fn what_release_0_1_kept_is_taken_over() {
+    let mut subject = OnRedis::fresh().await;
+    let user = new_user();
+    let told: Vec<Delivery> = (0..3).map(|_| delivery(&user)).collect();
+    let store = &subject.ports().notifications;
+    store.deliver(told.clone()).await.unwrap();
+    let read = &told[1].notification.notification_id;
+    store.mark_read(&user, read, at(2)).await.unwrap().unwrap();
+    let quiet = NotificationSettings { sms: true, push: false, ..NotificationSettings::default() };
+    store.put_settings(&user, quiet.clone()).await.unwrap();
+    let outside = Delivery { channels: vec!["push".to_owned()], ..delivery(&user) };
+    store.deliver(vec![outside.clone()]).await.unwrap();
+    let before = store.inbox(&user, None, 10).await.unwrap().items;
+    as_release_0_1_named_them(&subject).await;
+
+    subject.reopen().await;
+    let store = &subject.ports().notifications;
+    // Whoever comes first, to read or to deliver, takes it over.
+    assert_eq!(store.deliver(vec![told[0].clone()]).await.unwrap(), [DeliveryOutcome::Duplicate]);
+    assert_eq!(store.deliver(vec![outside]).await.unwrap(), [DeliveryOutcome::Duplicate]);
+    let page = store.inbox(&user, None, 10).await.unwrap();
+    assert_eq!((page.items, page.unread), (before, 2));
+    assert_eq!(store.settings(&user).await.unwrap(), quiet);
+    assert_eq!(store.recent(&user, 10).await.unwrap().len(), 4);
+    assert!(store.mark_read(&user, &told[2].notification.notification_id, at(3)).await.unwrap().is_some());
+
+    // A process of release 0.1 delivers meanwhile, to an inbox of its own.
+    let other = OnRedis::at(subject.config.url.reveal().to_owned()).await;
+    let late = delivery(&user);
+    other.ports().notifications.deliver(vec![late.clone()]).await.unwrap();
+    as_release_0_1_named_them(&other).await;
+    for key in keys(&other).await {
+        let here = key.replacen(&other.config.prefix, &subject.config.prefix, 1);
+        let () = command(&subject, &["RENAME", &key, &here]).await;
+    }
+    subject.reopen().await;
+    let store = &subject.ports().notifications;
+    let page = store.inbox(&user, None, 10).await.unwrap();
+    assert_eq!((page.items.len(), page.items[0].sequence, page.unread), (4, 4, 2));
+    assert_eq!(page.items[0].notification, late.notification);
+    assert_eq!(store.erase(&user).await.unwrap(), 5);
+    assert!(keys(&subject).await.iter().all(|key| key.contains("sent:")), "{:?}", keys(&subject).await);
+}
+
+#[tokio::test]
+async fn an_item_of_another_shopper_is_given_to_nobody() {
+    let subject = OnRedis::fresh().await;
+    let (user, other) = (new_user(), new_user());
+    let store = &subject.ports().notifications;
+    let (theirs, foreign) = (delivery(&user), delivery(&other));
+    store.deliver(vec![theirs.clone(), foreign.clone()]).await.unwrap();
+    let outside = |user: &UserId| Delivery { channels: vec!["push".to_owned()], ..delivery(user) };
+    store.deliver(vec![outside(&user), outside(&other)]).await.unwrap();
+    // As if both had one inbox.
+    let of = |user: &UserId, name: &str| {
+        let key = rep_core::UserKey::of(user).to_string();
+        keys_with(&subject, key, name.to_owned())
+    };
+    let json: String = command(&subject, &["HGET", &of(&other, ":items").await, "1"]).await;
+    let _: i64 = command(&subject, &["HSET", &of(&user, ":items").await, "2", &json]).await;
+    let _: i64 = command(&subject, &["HSET", &of(&user, ":inbox").await, "last", "2"]).await;
+    let outside: String = command(&subject, &["LINDEX", &of(&other, ":unlisted").await, "0"]).await;
+    let _: i64 = command(&subject, &["LPUSH", &of(&user, ":unlisted").await, &outside]).await;
+
+    let items = store.inbox(&user, None, 10).await.unwrap().items;
+    assert_eq!(items.iter().map(|item| &item.notification).collect::<Vec<_>>(), [&theirs.notification]);
+    assert_eq!(store.replay(&user, 0, 10).await.unwrap().items.len(), 1);
+    assert!(store.recent(&user, 10).await.unwrap().iter().all(|told| told.notification.user_id == user));
+    let id = &foreign.notification.notification_id;
+    assert_eq!(store.mark_read(&user, id, at(5)).await.unwrap(), None);
+    assert_eq!(store.inbox(&other, None, 10).await.unwrap().unread, 1);
+}
+
+async fn keys_with(subject: &OnRedis, user: String, name: String) -> String {
+    let all = keys(subject).await;
+    all.into_iter().find(|key| key.contains(&user) && key.ends_with(&name)).unwrap()
+}
