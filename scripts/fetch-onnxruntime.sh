@@ -7,18 +7,23 @@
 set -euo pipefail
 
 VERSION=1.31.1
-# The library inside the wheel for Linux on x86_64. For other machines pip's own check of the wheel must do.
-SHA256_LINUX_X86_64=fc44112fbe06d7d689c57e11d3862031f64711007e4ee020f8eed5185fd2c1d3
 
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 dest=${1:-${REP_CACHE:-$repo/.rep/cache}/onnxruntime}
-case $(uname -s) in
-    Darwin) library=libonnxruntime.dylib ;;
-    *) library=libonnxruntime.so ;;
-esac
-
 say() { printf 'fetch-onnxruntime: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
+
+# SHA-256 of the library inside the wheel for each machine that there is a wheel for.
+library=libonnxruntime.so
+case $(uname -sm) in
+    "Linux x86_64") SHA256=fc44112fbe06d7d689c57e11d3862031f64711007e4ee020f8eed5185fd2c1d3 ;;
+    "Linux aarch64") SHA256=8aa3b76b28c778a2b1dd660d34161adb1d508c9ccd04ff9dc80e26eca5df8467 ;;
+    "Darwin arm64")
+        SHA256=d586cbe89effc085a09d3341b3cfbd5c322517f9d397aeb20814af21433f2b36
+        library=libonnxruntime.dylib
+        ;;
+    *) [[ -n ${ORT_DYLIB_PATH:-} ]] || fail "there is no ONNX Runtime $VERSION for $(uname -sm) here; set ORT_DYLIB_PATH to a library of yours" ;;
+esac
 sha256() { python3 -c 'import hashlib, sys; print(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest())' "$1"; }
 
 if [[ -n ${ORT_DYLIB_PATH:-} ]]; then
@@ -58,8 +63,8 @@ with zipfile.ZipFile(wheel) as archive:
 PYTHON
 
 found=$(sha256 "$work/$library")
-if [[ $(uname -sm) == "Linux x86_64" && $found != "$SHA256_LINUX_X86_64" ]]; then
-    fail "the library's SHA-256 is $found, expected $SHA256_LINUX_X86_64; nothing was installed"
+if [[ $found != "$SHA256" ]]; then
+    fail "the library's SHA-256 is $found, expected $SHA256; nothing was installed"
 fi
 mv -f "$work/$library" "$target"
 printf '%s' "$VERSION $found" >"$stamp"

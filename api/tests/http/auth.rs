@@ -6,10 +6,10 @@ use serde_json::json;
 
 use crate::support::{NOW_MS, World};
 
-const OPERATOR: &str = "an operator's token of 32 bytes ...";
+pub(crate) const OPERATOR: &str = "an operator's token of 32 bytes ...";
 const SECRET: &[u8] = b"a secret that is long enough ...";
 
-fn guarded() -> World {
+pub(crate) fn guarded() -> World {
     let bearer = BearerAuth::new(&[OPERATOR.to_owned()], Some(tokens())).unwrap();
     World::with(ApiConfig { auth: Auth::Bearer(bearer), ..ApiConfig::default() })
 }
@@ -18,7 +18,7 @@ fn tokens() -> UserTokens {
     UserTokens::new(SECRET, TokenRules::default()).unwrap()
 }
 
-fn token(user: &str) -> String {
+pub(crate) fn token(user: &str) -> String {
     let (now, until) = (Timestamp::from_ms(NOW_MS), Timestamp::from_ms(NOW_MS + 60_000));
     tokens().mint(&UserId::new(user).unwrap(), now, until).unwrap()
 }
