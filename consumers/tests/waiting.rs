@@ -52,6 +52,13 @@ async fn an_action_on_a_product_without_a_vector_counts_once_it_has_one() {
     assert_taste(&world, 1);
     put(&world, 9, true);
     world.until("what was imported after the action counts", || pending(&world, 2) == 0).await;
+    // Nothing comes that would be committed.
+    let is_kept = || {
+        let state = world.stores.state.lock();
+        let kept = state.committed.preferences.get(&user_id(2));
+        kept.is_some_and(|kept| kept.pending.is_empty() && kept.vector.is_some())
+    };
+    world.until("it is durable without a commit", is_kept).await;
     assert_taste(&world, 2);
     let before = world.stores.state.lock().derived.preferences[&user_id(1)].clone();
     tokio::time::sleep(Duration::from_secs(10)).await;

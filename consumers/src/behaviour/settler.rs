@@ -71,6 +71,7 @@ impl Settler {
     }
 
     async fn sweep(&self, walk: &mut Walk) -> Result<(), StoreError> {
+        let mut has_settled = false;
         for _ in 0..PAGES_MAX {
             if walk.cursor.is_none() {
                 walk.purges = walk.purged_at.is_none_or(|at| at.elapsed() >= PURGE_INTERVAL);
@@ -80,18 +81,23 @@ impl Settler {
             }
             let page = self.context.bounded(self.preferences.waiting(walk.cursor.as_deref(), PAGE)).await?;
             metrics::gauge!("rep_behaviour_waiting_actions").set(page.total as f64);
-            self.settle(&page.items, walk.purges).await?;
+            has_settled |= self.settle(&page.items, walk.purges).await?;
             walk.cursor = page.next;
             if walk.cursor.is_none() {
                 break;
             }
         }
+        if has_settled {
+            // No commit may follow for hours.
+            self.context.bounded(self.preferences.flush()).await?;
+        }
         Ok(())
     }
 
-    async fn settle(&self, pairs: &[Waiting], purges: bool) -> Result<(), StoreError> {
+    /// Settles what can be; whether anything was.
+    async fn settle(&self, pairs: &[Waiting], purges: bool) -> Result<bool, StoreError> {
         if pairs.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         let known = self.known(pairs, purges).await?;
         let logged_before = self.context.now().minus(UNKNOWN_FOR);
@@ -107,12 +113,12 @@ impl Settler {
         let folds: Vec<Fold<'_>> =
             by_user.into_iter().map(|(user_id, settled)| Fold::settling(user_id, settled)).collect();
         if folds.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         let rules = FoldRules { model: &self.model, taste: self.rules, applied_at: self.context.now() };
         let folded = self.context.bounded(self.preferences.fold(&folds, &rules)).await?;
         count(&folded);
-        Ok(())
+        Ok(folded.iter().any(|folded| folded.settled + folded.given_up > 0))
     }
 
     async fn known(&self, pairs: &[Waiting], purges: bool) -> Result<Known, StoreError> {
