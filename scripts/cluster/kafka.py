@@ -19,7 +19,6 @@ class Kafka(Server):
     megabytes = 55
     ports = {"clients": 9092, "controller": 9093}
     java_min = 17
-    sha256 = "d20f9113cb0a550df9533c88650c44d99a14b944d91b0f6042fcbd5750e033e5"
 
     @property
     def home(self):
@@ -32,7 +31,7 @@ class Kafka(Server):
             f"org.apache.kafka:kafka-tools:{self.version}",
             "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4",
         )
-        check(home / "lib", self.sha256)
+        check(home / "lib", f"kafka=={self.version}")
 
     def listeners(self, run):
         """Lines that say where clients and the controller are listened for."""

