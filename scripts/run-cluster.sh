@@ -113,7 +113,7 @@ for address in "$(at 8080)/readyz" "$(at 8083)/readyz" "$(at 8084)/readyz" "$(at
     done
 done
 say "rep is ready: dashboard $(at 3001) · api $(at 8080) · notify $(at 8083) · simulator $(at 8084) · behaviour $(at 8085) · inventory $(at 8086) · embedder $(at 8000)"
-say "the servers have no passwords, and without tokens every caller is an operator: whoever has an account on this machine reaches them"
+say "the servers beside it have no passwords: every user of this machine reads and writes them on 127.0.0.1"
 say "commands beside it: source $dir/env; Ctrl-C stops everything"
 while ! name=$(gone); do
     [[ -n $until_pid ]] && ! kill -0 "$until_pid" 2>/dev/null && exit

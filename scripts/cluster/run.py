@@ -10,6 +10,7 @@ import sys
 import time
 
 from cluster import SERVERS
+from cluster.listening import check_loopback
 from cluster.system import Failure, NotReady, identity, is_free, say, write
 
 STOP_S_MAX = 20  # from SIGTERM to SIGKILL
@@ -167,6 +168,7 @@ def bring_up(to_start, seconds):
                 if status is not None:
                     raise NotReady(run, f"ended with status {status} before it was ready")
                 if run.server().is_ready(run):
+                    check_loopback(run.name, run.pid)
                     waiting.remove(run)
                     took = time.monotonic() - begun[run.name]
                     say(f"{run.name} is ready on port {run.port} after {took:.1f} s (pid {run.pid})")
