@@ -210,6 +210,19 @@ impl Db {
         self.inner.database.disk_space().unwrap_or(0) + beside
     }
 
+    /// Refuses work that writes `bytes` where the disk would be nearly full then.
+    pub(crate) fn check_room(&self, bytes: u64) -> Result<(), StoreError> {
+        let free = free_bytes(&self.inner.path);
+        let needed = self.inner.config.disk_free_min.saturating_add(bytes);
+        if free >= needed { Ok(()) } else { Err(self.full(free, needed)) }
+    }
+
+    fn full(&self, free: u64, needed: u64) -> StoreError {
+        let message =
+            format!("only {free} bytes are free on the disk of `{}`, {needed} are needed", self.inner.path.display());
+        StoreError::new(StoreErrorKind::Full, message)
+    }
+
     /// Refuses to write where the disk is nearly full. Asks the system at most once a second, by the
     /// machine's time: the clock may be a simulation's.
     fn check_free(&self) -> Result<(), StoreError> {
@@ -219,14 +232,7 @@ impl Db {
             self.inner.free_bytes.store(free_bytes(&self.inner.path), Ordering::Relaxed);
         }
         let (free, min) = (self.inner.free_bytes.load(Ordering::Relaxed), self.inner.config.disk_free_min);
-        if free >= min {
-            return Ok(());
-        }
-        let message = format!(
-            "only {free} bytes are free on the disk of `{}`, {min} are needed",
-            self.inner.path.display()
-        );
-        Err(StoreError::new(StoreErrorKind::Full, message))
+        if free >= min { Ok(()) } else { Err(self.full(free, min)) }
     }
 }
 

@@ -53,21 +53,33 @@ pub(crate) fn is_due(dir: &Path) -> bool {
 /// persons hold.
 pub(crate) fn run(db: &Db) -> Result<(), StoreError> {
     let dir = db.path();
+    // The engine must not meet a full disk.
+    let databases = db.databases();
+    let journals = (databases.len() * JOURNAL_BYTES) as u64;
+    db.check_room(databases.iter().map(largest).max().unwrap_or(0) + journals)?;
     // What is erased from here on makes another scrub due.
     if dir.join(DUE).exists() {
         std::fs::rename(dir.join(DUE), dir.join(RUNNING)).map_err(unavailable)?;
     }
-    for database in db.databases() {
-        scrub(&database)?;
+    for database in &databases {
+        scrub(database)?;
     }
     std::fs::remove_file(dir.join(RUNNING)).map_err(unavailable)
 }
 
+/// Bytes of the largest keyspace that is rewritten.
+fn largest(database: &Database) -> u64 {
+    let all = keyspaces(database).unwrap_or_default();
+    all.iter().filter(|keyspace| is_rewritten(keyspace)).map(Keyspace::disk_space).max().unwrap_or(0)
+}
+
+fn keyspaces(database: &Database) -> Result<Vec<Keyspace>, StoreError> {
+    let names = database.list_keyspace_names().into_iter();
+    names.map(|name| database.keyspace(&name, KeyspaceCreateOptions::default).map_err(store_error)).collect()
+}
+
 fn scrub(database: &Database) -> Result<(), StoreError> {
-    let mut all = Vec::new();
-    for name in database.list_keyspace_names() {
-        all.push(database.keyspace(&name, KeyspaceCreateOptions::default).map_err(store_error)?);
-    }
+    let all = keyspaces(database)?;
     for keyspace in &all {
         if is_rewritten(keyspace) {
             keyspace.rotate_memtable_and_wait().map_err(store_error)?;
