@@ -123,7 +123,10 @@ async fn each_operation_is_open_to_those_it_is_for_and_to_nobody_else() {
             };
             for ((status, may), refusal) in told.iter().zip(may).zip([401, 401, 403, 403, 403]) {
                 let is_right = if may { !matches!(status, 401 | 403) } else { *status == refusal };
-                assert!(is_right, "{id}: nobody, a guess, another, the shopper, an operator are told {told:?}");
+                assert!(
+                    is_right,
+                    "{id}: nobody, a guess, another, the shopper, an operator are told {told:?}"
+                );
             }
         }
     }

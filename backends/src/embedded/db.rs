@@ -218,8 +218,10 @@ impl Db {
     }
 
     fn full(&self, free: u64, needed: u64) -> StoreError {
-        let message =
-            format!("only {free} bytes are free on the disk of `{}`, {needed} are needed", self.inner.path.display());
+        let message = format!(
+            "only {free} bytes are free on the disk of `{}`, {needed} are needed",
+            self.inner.path.display()
+        );
         StoreError::new(StoreErrorKind::Full, message)
     }
 
