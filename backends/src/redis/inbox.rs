@@ -310,8 +310,10 @@ impl Notifications for RedisNotifications {
         unlisted.arg(keys.key("unlisted"));
         let mut delete = redis::cmd("DEL");
         NAMES.iter().for_each(|name| {
-            delete.arg(keys.key(name)).arg(keys.key_before(name));
+            delete.arg(keys.key(name));
         });
+        // All else of release 0.1 was taken over, or is another's.
+        delete.arg(keys.key_before("settings"));
         // The deliveries stay known: what was told before is not told again after a replay. They are hashes, and say
         // nothing about the person.
         let mut answers = one_each(3, self.link.run_all(vec![count, unlisted, delete]).await?)?.into_iter();

@@ -119,3 +119,53 @@ async fn keys_with(subject: &OnRedis, user: String, name: String) -> String {
     let all = keys(subject).await;
     all.into_iter().find(|key| key.contains(&user) && key.ends_with(&name)).unwrap()
 }
+
+#[tokio::test]
+async fn of_two_who_shared_an_inbox_each_takes_over_their_own() {
+    let mut subject = OnRedis::fresh().await;
+    let (user, other) = (new_user(), new_user());
+    let store = &subject.ports().notifications;
+    let outside = |user: &UserId| Delivery { channels: vec!["push".to_owned()], ..delivery(user) };
+    store.deliver(vec![delivery(&user), delivery(&other), delivery(&other)]).await.unwrap();
+    store.deliver(vec![outside(&user), outside(&other)]).await.unwrap();
+    let prefix = |user: &UserId| format!(":{}:", rep_core::UserKey::of(user));
+    // As release 0.1 kept both under the keys of `user`.
+    let slot = |key: &str| key.split_once("}:").unwrap().0.to_owned();
+    let all = keys(&subject).await;
+    let shared = slot(all.iter().find(|key| key.contains(&prefix(&user))).unwrap());
+    let items = async |of: &UserId| -> Vec<String> {
+        command(&subject, &["HVALS", &keys_with(&subject, prefix(of), ":items".to_owned()).await]).await
+    };
+    let told = async |of: &UserId| -> Vec<String> {
+        command(
+            &subject,
+            &["LRANGE", &keys_with(&subject, prefix(of), ":unlisted".to_owned()).await, "0", "-1"],
+        )
+        .await
+    };
+    let (both, outside) = (
+        [items(&user).await, items(&other).await].concat(),
+        [told(&user).await, told(&other).await].concat(),
+    );
+    for key in all {
+        let _: i64 = command(&subject, &["DEL", &key]).await;
+    }
+    for (number, item) in (1..).zip(&both) {
+        let _: i64 =
+            command(&subject, &["HSET", &format!("{shared}}}:items"), &number.to_string(), item]).await;
+    }
+    for item in &outside {
+        let _: i64 = command(&subject, &["RPUSH", &format!("{shared}}}:unlisted"), item]).await;
+    }
+    let _: i64 = command(&subject, &["HSET", &format!("{shared}}}:inbox"), "last", "3", "unread", "3"]).await;
+    subject.reopen().await;
+    let store = &subject.ports().notifications;
+    let page = store.inbox(&user, None, 10).await.unwrap();
+    assert_eq!((page.items.len(), page.unread), (1, 1));
+    assert_eq!(store.recent(&user, 10).await.unwrap().len(), 2);
+    assert_eq!(store.erase(&user).await.unwrap(), 2);
+    // The other's are still there, untouched.
+    let left: i64 = command(&subject, &["HLEN", &format!("{shared}}}:items")]).await;
+    let outside: i64 = command(&subject, &["LLEN", &format!("{shared}}}:unlisted")]).await;
+    assert_eq!((left, outside), (2, 1));
+}

@@ -22,40 +22,48 @@ const TAKEN_OVER_FOR: Duration = Duration::from_secs(60);
 const TAKEN_OVER_MAX: NonZeroUsize = NonZeroUsize::new(20_000).unwrap();
 
 /// KEYS: inbox, items, reads, unlisted, settings of release 0.1, then the same of today. ARGV: time to live in seconds,
-/// most items. What comes after it was taken over once is of a process of release 0.1: it follows under new numbers.
+/// most items, how an item of the shopper's says whose it is. What is another's stays for them; settings do not say whose
+/// they are, so they stay, too, and are copied once. What comes after it was taken over once is of a process of release
+/// 0.1: it follows under new numbers.
 const TAKE_OVER: &str = r#"
 local function there(key) return redis.call('EXISTS', key) == 1 end
-if there(KEYS[5]) then redis.call('RENAME', KEYS[5], KEYS[10]) end
-if there(KEYS[4]) then
-  for _, told in ipairs(redis.call('LRANGE', KEYS[9], 0, -1)) do redis.call('RPUSH', KEYS[4], told) end
-  redis.call('LTRIM', KEYS[4], 0, tonumber(ARGV[2]) - 1)
-  redis.call('RENAME', KEYS[4], KEYS[9])
+local function theirs(told) return string.find(told, ARGV[3], 1, true) end
+if there(KEYS[5]) and not there(KEYS[10]) then redis.call('SET', KEYS[10], redis.call('GET', KEYS[5])) end
+for _, told in ipairs(redis.call('LRANGE', KEYS[4], 0, -1)) do
+  if theirs(told) then
+    redis.call('RPUSH', KEYS[9], told)
+    redis.call('LREM', KEYS[4], 1, told)
+    redis.call('EXPIRE', KEYS[9], ARGV[1])
+  end
 end
 if not there(KEYS[1]) then return 0 end
-if not there(KEYS[6]) then
-  for i = 1, 3 do
-    if there(KEYS[i]) then redis.call('RENAME', KEYS[i], KEYS[i + 5]) end
-  end
-  return 1
-end
 local entries = redis.call('HGETALL', KEYS[2])
 local items = {}
-for i = 1, #entries, 2 do items[#items + 1] = { tonumber(entries[i]), entries[i], entries[i + 1] } end
+for i = 1, #entries, 2 do
+  if theirs(entries[i + 1]) then items[#items + 1] = { tonumber(entries[i]), entries[i], entries[i + 1] } end
+end
 table.sort(items, function(a, b) return a[1] < b[1] end)
+local is_first = not there(KEYS[6])
+if is_first and (#items > 0 or #entries == 0) then
+  redis.call('HSET', KEYS[6], 'last', redis.call('HGET', KEYS[1], 'last') or '0')
+end
 for _, item in ipairs(items) do
-  local last = redis.call('HINCRBY', KEYS[6], 'last', 1)
+  local last = item[1]
+  if not is_first then last = redis.call('HINCRBY', KEYS[6], 'last', 1) end
   local number = string.format('%.0f', last)
   redis.call('HSET', KEYS[7], number, (string.gsub(item[3], '^{"sequence":%d+', '{"sequence":' .. number, 1)))
   local read = redis.call('HGET', KEYS[3], item[2])
   if read then redis.call('HSET', KEYS[8], number, read) else redis.call('HINCRBY', KEYS[6], 'unread', 1) end
+  redis.call('HDEL', KEYS[2], item[2])
+  redis.call('HDEL', KEYS[3], item[2])
   local leaves = string.format('%.0f', last - tonumber(ARGV[2]))
   if redis.call('HDEL', KEYS[7], leaves) == 1 and redis.call('HDEL', KEYS[8], leaves) == 0 then
     redis.call('HINCRBY', KEYS[6], 'unread', -1)
   end
 end
-for i = 1, 3 do redis.call('DEL', KEYS[i]) end
+if not there(KEYS[2]) then redis.call('DEL', KEYS[1], KEYS[3]) end
 for i = 6, 8 do redis.call('EXPIRE', KEYS[i], ARGV[1]) end
-return 1
+return #items
 "#;
 
 /// What a shopper has, but for what is known of each notification.
@@ -96,7 +104,7 @@ impl Keys {
     }
 
     /// Takes over what lies under the keys of release 0.1.
-    fn take_over(&self) -> Cmd {
+    fn take_over(&self, user: &UserId) -> Cmd {
         let mut script = redis::cmd("EVAL");
         script.arg(TAKE_OVER).arg(2 * NAMES.len());
         NAMES.iter().for_each(|name| {
@@ -105,7 +113,8 @@ impl Keys {
         NAMES.iter().for_each(|name| {
             script.arg(self.key(name));
         });
-        script.arg(INBOX_TTL.as_secs()).arg(INBOX_ITEMS_MAX);
+        let owner = format!("\"userId\":{}", serde_json::Value::from(user.as_str()));
+        script.arg(INBOX_TTL.as_secs()).arg(INBOX_ITEMS_MAX).arg(owner);
         script
     }
 }
@@ -128,7 +137,7 @@ impl TakenOver {
     pub(super) fn due(&self, user: &UserId, keys: &Keys) -> Option<Cmd> {
         let mut known = self.0.lock();
         let is_recent = known.get(user).is_some_and(|at| at.elapsed() < TAKEN_OVER_FOR);
-        (!is_recent).then(|| keys.take_over())
+        (!is_recent).then(|| keys.take_over(user))
     }
 
     pub(super) fn note<'a>(&self, users: impl Iterator<Item = &'a UserId>) {
