@@ -3,8 +3,8 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use crate::hash::{half_sha256, write_hex};
 use crate::{Position, Timestamp, UserId};
 
 /// A shopper under a hash: what may be kept of a person who was erased. Somebody who knows the id finds the hash; nobody
@@ -15,17 +15,14 @@ pub struct UserKey(pub [u8; 16]);
 impl UserKey {
     /// The first half of SHA-256 over the id. The same over releases: stored keys are made of it.
     pub fn of(user: &UserId) -> Self {
-        let digest = Sha256::digest(user.as_str().as_bytes());
-        let mut key = [0; 16];
-        key.copy_from_slice(&digest[..16]);
-        Self(key)
+        Self(half_sha256([user.as_str().as_bytes()]))
     }
 }
 
 impl fmt::Display for UserKey {
     /// 32 hexadecimal digits.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write_hex(&self.0, f)
     }
 }
 

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use sha2::{Digest, Sha256};
-
+use crate::hash::{half_sha256, write_hex};
 use crate::{TraceId, UserAction, UserId};
 
 /// A shopper and a trace id. Clients choose trace ids, so one tells apart the events of its shopper, not of all: two
@@ -27,17 +26,14 @@ impl EventId<'_> {
         let (user, trace) = (self.user_id.as_str().as_bytes(), self.trace_id.as_str().as_bytes());
         // Ids are at most 128 bytes long.
         let length = (user.len() as u16).to_be_bytes();
-        let digest = Sha256::new().chain_update(length).chain_update(user).chain_update(trace).finalize();
-        let mut key = [0; 16];
-        key.copy_from_slice(&digest[..16]);
-        EventKey(key)
+        EventKey(half_sha256([&length[..], user, trace]))
     }
 }
 
 impl fmt::Display for EventKey {
     /// 32 hexadecimal digits.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write_hex(&self.0, f)
     }
 }
 

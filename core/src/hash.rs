@@ -1,10 +1,27 @@
-//! A hash that stays the same over releases and machines: stored keys are made of it.
+//! Hashes that stay the same over releases and machines: stored keys are made of them.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
 
 /// FNV-1a over 128 bits. Source: Fowler, Noll, Vo; draft-eastlake-fnv. For keys, not for secrets.
 pub fn stable_hash128(bytes: &[u8]) -> u128 {
     const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
     const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
     bytes.iter().fold(OFFSET, |hash, byte| (hash ^ u128::from(*byte)).wrapping_mul(PRIME))
+}
+
+/// The first half of SHA-256 over `parts`, one after the other: of ids that clients choose nobody can make two meet.
+pub fn half_sha256<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; 16] {
+    let digest = parts.into_iter().fold(Sha256::new(), Sha256::chain_update).finalize();
+    let mut half = [0; 16];
+    half.copy_from_slice(&digest[..16]);
+    half
+}
+
+/// Writes `bytes` as hexadecimal digits.
+pub(crate) fn write_hex(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ pub use action::{
 };
 pub use erasure::{Erasure, UserKey};
 pub use event_id::{EventId, EventKey};
-pub use hash::stable_hash128;
+pub use hash::{half_sha256, stable_hash128};
 pub use history::{
     History, LOW_STOCK_MAX, OUT_OF_STOCK_MIN, PRICE_POINTS_MAX, PRICE_WINDOW, PricePoint, STOCK_QUIET,
 };

@@ -8,8 +8,7 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use bytes::Bytes;
 use lru::LruCache;
 use parking_lot::Mutex;
-use rep_core::Timestamp;
-use sha2::{Digest, Sha256};
+use rep_core::{Timestamp, half_sha256};
 
 use crate::problem::Problem;
 
@@ -37,14 +36,9 @@ impl Scope {
 }
 
 fn hashed(parts: &[&str]) -> [u8; 16] {
-    let mut digest = Sha256::new();
-    for part in parts {
-        digest.update(part.len().to_be_bytes());
-        digest.update(part);
-    }
-    let mut hash = [0; 16];
-    hash.copy_from_slice(&digest.finalize()[..16]);
-    hash
+    // The lengths tell where one ends.
+    let lengths: Vec<[u8; 8]> = parts.iter().map(|part| (part.len() as u64).to_be_bytes()).collect();
+    half_sha256(lengths.iter().zip(parts).flat_map(|(length, part)| [&length[..], part.as_bytes()]))
 }
 
 #[derive(Clone)]
@@ -79,7 +73,7 @@ pub(super) enum Begun {
 pub(super) struct Kept(Arc<Mutex<Entries>>);
 
 struct Entries {
-    /// The oldest leave first, whoever's they are.
+    /// The oldest leave first, regardless of the caller.
     by_scope: LruCache<Scope, Entry>,
     shares: HashMap<[u8; 16], Share>,
     bytes: usize,
