@@ -11,7 +11,7 @@ mod kernel;
 pub(crate) mod lexical;
 mod plan;
 mod quantise;
-mod random;
+pub(crate) mod random;
 mod rows;
 mod store;
 mod top;

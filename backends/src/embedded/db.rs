@@ -198,9 +198,19 @@ impl Db {
     }
 
     /// This database and those beside it.
-    pub(crate) fn databases(&self) -> Vec<Database> {
+    pub(crate) fn with_companions(&self) -> Vec<Self> {
         let beside = self.inner.companions.lock();
-        std::iter::once(self).chain(beside.iter()).map(|db| db.inner.database.clone()).collect()
+        std::iter::once(self).chain(beside.iter()).cloned().collect()
+    }
+
+    /// Every keyspace there is.
+    pub(crate) fn keyspaces(&self) -> Result<Vec<Keyspace>, StoreError> {
+        self.inner.database.list_keyspace_names().iter().map(|name| self.keyspace(name)).collect()
+    }
+
+    /// Journals that are still needed, the one written to included.
+    pub(crate) fn journal_count(&self) -> usize {
+        self.inner.database.journal_count()
     }
 
     /// Bytes on disk.

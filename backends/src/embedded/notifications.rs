@@ -21,6 +21,7 @@ use tokio::sync::broadcast;
 use super::codec::{decode, encode};
 use super::db::Db;
 use super::error::{corrupt, interrupted, store_error};
+use super::scrub;
 use crate::hub::Hub;
 use crate::inbox::{self, INBOX_ITEMS_MAX, Numbers};
 
@@ -295,6 +296,7 @@ impl Shared {
         batch.remove(&self.inboxes, user.as_str());
         batch.remove(&self.settings, user.as_str());
         self.db.write_removals(batch)?;
+        scrub::note(self.db.path())?;
         Ok(count)
     }
 }

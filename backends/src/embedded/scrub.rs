@@ -6,11 +6,12 @@
 
 use std::path::Path;
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use fjall::Keyspace;
 use rep_core::ports::{StoreError, StoreErrorKind};
 
 use super::db::Db;
 use super::error::{store_error, unavailable};
+use crate::index::random::SplitMix;
 
 /// Notes that a scrub is due.
 const DUE: &str = "scrub-due";
@@ -54,39 +55,33 @@ pub(crate) fn is_due(dir: &Path) -> bool {
 pub(crate) fn run(db: &Db) -> Result<(), StoreError> {
     let dir = db.path();
     // The engine must not meet a full disk.
-    let databases = db.databases();
-    let journals = (databases.len() * JOURNAL_BYTES) as u64;
-    db.check_room(databases.iter().map(largest).max().unwrap_or(0) + journals)?;
+    let databases = db.with_companions();
+    let mut bytes = 0;
+    for db in &databases {
+        bytes = largest(db)?.max(bytes);
+    }
+    db.check_room(bytes + (databases.len() * JOURNAL_BYTES) as u64)?;
     // What is erased from here on makes another scrub due.
     if dir.join(DUE).exists() {
         std::fs::rename(dir.join(DUE), dir.join(RUNNING)).map_err(unavailable)?;
     }
-    for database in &databases {
-        scrub(database)?;
-    }
+    databases.iter().try_for_each(scrub)?;
     std::fs::remove_file(dir.join(RUNNING)).map_err(unavailable)
 }
 
 /// Bytes of the largest keyspace that is rewritten.
-fn largest(database: &Database) -> u64 {
-    let all = keyspaces(database).unwrap_or_default();
-    all.iter().filter(|keyspace| is_rewritten(keyspace)).map(Keyspace::disk_space).max().unwrap_or(0)
+fn largest(db: &Db) -> Result<u64, StoreError> {
+    let all = db.keyspaces()?;
+    Ok(all.iter().filter(|keyspace| is_rewritten(keyspace)).map(Keyspace::disk_space).max().unwrap_or(0))
 }
 
-fn keyspaces(database: &Database) -> Result<Vec<Keyspace>, StoreError> {
-    let names = database.list_keyspace_names().into_iter();
-    names.map(|name| database.keyspace(&name, KeyspaceCreateOptions::default).map_err(store_error)).collect()
-}
-
-fn scrub(database: &Database) -> Result<(), StoreError> {
-    let all = keyspaces(database)?;
-    for keyspace in &all {
-        if is_rewritten(keyspace) {
-            keyspace.rotate_memtable_and_wait().map_err(store_error)?;
-            keyspace.major_compact().map_err(store_error)?;
-        }
+fn scrub(db: &Db) -> Result<(), StoreError> {
+    let all = db.keyspaces()?;
+    for keyspace in all.iter().filter(|keyspace| is_rewritten(keyspace)) {
+        keyspace.rotate_memtable_and_wait().map_err(store_error)?;
+        keyspace.major_compact().map_err(store_error)?;
     }
-    renew_journal(database, &all)
+    renew_journal(db, &all)
 }
 
 fn is_rewritten(keyspace: &Keyspace) -> bool {
@@ -95,13 +90,15 @@ fn is_rewritten(keyspace: &Keyspace) -> bool {
 }
 
 /// Fills the journal until a new one begins, then writes the tables of all keyspaces, so that the old one goes.
-fn renew_journal(database: &Database, all: &[Keyspace]) -> Result<(), StoreError> {
-    let filler = database.keyspace(FILLER, KeyspaceCreateOptions::default).map_err(store_error)?;
-    let mut noise = Noise(0x9e37_79b9_7f4a_7c15);
+fn renew_journal(db: &Db, all: &[Keyspace]) -> Result<(), StoreError> {
+    let filler = db.keyspace(FILLER)?;
+    // Bytes that no compression shortens.
+    let mut noise = SplitMix::new(0);
     for _ in 0..JOURNAL_BYTES.div_ceil(FILLER_BYTES) {
-        let mut batch = database.batch().durability(Some(PersistMode::Buffer));
-        batch.insert(&filler, "filler", noise.bytes(FILLER_BYTES));
-        batch.commit().map_err(store_error)?;
+        let mut batch = db.batch();
+        let bytes: Vec<u8> = (0..FILLER_BYTES / 8).flat_map(|_| noise.next().to_le_bytes()).collect();
+        batch.insert(&filler, "filler", bytes);
+        db.write(batch)?;
     }
     for _ in 0..ATTEMPTS_MAX {
         filler.insert("filler", "").map_err(store_error)?;
@@ -109,7 +106,7 @@ fn renew_journal(database: &Database, all: &[Keyspace]) -> Result<(), StoreError
         for keyspace in all {
             keyspace.rotate_memtable_and_wait().map_err(store_error)?;
         }
-        if database.journal_count() == 1 {
+        if db.journal_count() == 1 {
             filler.clear().map_err(store_error)?;
             return Ok(());
         }
@@ -118,20 +115,4 @@ fn renew_journal(database: &Database, all: &[Keyspace]) -> Result<(), StoreError
         StoreErrorKind::Unavailable,
         "old journals are still in use; scrubbing is tried again",
     ))
-}
-
-/// Bytes that no compression shortens. Source: xorshift64*, Vigna 2016.
-struct Noise(u64);
-
-impl Noise {
-    fn bytes(&mut self, count: usize) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(count);
-        while bytes.len() < count {
-            self.0 ^= self.0 >> 12;
-            self.0 ^= self.0 << 25;
-            self.0 ^= self.0 >> 27;
-            bytes.extend(self.0.wrapping_mul(0x2545_f491_4f6c_dd1d).to_le_bytes());
-        }
-        bytes
-    }
 }

@@ -2,35 +2,20 @@
 
 use rep_backends::elasticsearch::{ChannelOutcome, ElasticsearchHistory, HistoryRecord, IndexKind};
 use rep_backends::redis::NotificationHistory;
-use rep_core::contract::support::{at, eventually, new_product, new_trace, new_user, unique};
+use rep_core::UserId;
+use rep_core::contract::support::{at, eventually, new_user, notification};
 use rep_core::ports::notifications::Delivery;
-use rep_core::{Currency, InterestReason, Notification, NotificationId, NotificationKind, UserId};
 
 use crate::server::Space;
 
 fn record(user: &UserId, ms: i64) -> HistoryRecord {
-    let notification = Notification {
-        notification_id: NotificationId::new(unique("n")).unwrap(),
-        trace_id: new_trace(),
-        user_id: user.clone(),
-        product_id: new_product(),
-        product_name: "무선 헤드폰 \"X\"".into(),
-        kind: NotificationKind::PriceDrop,
-        reason: InterestReason::Carted,
-        currency: Currency::KRW,
-        price_before: Some(20_000),
-        price_after: 15_000,
-        stock_after: 3,
-        timestamp: at(ms),
-        merged: 0,
-    };
     let outcome = |channel: &str, delivered| ChannelOutcome {
         channel: channel.into(),
         delivered,
         detail: (!delivered).then(|| "no device".into()),
     };
     HistoryRecord {
-        notification,
+        notification: notification(user, ms),
         delivered_at: at(ms),
         outcomes: vec![outcome("in-app", true), outcome("push", false)],
     }

@@ -4,14 +4,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use rep_core::contract::support::{
-    Subject, action, at, commit_something, epoch, erasure, new_product, position,
+    Subject, action, at, commit_something, epoch, erasure, new_product, notification, position,
 };
 use rep_core::ports::behaviour::BehaviourDocument;
 use rep_core::ports::notifications::{Delivery, IN_APP};
 use rep_core::ports::preferences::{Fold, FoldRules, FoldStep};
 use rep_core::{
-    ActionType, Currency, InterestReason, ModelId, Notification, NotificationId, NotificationKind,
-    NotificationSettings, TasteRules, Topic, TraceId, UserAction, UserId,
+    ActionType, ModelId, Notification, NotificationId, NotificationSettings, TasteRules, Topic, TraceId,
+    UserAction, UserId,
 };
 
 use crate::fold::record;
@@ -83,31 +83,12 @@ async fn leave_traces(subject: &Embedded, canaries: &Canaries) {
     let notification = Notification {
         notification_id: NotificationId::new(&canaries.texts[1]).unwrap(),
         trace_id: TraceId::new(&canaries.texts[2]).unwrap(),
-        user_id: user.clone(),
-        ..notification()
+        ..notification(user, 3)
     };
     let delivery = Delivery { notification, channels: vec![IN_APP.to_owned()], at: at(4) };
     ports.notifications.deliver(vec![delivery]).await.unwrap();
     ports.notifications.put_settings(user, NotificationSettings::default()).await.unwrap();
     commit_something(&*ports.log).await;
-}
-
-fn notification() -> Notification {
-    Notification {
-        notification_id: NotificationId::new("n").unwrap(),
-        trace_id: TraceId::new("t").unwrap(),
-        user_id: UserId::new("u").unwrap(),
-        product_id: new_product(),
-        product_name: "tent".to_owned(),
-        kind: NotificationKind::PriceDrop,
-        reason: InterestReason::Carted,
-        currency: Currency::EUR,
-        price_before: Some(200),
-        price_after: 100,
-        stock_after: 1,
-        timestamp: at(3),
-        merged: 0,
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -145,4 +126,26 @@ async fn what_was_erased_is_in_no_file() {
     let ports = subject.ports();
     assert_eq!(ports.behaviour.history(&canaries.user, None, 10).await.unwrap().items, []);
     assert_eq!(ports.preferences.load(std::slice::from_ref(&canaries.user)).await.unwrap(), [None]);
+}
+
+/// The stores are erased one after the other, and what the files lose may come in between.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_store_that_is_erased_leaves_the_files() {
+    let subject = Embedded::with(|config| {
+        config.log_retention = Duration::from_secs(60);
+        config.scrub_pause = Duration::ZERO;
+    });
+    let canaries = Canaries::new();
+    leave_traces(&subject, &canaries).await;
+    subject.clock.advance(Duration::from_secs(120));
+    let (ports, user) = (subject.ports(), &canaries.user);
+    let upkeep = &subject.backends().data_dir.as_ref().unwrap().upkeep;
+    assert!(ports.preferences.erase(user, erasure(5, None)).await.unwrap());
+    upkeep.run_once().await.unwrap();
+    assert_eq!(ports.behaviour.erase(user).await.unwrap(), 2);
+    upkeep.run_once().await.unwrap();
+    assert!(!canaries.found(&subject.config.data_dir).is_empty(), "the inbox is still there");
+    assert_eq!(ports.notifications.erase(user).await.unwrap(), 1);
+    upkeep.run_once().await.unwrap();
+    assert_eq!(canaries.found(&subject.config.data_dir), []);
 }

@@ -7,11 +7,9 @@ use tokio::sync::broadcast::error::TryRecvError;
 
 pub use self::unlisted::*;
 
-use super::support::{Subject, at, eventually, new_product, new_trace, new_user, unique};
+use super::support::{Subject, at, eventually, new_user, notification, unique};
 use crate::ports::notifications::{Delivery, DeliveryOutcome, InboxItem, Notifications};
-use crate::{
-    Currency, InterestReason, Notification, NotificationId, NotificationKind, NotificationSettings, UserId,
-};
+use crate::{NotificationId, NotificationSettings, UserId};
 
 /// Makes every sentence of the suite a test; `$make` gives a [`Subject`].
 #[macro_export]
@@ -43,22 +41,11 @@ macro_rules! notifications_contract {
 }
 
 fn delivery(user: &UserId, ms: i64) -> Delivery {
-    let notification = Notification {
-        notification_id: NotificationId::new(unique("notification")).unwrap(),
-        trace_id: new_trace(),
-        user_id: user.clone(),
-        product_id: new_product(),
-        product_name: "빨간 신발 ü".to_owned(),
-        kind: NotificationKind::PriceDrop,
-        reason: InterestReason::Carted,
-        currency: Currency::KRW,
-        price_before: Some(12_000),
-        price_after: 9_000,
-        stock_after: 3,
-        timestamp: at(ms),
-        merged: 0,
-    };
-    Delivery { notification, channels: vec!["in-app".to_owned(), "push".to_owned()], at: at(ms + 5) }
+    Delivery {
+        notification: notification(user, ms),
+        channels: vec!["in-app".to_owned(), "push".to_owned()],
+        at: at(ms + 5),
+    }
 }
 
 fn deliveries(user: &UserId, count: usize) -> Vec<Delivery> {

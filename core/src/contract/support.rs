@@ -13,7 +13,10 @@ use crate::ports::notifications::Notifications;
 use crate::ports::popularity::Popularity;
 use crate::ports::preferences::PreferenceStore;
 use crate::ports::tickets::Tickets;
-use crate::{ActionType, Erasure, Position, ProductId, Timestamp, Topic, TraceId, UserAction, UserId};
+use crate::{
+    ActionType, Currency, Erasure, InterestReason, Notification, NotificationId, NotificationKind, Position,
+    ProductId, Timestamp, Topic, TraceId, UserAction, UserId,
+};
 
 /// Longest wait for a condition, and so the one bound of the suites and of the backends' tests: brokers take seconds to
 /// rebalance, and several times that on a slow machine with other work. It costs nothing where the condition holds sooner.
@@ -87,6 +90,25 @@ pub fn new_product() -> ProductId {
 /// An event nobody saw.
 pub fn new_trace() -> TraceId {
     TraceId::new(unique("trace")).unwrap()
+}
+
+/// News of a price for `user`, of a moment of [`at`].
+pub fn notification(user: &UserId, ms: i64) -> Notification {
+    Notification {
+        notification_id: NotificationId::new(unique("notification")).unwrap(),
+        trace_id: new_trace(),
+        user_id: user.clone(),
+        product_id: new_product(),
+        product_name: "빨간 신발 ü \"X\"".to_owned(),
+        kind: NotificationKind::PriceDrop,
+        reason: InterestReason::Carted,
+        currency: Currency::KRW,
+        price_before: Some(12_000),
+        price_after: 9_000,
+        stock_after: 3,
+        timestamp: at(ms),
+        merged: 0,
+    }
 }
 
 /// A place in the log of this run's epoch.
