@@ -20,7 +20,7 @@ use rep_core::{Notification, NotificationId, NotificationSettings, Timestamp, Us
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
-use self::keys::{Keys, NAMES, TakenOver};
+use self::keys::{Keys, NAMES, TakenOver, owner};
 use super::feed::Feed;
 use super::link::{RedisConfig, RedisLink, parsed};
 use crate::error::{corrupt, invalid};
@@ -33,8 +33,8 @@ const SENT_TTL: Duration = Duration::from_secs(8 * 24 * 3600);
 /// Deliveries sent at once.
 const PART: usize = 500;
 
-/// KEYS: inbox, items, reads, sent, sent of release 0.1. ARGV: the item's JSON from behind its number, time to live of the delivery and of
-/// the inbox in seconds, the channel, most items. Answers the item's number, 0 for a repeat.
+/// KEYS: inbox, items, reads, sent, sent of release 0.1. ARGV: the item's JSON from behind its number, time to live of the
+/// delivery and of the inbox in seconds, the channel, most items. Answers the item's number, 0 for a repeat.
 const DELIVER: &str = r#"
 if redis.call('EXISTS', KEYS[4], KEYS[5]) > 0 then return 0 end
 local last = redis.call('HINCRBY', KEYS[1], 'last', 1)
@@ -50,8 +50,8 @@ redis.call('PUBLISH', ARGV[4], item)
 return last
 "#;
 
-/// KEYS: sent, unlisted, sent of release 0.1. ARGV: time to live of the delivery and of the list in seconds, the delivery's JSON, most of them.
-/// Answers 0 for a repeat. It has no number.
+/// KEYS: sent, unlisted, sent of release 0.1. ARGV: time to live of the delivery and of the list in seconds, the
+/// delivery's JSON, most of them. Answers 0 for a repeat. It has no number.
 const DELIVER_UNLISTED: &str = r#"
 if redis.call('EXISTS', KEYS[1], KEYS[3]) > 0 then return 0 end
 redis.call('SET', KEYS[1], '0', 'EX', ARGV[1])
@@ -61,11 +61,12 @@ redis.call('EXPIRE', KEYS[2], ARGV[2])
 return 1
 "#;
 
-/// KEYS: inbox, items, reads. ARGV: number, the id's JSON, the moment in ms. Answers the item and when it was read
-/// first, or nothing if the number is not that notification's.
+/// KEYS: inbox, items, reads. ARGV: number, the id's JSON, the moment in ms, how an item of the shopper's says whose it is.
+/// Answers the item and when it was read first, or nothing if the number is not that notification's, or not theirs.
 const MARK_READ: &str = r#"
 local item = redis.call('HGET', KEYS[2], ARGV[1])
 if not item or not string.find(item, '"notificationId":' .. ARGV[2], 1, true) then return false end
+if not string.find(item, ARGV[4], 1, true) then return false end
 if redis.call('HSETNX', KEYS[3], ARGV[1], ARGV[3]) == 1 then redis.call('HINCRBY', KEYS[1], 'unread', -1) end
 return {item, redis.call('HGET', KEYS[3], ARGV[1])}
 "#;
@@ -126,14 +127,16 @@ impl RedisNotifications {
     }
 
     /// Takes over what release 0.1 kept of `users`.
-    async fn take_over<'a>(&self, users: impl Iterator<Item = &'a UserId> + Clone) -> Result<(), StoreError> {
-        let due = |user| self.taken_over.due(user, &Keys::of(&self.link, user));
-        let due: Vec<Cmd> = users.clone().filter_map(due).collect();
+    async fn take_over<'a>(&self, users: impl Iterator<Item = &'a UserId>) -> Result<(), StoreError> {
+        let mut due: Vec<&UserId> = users.filter(|user| self.taken_over.is_due(user)).collect();
         if due.is_empty() {
             return Ok(());
         }
-        self.link.run_all(due).await?.into_iter().try_for_each(|answer| answer.map(drop))?;
-        self.taken_over.note(users);
+        due.sort_unstable();
+        due.dedup();
+        let scripts = due.iter().map(|user| Keys::of(&self.link, user).take_over(user)).collect();
+        self.link.run_all(scripts).await?.into_iter().try_for_each(|answer| answer.map(drop))?;
+        self.taken_over.note(&due);
         Ok(())
     }
 
@@ -276,12 +279,9 @@ impl Notifications for RedisNotifications {
             None => self.number_of(user, &keys, id).await?,
         };
         let Some(number) = number else { return Ok(None) };
-        if self.items(user, &keys, &[number]).await?.is_empty() {
-            return Ok(None);
-        }
         let mut script = redis::cmd("EVAL");
         script.arg(MARK_READ).arg(3).arg(keys.key("inbox")).arg(keys.key("items")).arg(keys.key("reads"));
-        script.arg(number).arg(json(id)?).arg(at.as_ms());
+        script.arg(number).arg(json(id)?).arg(at.as_ms()).arg(owner(user));
         let marked: Option<(Vec<u8>, i64)> = self.link.run(script).await?;
         marked.map(|(json, read_ms)| item(&json, Some(read_ms))).transpose()
     }

@@ -1,31 +1,14 @@
 //! Inboxes: what release 0.1 kept under other keys, and items that are another shopper's.
 
-use rep_core::contract::support::{Subject, at, new_product, new_trace, new_user, unique};
+use rep_core::contract::support::{Subject, at, new_user, notification};
 use rep_core::ports::notifications::{Delivery, DeliveryOutcome, IN_APP};
-use rep_core::{
-    Currency, InterestReason, Notification, NotificationId, NotificationKind, NotificationSettings, UserId,
-};
+use rep_core::{NotificationSettings, UserId};
 
 use crate::cache::command;
 use crate::subject::OnRedis;
 
 fn delivery(user: &UserId) -> Delivery {
-    let notification = Notification {
-        notification_id: NotificationId::new(unique("notification")).unwrap(),
-        trace_id: new_trace(),
-        user_id: user.clone(),
-        product_id: new_product(),
-        product_name: "a tent".to_owned(),
-        kind: NotificationKind::PriceDrop,
-        reason: InterestReason::Carted,
-        currency: Currency::EUR,
-        price_before: Some(200),
-        price_after: 100,
-        stock_after: 1,
-        timestamp: at(0),
-        merged: 0,
-    };
-    Delivery { notification, channels: vec![IN_APP.to_owned()], at: at(1) }
+    Delivery { notification: notification(user, 0), channels: vec![IN_APP.to_owned()], at: at(1) }
 }
 
 async fn keys(subject: &OnRedis) -> Vec<String> {
@@ -59,7 +42,7 @@ async fn what_release_0_1_kept_is_taken_over() {
 
     subject.reopen().await;
     let store = &subject.ports().notifications;
-    // Whoever comes first, to read or to deliver, takes it over.
+    // The first call, be it a read or a delivery, takes it over.
     assert_eq!(store.deliver(vec![told[0].clone()]).await.unwrap(), [DeliveryOutcome::Duplicate]);
     assert_eq!(store.deliver(vec![outside]).await.unwrap(), [DeliveryOutcome::Duplicate]);
     let page = store.inbox(&user, None, 10).await.unwrap();

@@ -104,7 +104,7 @@ impl Keys {
     }
 
     /// Takes over what lies under the keys of release 0.1.
-    fn take_over(&self, user: &UserId) -> Cmd {
+    pub(super) fn take_over(&self, user: &UserId) -> Cmd {
         let mut script = redis::cmd("EVAL");
         script.arg(TAKE_OVER).arg(2 * NAMES.len());
         NAMES.iter().for_each(|name| {
@@ -113,10 +113,14 @@ impl Keys {
         NAMES.iter().for_each(|name| {
             script.arg(self.key(name));
         });
-        let owner = format!("\"userId\":{}", serde_json::Value::from(user.as_str()));
-        script.arg(INBOX_TTL.as_secs()).arg(INBOX_ITEMS_MAX).arg(owner);
+        script.arg(INBOX_TTL.as_secs()).arg(INBOX_ITEMS_MAX).arg(owner(user));
         script
     }
+}
+
+/// How an item of `user` says whose it is, for scripts. Nothing that is told holds it: there its quotes are escaped.
+pub(super) fn owner(user: &UserId) -> String {
+    format!("\"userId\":{}", serde_json::Value::from(user.as_str()))
 }
 
 fn sent(id: &NotificationId) -> String {
@@ -133,17 +137,15 @@ impl Default for TakenOver {
 }
 
 impl TakenOver {
-    /// What takes over what `user` had, if that is to be looked at.
-    pub(super) fn due(&self, user: &UserId, keys: &Keys) -> Option<Cmd> {
-        let mut known = self.0.lock();
-        let is_recent = known.get(user).is_some_and(|at| at.elapsed() < TAKEN_OVER_FOR);
-        (!is_recent).then(|| keys.take_over(user))
+    /// Whether it is to be looked at what release 0.1 has of `user`.
+    pub(super) fn is_due(&self, user: &UserId) -> bool {
+        self.0.lock().get(user).is_none_or(|at| at.elapsed() >= TAKEN_OVER_FOR)
     }
 
-    pub(super) fn note<'a>(&self, users: impl Iterator<Item = &'a UserId>) {
+    pub(super) fn note(&self, users: &[&UserId]) {
         let mut known = self.0.lock();
         for user in users {
-            known.put(user.clone(), Instant::now());
+            known.put((*user).clone(), Instant::now());
         }
     }
 }
