@@ -41,8 +41,7 @@ pub(crate) async fn erase(state: &ApiState, user: &UserId) -> Result<Forgotten, 
 async fn reaching_to_now(state: &ApiState, user: &UserId) -> Result<Erasure, StoreError> {
     let (topic, now) = (Topic::UserAction, state.clock.now());
     let partition = partition_of(user.as_str().as_bytes(), topic.partitions());
-    let offsets = state.log.offsets(topic, "api-tail").await?;
-    let end = offsets.iter().find(|offsets| offsets.partition == partition).map_or(0, |offsets| offsets.end);
+    let (_, end) = standing(state, topic, "api-tail", partition).await?.unwrap_or_default();
     let last = state.log.read(topic, partition, end.saturating_sub(1), 1).await?.pop();
     // The log's clock may be ahead of ours.
     let at = last.as_ref().map_or(now, |record| record.appended_at.max(now));

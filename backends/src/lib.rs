@@ -10,6 +10,7 @@ mod clock;
 mod connect;
 pub mod elasticsearch;
 pub mod embedded;
+mod erased;
 mod error;
 mod hub;
 mod in_memory;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rep_core::ports::StoreError;
 use rep_core::ports::preferences::Incomplete;
-use rep_core::{Clock, Earlier, Erasure, ModelId, Preference, ProductId, Timestamp, UserId, UserKey};
+use rep_core::{Clock, Earlier, Erasure, ModelId, Preference, ProductId, Timestamp, UserId};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -24,6 +24,7 @@ use super::client::Client;
 use super::error::invalid;
 use super::indices::IndexKind;
 use super::search::{Found, Part, WINDOW_MAX};
+use crate::erased::erased_name;
 use crate::redis::{PreferenceBackup, SavedIncomplete, SavedWaits, State};
 
 /// States of one bulk.
@@ -88,7 +89,7 @@ impl ElasticsearchPreferences {
         let version = Guard::Version(u64::try_from(erasure.at.as_ms()).unwrap_or(0));
         let stays = StoredErasure { position: erasure.until, saved_at: erasure.at };
         let operations = [
-            Operation::put(&self.index, &erasure_id(user), version, &stays)?,
+            Operation::put(&self.index, &erased_name(user), version, &stays)?,
             Operation::delete(&self.index, user.as_str(), Guard::Any)?,
         ];
         let outcomes = self.client.bulk_all(&operations).await?;
@@ -97,7 +98,7 @@ impl ElasticsearchPreferences {
 
     /// The last erasure of each of `users`, in their order. Sees each at once.
     pub async fn erased(&self, users: &[UserId]) -> Result<Vec<Option<Erasure>>, StoreError> {
-        let ids: Vec<String> = users.iter().map(erasure_id).collect();
+        let ids: Vec<String> = users.iter().map(erased_name).collect();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let found =
             self.client.documents::<StoredErasure>(&self.index, &ids, Part::Only("position,savedAt")).await?;
@@ -199,11 +200,6 @@ struct SavedModel {
     model_since: Timestamp,
     #[serde(default)]
     earlier: Option<Earlier>,
-}
-
-/// Where the erasure of `user` stands: no id of a shopper, which has no spaces.
-fn erasure_id(user: &UserId) -> String {
-    format!("erased {}", UserKey::of(user))
 }
 
 fn readable(stored: StoredPreference) -> Option<(Preference, u64)> {

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use fjall::Keyspace;
 use parking_lot::Mutex;
 use rep_core::ports::StoreError;
 use rep_core::ports::log::{EventLog, GroupReader, NewRecord, PartitionOffsets, Record};
@@ -89,11 +90,20 @@ fn offset_key(group: &str, topic: Topic, partition: u32) -> Vec<u8> {
 }
 
 fn committed(store: &LogStore, group: &str, topic: Topic, partition: u32) -> Result<Option<u64>, StoreError> {
-    match store.offsets.get(offset_key(group, topic, partition)).map_err(store_error)? {
-        None => Ok(None),
-        Some(bytes) => match <[u8; 8]>::try_from(&bytes[..]) {
-            Ok(bytes) => Ok(Some(u64::from_be_bytes(bytes))),
-            Err(_) => Err(corrupt(format!("the committed offset of group `{group}` is not 8 bytes"))),
-        },
+    offset_at(&store.offsets, &offset_key(group, topic, partition), || {
+        format!("the committed offset of group `{group}`")
+    })
+}
+
+/// The offset under `key`, which is `what`.
+fn offset_at(
+    offsets: &Keyspace,
+    key: &[u8],
+    what: impl FnOnce() -> String,
+) -> Result<Option<u64>, StoreError> {
+    let Some(bytes) = offsets.get(key).map_err(store_error)? else { return Ok(None) };
+    match <[u8; 8]>::try_from(&bytes[..]) {
+        Ok(bytes) => Ok(Some(u64::from_be_bytes(bytes))),
+        Err(_) => Err(corrupt(format!("{} is not 8 bytes", what()))),
     }
 }

@@ -201,6 +201,14 @@ impl Shared {
         bytes.map(|bytes| from_stored(&bytes)).transpose()
     }
 
+    /// The fence of the state of `user`, in memory or on disk; `None` if there is no state.
+    fn known_fence(&self, shard: &Shard, user: &UserId) -> Result<Option<Option<Position>>, StoreError> {
+        match shard.entries.get(user) {
+            Some(cached) => Ok(Some(cached.preference.position)),
+            None => Ok(self.on_disk(user)?.map(|(state, _)| state.position)),
+        }
+    }
+
     /// The fence of a shopper of whom nothing is known: their last erasure's.
     fn fence_of_erased(&self, user: &UserId) -> Result<Option<Position>, StoreError> {
         Ok(self.erased.find(user)?.and_then(|erasure| erasure.until))
@@ -230,12 +238,9 @@ impl Shared {
     fn write(&self, preference: Preference, now: Timestamp) -> Result<StoreOutcome, StoreError> {
         let user = preference.user_id.clone();
         let mut shard = self.shard(&user).write();
-        let fence = match shard.entries.get(&user) {
-            Some(cached) => cached.preference.position,
-            None => match self.on_disk(&user)? {
-                Some((state, _)) => state.position,
-                None => self.fence_of_erased(&user)?,
-            },
+        let fence = match self.known_fence(&shard, &user)? {
+            Some(fence) => fence,
+            None => self.fence_of_erased(&user)?,
         };
         if let (Some(fence), Some(position)) = (fence, preference.position)
             && position.is_covered_by(fence)
@@ -446,10 +451,7 @@ impl PreferenceStore for EmbeddedPreferences {
             // A checkpoint under way may hold the state, and would write it behind the erasure.
             db.between_checkpoints(|| {
                 let mut shard = shared.shard(&user).write();
-                let fence = match shard.entries.get(&user) {
-                    Some(cached) => Some(cached.preference.position),
-                    None => shared.on_disk(&user)?.map(|(state, _)| state.position),
-                };
+                let fence = shared.known_fence(&shard, &user)?;
                 let mut batch = db.batch();
                 batch.remove(&shared.keyspace, user.as_str());
                 shared.erased.insert(&mut batch, &user, erasure.including(fence.flatten()))?;

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use rep_core::likeness::Probe;
 use rep_core::ports::StoreError;
-use rep_core::{ModelId, Preference, Timestamp, UnitVector, UserId, UserKey};
+use rep_core::{ModelId, Preference, Timestamp, UnitVector, UserId};
 
 use super::link::RedisLink;
+use crate::erased::erased_name;
 use crate::error::interrupted;
 
 /// Sorted set: who was stored or erased when, in milliseconds.
@@ -34,11 +35,6 @@ struct Known {
     /// Erasures that were obeyed, of those that are listed again.
     obeyed: HashMap<String, f64, ahash::RandomState>,
     latest_ms: f64,
-}
-
-/// How an erased shopper is listed: by no id of a shopper, which has no spaces.
-pub(super) fn erased_member(user: &UserId) -> String {
-    format!("erased {}", UserKey::of(user))
 }
 
 impl Near {
@@ -116,7 +112,7 @@ impl Known {
 
     fn forget(&mut self, erased: HashMap<String, f64, ahash::RandomState>) {
         if !erased.is_empty() {
-            self.shoppers.retain(|user, _| !erased.contains_key(&erased_member(user)));
+            self.shoppers.retain(|user, _| !erased.contains_key(&erased_name(user)));
             self.obeyed.extend(erased);
         }
     }

@@ -35,6 +35,7 @@ use super::feed::Feed;
 use super::link::{RedisConfig, RedisLink};
 use super::near::{self, Near};
 use super::stored;
+use crate::erased::erased_name;
 use crate::error::{corrupt, invalid, unavailable};
 use crate::saving::Saves;
 
@@ -231,19 +232,10 @@ impl RedisPreferences {
         Ok(known.into_iter().map(|state| state.map(|(preference, _)| preference)).collect())
     }
 
-    /// Shoppers of whom nothing is known, each with the fence of their last erasure.
-    async fn fences_of_erased(
-        &self,
-        users: &[UserId],
-    ) -> Result<Vec<(UserId, Option<Position>)>, StoreError> {
-        if users.is_empty() {
-            return Ok(Vec::new());
-        }
+    /// The fence of the last erasure of each of `users`, of whom nothing is known, in their order.
+    async fn fences_of_erased(&self, users: &[UserId]) -> Result<Vec<Option<Position>>, StoreError> {
         let erased = one_each(users.len(), self.backup.erased(users).await?)?;
-        let fence = |(user, erasure): (&UserId, Option<Erasure>)| {
-            (user.clone(), erasure.and_then(|erasure| erasure.until))
-        };
-        Ok(users.iter().zip(erased).map(fence).collect())
+        Ok(erased.into_iter().map(|erasure| erasure?.until).collect())
     }
 
     async fn store_part(&self, writes: &[PreferenceWrite]) -> Result<Vec<StoreOutcome>, StoreError> {
@@ -283,8 +275,8 @@ impl RedisPreferences {
                 .filter(|(_, state)| state.is_none())
                 .map(|(user, _)| user)
                 .collect();
-            let fences: HashMap<UserId, Option<Position>> =
-                self.fences_of_erased(&unknown).await?.into_iter().collect();
+            let fences = self.fences_of_erased(&unknown).await?;
+            let fences: HashMap<UserId, Option<Position>> = unknown.into_iter().zip(fences).collect();
             open = absent;
             // What an erasure covers is stale.
             open.retain(|at| {
@@ -466,7 +458,7 @@ impl PreferenceStore for RedisPreferences {
         let mut unlist = redis::cmd("ZREM");
         unlist.arg(&changed).arg(user.as_str());
         let mut list = redis::cmd("ZADD");
-        list.arg(&changed).arg(self.moment()).arg(near::erased_member(user));
+        list.arg(&changed).arg(self.moment()).arg(erased_name(user));
         let gone = self.link.run_all(vec![delete, unlist, list]).await?;
         let gone = gone.into_iter().collect::<Result<Vec<_>, _>>()?;
         self.near.forget(user);

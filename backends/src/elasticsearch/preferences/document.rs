@@ -101,7 +101,7 @@ pub(super) struct StoredErasure {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct StoredPreference {
-    pub(super) user_id: UserId,
+    user_id: UserId,
     preference_vector: Option<Vec<f32>>,
     action_count: u64,
     updated_at: Timestamp,

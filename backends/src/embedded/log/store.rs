@@ -12,8 +12,9 @@ use rep_core::{Timestamp, Topic};
 use tokio::sync::watch;
 
 use super::batch::{StoredBatch, base_of, batch_key, partition_prefix};
+use super::offset_at;
 use crate::embedded::db::Db;
-use crate::embedded::error::{corrupt, store_error};
+use crate::embedded::error::store_error;
 
 /// Newest batches of a partition kept in memory, in bytes.
 const TAIL_BYTES_MAX: usize = 2 << 20;
@@ -204,13 +205,8 @@ fn floor_key(topic: Topic, partition: u32) -> Vec<u8> {
 
 /// Where the partition begins as far as something was removed; 0 if nothing was.
 fn floor(offsets: &Keyspace, topic: Topic, partition: u32) -> Result<u64, StoreError> {
-    match offsets.get(floor_key(topic, partition)).map_err(store_error)? {
-        None => Ok(0),
-        Some(bytes) => match <[u8; 8]>::try_from(&bytes[..]) {
-            Ok(bytes) => Ok(u64::from_be_bytes(bytes)),
-            Err(_) => Err(corrupt(format!("where `{topic}` begins is not 8 bytes"))),
-        },
-    }
+    let found = offset_at(offsets, &floor_key(topic, partition), || format!("where `{topic}` begins"))?;
+    Ok(found.unwrap_or(0))
 }
 
 impl PartitionState {

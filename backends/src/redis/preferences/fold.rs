@@ -195,7 +195,7 @@ impl RedisPreferences {
             bases.iter_mut().filter(|(_, base)| base.state.is_none()).collect();
         let users: Vec<_> = unknown.iter().map(|(fold, _)| folds[**fold].user_id.clone()).collect();
         let fences = self.fences_of_erased(&users).await?;
-        for ((_, base), (_, fence)) in unknown.iter_mut().zip(fences) {
+        for ((_, base), fence) in unknown.iter_mut().zip(fences) {
             base.erased_until = fence;
         }
         Ok(part.iter().filter_map(|fold| bases.remove(fold)).collect())
