@@ -1,11 +1,14 @@
 //! What can be set: flags before environment before file before defaults.
 
+mod check;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Parser;
-use rep_api::{Auth, BearerAuth, SECRET_BYTES_MIN, TokenRules, UserTokens};
+use ipnet::IpNet;
+use rep_api::{Auth, BearerAuth, TokenRules, UserTokens};
 use rep_backends::{ConnectConfig, EMBEDDED, Places, ServerUrl};
 use rep_core::{Currency, ModelId, Timestamp};
 use rep_traces::TracesConfig;
@@ -389,8 +392,13 @@ impl Settings {
         ConnectionLimits {
             total_max: self.connections_max,
             of_address_max: self.connections_of_address_max,
-            trusted: self.trusted_proxies.iter().map(|network| network.0).collect(),
+            trusted: self.proxies(),
         }
+    }
+
+    /// Proxies whose `X-Forwarded-For` says who calls.
+    pub(crate) fn proxies(&self) -> Vec<IpNet> {
+        self.trusted_proxies.iter().map(|network| network.0).collect()
     }
 
     /// Where each store is.
@@ -422,48 +430,6 @@ impl Settings {
         };
         format!("http://{}", SocketAddr::new(host, port))
     }
-
-    fn check(&self) -> anyhow::Result<()> {
-        if !(1..=200_000).contains(&self.users) {
-            bail!("`users` must be 1 to 200000, got {}", self.users);
-        }
-        if self.products > 2_000_000 {
-            bail!("`products` must be at most 2000000, got {}", self.products);
-        }
-        if !(self.rate > 0.0 && self.rate <= 50_000.0) {
-            bail!("`rate` must be above 0 and at most 50000 events/s, got {}", self.rate);
-        }
-        if !(16..=1_000_000).contains(&self.connections_max) {
-            bail!("`connections-max` must be 16 to 1000000, got {}", self.connections_max);
-        }
-        if self.connections_of_address_max == 0 {
-            bail!("`connections-of-address-max` must be at least 1");
-        }
-        // A file's value has not been parsed as a flag's has.
-        if let Err(error) = self.currency.as_str().parse::<Currency>() {
-            bail!("`currency` {error}, got `{}`", self.currency);
-        }
-        if let Some(traces) = self.traces() {
-            traces.check()?;
-        }
-        if let Some(origin) = self.allowed_origins.iter().find(|origin| !is_origin(origin)) {
-            bail!("`allowed-origins` must be like `https://shop.example`, without a path, got `{origin}`");
-        }
-        if !self.bind.is_loopback() && !self.open && matches!(self.auth(), Ok(Auth::Open)) {
-            bail!(
-                "`bind` {} lets others reach REP, and without tokens each of them is an operator: set \
-                 `operator-token` (`rep token --operator` makes one), or `open` if that is what you want",
-                self.bind
-            );
-        }
-        for (key, secret) in [("operator-token", &self.operator_token), ("token-secret", &self.token_secret)]
-        {
-            if secret.as_ref().is_some_and(|secret| secret.reveal().len() < SECRET_BYTES_MIN) {
-                bail!("`{key}` must be at least {SECRET_BYTES_MIN} bytes, so that nobody can guess it");
-            }
-        }
-        Ok(())
-    }
 }
 
 /// A secret as it is given, else what its file holds, less white space around it.
@@ -471,17 +437,6 @@ fn secret(given: Option<Secret>, file: Option<PathBuf>) -> anyhow::Result<Option
     let Some(file) = file.filter(|_| given.is_none()) else { return Ok(given) };
     let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read `{}`", file.display()))?;
     Ok(Some(text.trim().parse()?))
-}
-
-/// Scheme, host and perhaps port, as browsers send it.
-fn is_origin(text: &str) -> bool {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    rest.is_some_and(|rest| {
-        let authority = rest.parse::<axum::http::uri::Authority>();
-        authority.is_ok_and(|authority| {
-            !authority.host().is_empty() && authority.as_str() == rest && !rest.contains('@')
-        })
-    })
 }
 
 fn parse_file(text: &str) -> anyhow::Result<Options> {

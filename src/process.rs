@@ -139,7 +139,7 @@ impl Parts {
             currency: settings.currency,
             rate: rate(settings.requests_rate, 2),
             events_rate: rate(settings.events_rate, 10),
-            trusted_proxies: settings.trusted_proxies.iter().map(|network| network.0).collect(),
+            trusted_proxies: settings.proxies(),
             ..ApiConfig::default()
         };
         Ok(Self { settings, roles, telemetry, clock, api, stores })

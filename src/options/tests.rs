@@ -1,3 +1,4 @@
+use super::check::is_origin;
 use super::*;
 
 #[test]
