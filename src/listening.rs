@@ -62,7 +62,7 @@ impl Listening {
         } else {
             self.address.ip().to_string()
         };
-        format!("http://{}:{}", host, self.address.port())
+        format!("http://{host}:{}", self.address.port())
     }
 
     /// Serves `router` until `shutdown`, then lets requests finish.
@@ -107,7 +107,7 @@ async fn serve(
                 }
             };
             if let Err(error) = ended {
-                // A client that went away, or was too slow: nothing that anybody could do about.
+                // The client went away or was too slow: there is nothing to do about it.
                 tracing::debug!(%error, "connection ended");
             }
         });

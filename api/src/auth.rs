@@ -187,7 +187,7 @@ pub(crate) async fn authenticate(
     next.run(request).await
 }
 
-/// Turns away whoever may not change what is an operator's, before anything of the body is read.
+/// Refuses callers who may not change what only operators change, before any of the body is read.
 pub(crate) async fn operators_change(Caller(caller): Caller, request: Request, next: Next) -> Response {
     let refused =
         caller.filter(|_| !request.method().is_safe()).and_then(|caller| caller.must_operate().err());

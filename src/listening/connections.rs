@@ -89,7 +89,7 @@ fn refused(reason: &'static str) {
     metrics::counter!("rep_http_connections_refused_total", "reason" => reason).increment(1);
 }
 
-/// Whoever has one address of IPv6 has all of its network.
+/// A client with one address of IPv6 usually has the whole network.
 fn network_of(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,

@@ -12,7 +12,7 @@ use crate::support::World;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Access {
     Everybody,
-    /// Whoever has a token.
+    /// Every caller with a token.
     Callers,
     /// The shopper whom it is about, and operators.
     Own,

@@ -199,7 +199,7 @@ async fn nothing_is_read_of_a_body_before_its_sender_may_send_it() {
             ("DELETE", "/products/x"),
             ("POST", "/dead-letters/0-1/replay"),
         ] {
-            // It never ends: whoever reads it never answers.
+            // It never ends: a server that reads it never answers.
             let body =
                 axum::body::Body::from_stream(futures::stream::pending::<Result<String, std::io::Error>>());
             let headers =
