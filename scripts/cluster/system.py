@@ -116,9 +116,10 @@ def is_free(port):
 
 
 def free_ports(count):
-    """Ports below those that the system gives to outgoing connections, so that a restart finds them free."""
+    """Ports below those that the system gives to outgoing connections, so that a restart finds them free, and below
+    20000: REP's own ports are from there on, where tests move them."""
     below = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    low, high = (10000, below) if below > 11000 else (50000, 65536)
+    low, high = (10000, min(below, 20000)) if below > 11000 else (50000, 65536)
     found = [port for port in random.SystemRandom().sample(range(low, high), min(900, high - low)) if is_free(port)]
     if len(found) < count:
         raise Failure(f"{count} free ports are needed, found {len(found)}")
