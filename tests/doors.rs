@@ -1,55 +1,15 @@
 //! Every door of a REP that asks for no token is closed to pages of other sites: all routes of all ports, as the OpenAPI
 //! documents name them.
 
+mod callers;
+mod documents;
+
 use serde_json::Value;
 use ureq::Agent;
 use ureq::http::Request;
 
+use self::documents::doors;
 use super::support::{Rep, client, get};
-
-/// Routes of a port, each with its methods.
-type Routes = Vec<(String, Vec<String>)>;
-
-/// The routes that an OpenAPI document names, a word in the place of each parameter.
-fn documented(document: &Value) -> Routes {
-    let paths = document["paths"].as_object().unwrap();
-    let filled = |path: &String| {
-        let parts: Vec<&str> = path.split('/').map(|it| if it.starts_with('{') { "x" } else { it }).collect();
-        parts.join("/")
-    };
-    let methods = |item: &Value| item.as_object().unwrap().keys().map(|name| name.to_uppercase()).collect();
-    paths.iter().map(|(path, item)| (filled(path), methods(item))).collect()
-}
-
-/// What each port serves.
-fn doors(rep: &Rep, agent: &Agent) -> Vec<(String, Routes)> {
-    let api = get(agent, &format!("{}/openapi.json", rep.url("api")));
-    let simulator = serde_json::to_value(rep_simulator::http::openapi()).unwrap();
-    let read = |path: &str| (path.to_owned(), vec!["GET".to_owned()]);
-    let metrics = || vec![read("/metrics")];
-    let below = |prefix: &str, routes: Routes| -> Routes {
-        routes.into_iter().map(|(path, methods)| (format!("{prefix}{path}"), methods)).collect()
-    };
-    let mut dashboard = below("/api", documented(&api));
-    dashboard.extend(
-        below("/api", documented(&simulator))
-            .into_iter()
-            .filter(|(path, _)| path.starts_with("/api/simulator")),
-    );
-    dashboard.extend([read("/"), read("/shop"), read("/api/metrics")]);
-    let embedder = vec![("/embed".to_owned(), vec!["POST".to_owned()]), read("/model"), read("/metrics")];
-    [
-        ("api", documented(&api)),
-        ("notify", documented(&api)),
-        ("simulator", documented(&simulator)),
-        ("dashboard", dashboard),
-        ("behaviour", metrics()),
-        ("inventory", metrics()),
-        ("embedder", embedder),
-    ]
-    .map(|(port, routes)| (rep.url(port), routes))
-    .into()
-}
 
 fn status(agent: &Agent, method: &str, url: &str, headers: &[(&str, &str)]) -> u16 {
     let mut request = Request::builder().method(method).uri(url);
@@ -70,29 +30,22 @@ fn pages_of_other_sites_reach_no_route_of_any_port() {
     let rep = Rep::start(folder.path(), &["--products", "5", "--no-simulator"]);
     let agent = client();
     let mut tried = 0;
-    for (port, routes) in doors(&rep, &agent) {
-        for (path, methods) in routes {
-            if ["/livez", "/readyz"].contains(&path.trim_start_matches("/api")) {
-                continue;
-            }
-            for method in &methods {
-                let url = format!("{port}{path}");
-                let refused = |headers: &[(&str, &str)], expected: u16| {
-                    assert_eq!(status(&agent, method, &url, headers), expected, "{method} {url} {headers:?}");
-                };
-                let json = ("content-type", "application/json");
-                refused(&[json, ("host", "evil.example")], 403);
-                refused(&[json, ("origin", "http://evil.example")], 403);
-                refused(&[json, ("origin", "null")], 403);
-                refused(&[json, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "no-cors")], 403);
-                refused(&[json, ("origin", "http://evil.example"), ("accept", "text/event-stream")], 403);
-                if method == "POST" {
-                    refused(&[("content-type", "text/plain")], 415);
-                    refused(&[("content-type", "application/x-www-form-urlencoded")], 415);
-                }
-                tried += 1;
-            }
+    for door in doors(&rep, &agent).iter().filter(|door| !door.is_probe()) {
+        let (method, url) = (door.method.as_str(), door.of("x"));
+        let refused = |headers: &[(&str, &str)], expected: u16| {
+            assert_eq!(status(&agent, method, &url, headers), expected, "{method} {url} {headers:?}");
+        };
+        let json = ("content-type", "application/json");
+        refused(&[json, ("host", "evil.example")], 403);
+        refused(&[json, ("origin", "http://evil.example")], 403);
+        refused(&[json, ("origin", "null")], 403);
+        refused(&[json, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "no-cors")], 403);
+        refused(&[json, ("origin", "http://evil.example"), ("accept", "text/event-stream")], 403);
+        if method == "POST" {
+            refused(&[("content-type", "text/plain")], 415);
+            refused(&[("content-type", "application/x-www-form-urlencoded")], 415);
         }
+        tried += 1;
     }
     assert!(tried > 80, "only {tried} doors were found");
     // The API says under which trace id it refused, whichever port it is asked at.

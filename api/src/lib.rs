@@ -8,6 +8,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
 mod auth;
+mod callers;
 mod config;
 mod cursor;
 mod dead_letters;
@@ -51,6 +52,7 @@ use utoipa_swagger_ui::SwaggerUi;
 pub use auth::{
     Auth, BearerAuth, SECRET_BYTES_MIN, TokenError, TokenRules, UserTokens, bearer_token, guard::same_site,
 };
+pub use callers::{Callers, state_callers};
 pub use config::{ApiConfig, Limits, Rate, StreamLimits};
 pub use openapi::{openapi, openapi_json};
 pub use shop::{Shop, ShopError};

@@ -7,6 +7,7 @@ use axum::routing::get;
 use rep_api::{ApiConfig, ApiState, same_site};
 use rep_embedder::http::EmbedService;
 
+use super::document;
 use super::gate::{Gate, Waiting};
 use super::guard::operators_only;
 use super::headers::with_headers;
@@ -142,12 +143,17 @@ impl Routes<'_> {
             Role::Api | Role::Notify => api.unwrap_or_default(),
             Role::Simulator => {
                 let control = traffic.map(Traffic::router).unwrap_or_default();
-                guarded(operators_only(control.merge(metrics), auth))
+                let document = document::route(rep_simulator::http::openapi());
+                guarded(operators_only(control.merge(metrics).merge(document), auth))
             }
-            Role::Behaviour | Role::Inventory => guarded(operators_only(metrics.merge(health()), auth)),
+            Role::Behaviour | Role::Inventory => {
+                let document = document::route(document::of_role(&format!("REP {}", role.name())));
+                guarded(operators_only(metrics.merge(health()).merge(document), auth))
+            }
             Role::Embedder => {
                 let service = embedder.clone().map(rep_embedder::http::router).unwrap_or_default();
-                guarded(operators_only(service.merge(metrics), auth))
+                let document = document::route(rep_embedder::http::openapi());
+                guarded(operators_only(service.merge(metrics).merge(document), auth))
             }
         };
         with_headers(routes)
