@@ -4,12 +4,18 @@
 mod callers;
 mod documents;
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
 use serde_json::Value;
 use ureq::Agent;
 use ureq::http::Request;
 
 use self::documents::doors;
 use super::support::{Rep, client, get};
+
+const PORTS: [&str; 7] = ["api", "notify", "simulator", "dashboard", "behaviour", "inventory", "embedder"];
 
 fn status(agent: &Agent, method: &str, url: &str, headers: &[(&str, &str)]) -> u16 {
     let mut request = Request::builder().method(method).uri(url);
@@ -75,6 +81,41 @@ fn pages_of_other_sites_reach_no_route_of_any_port() {
         if header("content-type").is_some_and(|kind| kind.starts_with("text/html")) {
             assert!(header("content-security-policy").unwrap().contains("frame-ancestors 'none'"), "{port}");
         }
+    }
+    assert!(rep.stop().success());
+}
+
+/// Sends `text` to the port at `url`, as it is.
+fn connect(url: &str, text: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(url.trim_start_matches("http://")).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    stream.write_all(text.as_bytes()).unwrap();
+    stream
+}
+
+#[test]
+fn methods_that_a_route_does_not_take_are_refused_with_those_it_takes() {
+    let folder = tempfile::tempdir().unwrap();
+    let rep = Rep::start(folder.path(), &["--products", "5", "--no-simulator"]);
+    let agent = client();
+    for door in doors(&rep, &agent) {
+        let url = door.of("x");
+        let trace = Request::builder().method("TRACE").uri(&url).body(()).unwrap();
+        let answer = agent.run(trace).unwrap();
+        assert_eq!(answer.status(), 405, "TRACE {url}");
+        let allowed = answer.headers()["allow"].to_str().unwrap();
+        assert!(allowed.split(',').any(|allowed| allowed == door.method), "{url}: {allowed}");
+    }
+    for port in PORTS.map(|port| rep.url(port)) {
+        let mut answer = String::new();
+        let tunnel = "CONNECT example.com:443 HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+        connect(&port, tunnel).read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 405") && answer.contains("\r\nallow: "), "{port}: {answer}");
+    }
+    let json = [("content-type", "application/json")];
+    let dashboard = rep.url("dashboard");
+    for method in ["POST", "PUT", "DELETE"] {
+        assert_eq!(status(&agent, method, &format!("{dashboard}/shop"), &json), 405, "{method} of a page");
     }
     assert!(rep.stop().success());
 }

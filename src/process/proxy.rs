@@ -127,6 +127,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_method_that_a_route_does_not_take_is_refused_as_the_route_does() {
+        let upstream = Router::new().route("/echo", post(|| async { "there" }));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, upstream).await });
+        let router = router("api", base(&url).unwrap(), Outbound::new(None));
+        let request = Request::builder().method("TRACE").uri("/echo").body(Body::empty()).unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(response.headers()["allow"], "POST");
+    }
+
+    #[tokio::test]
     async fn who_is_not_there_is_named() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
