@@ -13,7 +13,7 @@ use ureq::Agent;
 use ureq::http::Request;
 
 use self::documents::doors;
-use super::support::{Rep, client, get};
+use super::support::{Rep, client, get, wait_until};
 
 const PORTS: [&str; 7] = ["api", "notify", "simulator", "dashboard", "behaviour", "inventory", "embedder"];
 
@@ -116,6 +116,37 @@ fn methods_that_a_route_does_not_take_are_refused_with_those_it_takes() {
     let dashboard = rep.url("dashboard");
     for method in ["POST", "PUT", "DELETE"] {
         assert_eq!(status(&agent, method, &format!("{dashboard}/shop"), &json), 405, "{method} of a page");
+    }
+    assert!(rep.stop().success());
+}
+
+#[test]
+fn every_port_has_a_rate_and_a_budget_of_bodies() {
+    let folder = tempfile::tempdir().unwrap();
+    let rep = Rep::start(folder.path(), &["--products", "5", "--no-simulator", "--requests-rate", "100"]);
+    let agent = client();
+    // Bodies that are said to be long and do not come, as many as there is room for.
+    let embed = "POST /embed HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
+    let embedder = rep.url("embedder");
+    let slow = format!("{embed}content-length: 1048576\r\n\r\n{{");
+    let slow: Vec<TcpStream> = (0..128).map(|_| connect(&embedder, &slow)).collect();
+    let embedded = || {
+        let text = r#"{"texts": ["tent"], "kind": "query"}"#;
+        let sent =
+            agent.post(format!("{embedder}/embed")).header("content-type", "application/json").send(text);
+        let answer = sent.unwrap();
+        let again = answer.headers().get("retry-after").map(|seconds| seconds.to_str().unwrap().to_owned());
+        (answer.status().as_u16(), again)
+    };
+    wait_until("bodies have no room", Duration::from_secs(10), || embedded() == (503, Some("1".to_owned())));
+    drop(slow);
+    wait_until("there is room again", Duration::from_secs(10), || embedded().0 == 200);
+    for port in PORTS {
+        let url = format!("{}/livez", rep.url(port));
+        let refused = || status(&agent, "GET", &url, &[]) == 429;
+        wait_until(&format!("{port} is asked too often"), Duration::from_secs(20), || {
+            (0..400).any(|_| refused())
+        });
     }
     assert!(rep.stop().success());
 }
