@@ -4,6 +4,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
 use rust_embed::RustEmbed;
 use tower::ServiceExt;
 
@@ -25,7 +26,7 @@ pub(crate) fn router(simulator: Router) -> Router {
     Router::new()
         .route_service("/api/simulator", simulator.clone())
         .route_service("/api/simulator/{*rest}", simulator)
-        .fallback(|uri: Uri| async move { file(&uri) })
+        .fallback(get(|uri: Uri| async move { file(&uri) }).fallback(|| async { only_read() }))
 }
 
 /// The request as it reads without `/api` before its path.
@@ -36,6 +37,12 @@ fn below_api(mut request: Request<Body>) -> Request<Body> {
         *request.uri_mut() = uri;
     }
     request
+}
+
+fn only_read() -> Response {
+    let body = r#"{"type":"urn:rep:problem:method-not-allowed","title":"Method not allowed","status":405,"detail":"pages can only be read"}"#;
+    (StatusCode::METHOD_NOT_ALLOWED, [(header::CONTENT_TYPE, "application/problem+json")], body)
+        .into_response()
 }
 
 fn file(uri: &Uri) -> Response {

@@ -1,5 +1,6 @@
 //! Listening: a port a service, bound before anything else starts.
 
+mod body;
 mod connections;
 
 use std::convert::Infallible;
@@ -9,7 +10,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
-use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::Request;
 use axum::response::Response;
@@ -30,8 +30,17 @@ const WRITE_WAIT: Duration = Duration::from_secs(10);
 /// How long the head of a request may take to come, from the connection's beginning or the answer before it: also how long
 /// an idle connection stays.
 const HEAD_WAIT: Duration = Duration::from_secs(30);
+/// How long the body of a request may take to come, from its head.
+const BODY_WAIT: Duration = Duration::from_secs(30);
 /// Longest head of a request, in bytes.
 const HEAD_BYTES_MAX: usize = 64 << 10;
+
+/// How long parts of a request may take to come.
+#[derive(Clone, Copy)]
+struct Waits {
+    head: Duration,
+    body: Duration,
+}
 
 /// A bound port.
 pub(crate) struct Listening {
@@ -71,7 +80,7 @@ impl Listening {
         router: Router,
         shutdown: CancellationToken,
     ) -> impl Future<Output = anyhow::Result<()>> {
-        serve(self, router, shutdown, HEAD_WAIT)
+        serve(self, router, shutdown, Waits { head: HEAD_WAIT, body: BODY_WAIT })
     }
 }
 
@@ -79,10 +88,10 @@ async fn serve(
     listening: Listening,
     router: Router,
     shutdown: CancellationToken,
-    head_wait: Duration,
+    waits: Waits,
 ) -> anyhow::Result<()> {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(head_wait).max_buf_size(HEAD_BYTES_MAX);
+    http.timer(TokioTimer::new()).header_read_timeout(waits.head).max_buf_size(HEAD_BYTES_MAX);
     let mut listener = DeadlineListener::new(listening.listener, WRITE_WAIT);
     let connections = TaskTracker::new();
     loop {
@@ -92,7 +101,8 @@ async fn serve(
         };
         let Some(place) = listening.connections.admit(peer.ip()) else { continue };
         let router = router.clone();
-        let service = hyper::service::service_fn(move |request| answer(router.clone(), peer, request));
+        let service =
+            hyper::service::service_fn(move |request| answer(router.clone(), peer, waits.body, request));
         let connection = http.serve_connection(TokioIo::new(io), service).with_upgrades();
         let shutdown = shutdown.clone();
         connections.spawn(async move {
@@ -121,9 +131,10 @@ async fn serve(
 async fn answer(
     router: Router,
     peer: SocketAddr,
+    body_wait: Duration,
     request: Request<Incoming>,
 ) -> Result<Response, Infallible> {
-    let mut request = request.map(Body::new);
+    let mut request = request.map(|incoming| body::timed(incoming, body_wait));
     request.extensions_mut().insert(ConnectInfo(peer));
     router.oneshot(request).await
 }
@@ -132,6 +143,7 @@ async fn answer(
 mod tests {
     use std::net::Ipv4Addr;
 
+    use axum::body::{Body, Bytes};
     use axum::routing::get;
     use futures::StreamExt as _;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -142,7 +154,9 @@ mod tests {
 
     const SHORT: Duration = Duration::from_millis(300);
 
-    /// A port that serves `/` and, in frames that take several times [`SHORT`], `/stream`.
+    const WAITS: Waits = Waits { head: SHORT, body: SHORT };
+
+    /// A port that serves `/`, takes a body there and, in frames that take several times [`SHORT`], `/stream`.
     async fn port(
         total_max: usize,
     ) -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<anyhow::Result<()>>) {
@@ -156,9 +170,10 @@ mod tests {
             });
             Body::from_stream(frames)
         };
-        let router = Router::new().route("/", get(|| async { "here" })).route("/stream", get(frames));
+        let root = get(|| async { "here" }).post(|body: Bytes| async move { body });
+        let router = Router::new().route("/", root).route("/stream", get(frames));
         let (address, shutdown) = (listening.address, CancellationToken::new());
-        (address, shutdown.clone(), tokio::spawn(serve(listening, router, shutdown, SHORT)))
+        (address, shutdown.clone(), tokio::spawn(serve(listening, router, shutdown, WAITS)))
     }
 
     async fn connect(address: SocketAddr, sent: &str) -> TcpStream {
@@ -191,6 +206,32 @@ mod tests {
         }
         assert!(rest(&mut idle).await.ends_with("here"));
         assert!(rest(&mut connect(address, REQUEST).await).await.ends_with("here"));
+        shutdown.cancel();
+        serving.await.unwrap().unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_body_that_drips_ends_and_one_that_comes_is_taken() {
+        let (address, shutdown, serving) = port(10).await;
+        let head = |bytes| format!("POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: {bytes}\r\n\r\n");
+        let mut dripping = connect(address, &head(1_000_000)).await;
+        let (mut answers, mut drops) = dripping.split();
+        let drip = async {
+            while drops.write_all(b"x").await.is_ok() {
+                sleep(SHORT / 30).await;
+            }
+        };
+        let mut answer = String::new();
+        tokio::select! {
+            read = timeout(Duration::from_secs(60), answers.read_to_string(&mut answer)) => {
+                // What came after the answer was not read: the connection may be reset.
+                let _ = read.expect("it ends");
+            }
+            () = drip => {}
+        }
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400"), "{answer}");
+        let mut whole = connect(address, &(head(4) + "body")).await;
+        assert!(rest(&mut whole).await.ends_with("body"));
         shutdown.cancel();
         serving.await.unwrap().unwrap();
     }

@@ -2,6 +2,7 @@
 //! given.
 
 mod consumers;
+mod document;
 mod gate;
 mod guard;
 mod headers;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use axum::body::HttpBody as _;
 use axum::extract::{Request, State};
 use axum::http::header::{HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderName, Method};
@@ -17,7 +16,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
 
 use crate::auth::{authenticate, guard};
-use crate::config::Limits;
+use crate::bodies::{self, Bodies};
 use crate::problem::{self, Problem};
 use crate::state::ApiState;
 use crate::{rate, route, trace};
@@ -29,10 +28,11 @@ const WATCHED: [&str; 3] = ["/livez", "/readyz", "/metrics"];
 pub(crate) fn wrapped(router: Router<ApiState>, state: &ApiState) -> Router {
     let with = state.clone();
     let room = Room(Arc::new(Semaphore::new(state.config.limits.requests_at_once_max)));
-    let bodies = Bodies::new(&state.config.limits);
+    let limits = &state.config.limits;
+    let bodies = Bodies::new(limits.import_bytes_max.max(limits.body_bytes_max), limits);
     let router = router
         .layer(from_fn_with_state(with.clone(), in_time))
-        .layer(from_fn_with_state(bodies, in_bytes))
+        .layer(from_fn_with_state(bodies, bodies::within))
         .layer(from_fn_with_state(room, in_room))
         .layer(from_fn_with_state(with.clone(), rate::limit_caller))
         .layer(from_fn_with_state(with.clone(), authenticate))
@@ -105,39 +105,6 @@ async fn in_room(State(Room(room)): State<Room>, request: Request, next: Next) -
     let Ok(_place) = room.try_acquire() else {
         metrics::counter!("rep_http_shed_total").increment(1);
         return Problem::unavailable("too many requests are being served").into_response();
-    };
-    next.run(request).await
-}
-
-/// Room for bodies, in KiB.
-#[derive(Clone)]
-struct Bodies {
-    room: Arc<Semaphore>,
-    one_kib_max: u32,
-}
-
-impl Bodies {
-    fn new(limits: &Limits) -> Self {
-        let kib = |bytes: usize| u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX);
-        let all = kib(limits.bodies_bytes_max);
-        Self {
-            room: Arc::new(Semaphore::new(all as usize)),
-            one_kib_max: kib(limits.import_bytes_max.max(limits.body_bytes_max)).min(all),
-        }
-    }
-
-    /// What the body of `request` may take: what it says it is, or the most that is read of one that does not say.
-    fn kib(&self, request: &Request) -> u32 {
-        let said = request.body().size_hint().upper().map(|bytes| bytes.div_ceil(1024));
-        said.and_then(|kib| u32::try_from(kib).ok()).map_or(self.one_kib_max, |kib| kib.min(self.one_kib_max))
-    }
-}
-
-/// Refuses bodies that there is no memory for.
-async fn in_bytes(State(bodies): State<Bodies>, request: Request, next: Next) -> Response {
-    let Ok(_room) = bodies.room.try_acquire_many(bodies.kib(&request)) else {
-        metrics::counter!("rep_http_shed_total").increment(1);
-        return Problem::unavailable("too many bodies are being read").retry_after(1).into_response();
     };
     next.run(request).await
 }

@@ -8,6 +8,8 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
 mod auth;
+mod bodies;
+mod callers;
 mod config;
 mod cursor;
 mod dead_letters;
@@ -51,8 +53,11 @@ use utoipa_swagger_ui::SwaggerUi;
 pub use auth::{
     Auth, BearerAuth, SECRET_BYTES_MIN, TokenError, TokenRules, UserTokens, bearer_token, guard::same_site,
 };
+pub use bodies::within_budget;
+pub use callers::{Callers, state_callers};
 pub use config::{ApiConfig, Limits, Rate, StreamLimits};
 pub use openapi::{openapi, openapi_json};
+pub use rate::rate_by_address;
 pub use shop::{Shop, ShopError};
 pub use state::{ApiDeps, ApiState, MetricsText};
 pub use status::{

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
+use crate::callers::state_callers_of_api;
 use crate::dto::notification::{Gap, NotificationView, SocketMessage};
 use crate::dto::recommendation::ReasonSchema;
 use crate::dto::topic::RecordGap;
@@ -19,7 +20,9 @@ use crate::routes;
         title = "REP API",
         description = "Personalised recommendations, search, catalogue, events in and notifications out. \
                        Errors are RFC 9457 problems; times are ISO 8601 UTC; money is decimal strings; every \
-                       answer carries `X-Trace-Id`; writes take `Idempotency-Key`."
+                       answer carries `X-Trace-Id`; writes take `Idempotency-Key`. Where tokens are asked for, \
+                       `x-rep-callers` says who may call: `everybody`; `any-token`; `shopper`, the one whom the \
+                       request names, or an operator; `shopper-of-event`, the same for each event; `operators`."
     ),
     components(schemas(
         ProblemSchema,
@@ -46,7 +49,9 @@ impl Modify for Tokens {
 
 /// The document.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    routes::all(None).into_openapi()
+    let mut document = routes::all(None).into_openapi();
+    state_callers_of_api(&mut document);
+    document
 }
 
 /// The document as it is served and kept in `docs/openapi.json`.

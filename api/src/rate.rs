@@ -2,18 +2,20 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use axum::Router;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::HeaderName;
-use axum::middleware::Next;
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, InsufficientCapacity, Quota};
 use ipnet::IpNet;
 
 use crate::auth::{Auth, Caller, Principal};
-use crate::config::Rate;
+use crate::config::{ApiConfig, Rate};
 use crate::problem::Problem;
 use crate::state::ApiState;
 
@@ -75,8 +77,23 @@ impl RateLimiter {
 
 /// Refuses addresses that ask too often, whether or not they say who they are: a token that is guessed costs, too.
 pub(crate) async fn limit_address(State(state): State<ApiState>, request: Request, next: Next) -> Response {
-    let client = address_of(&request, &state.config.trusted_proxies).map_or(Client::Unknown, Client::At);
+    let client = client_of(&request, &state.config.trusted_proxies);
     within(&state, client, request, next).await
+}
+
+/// `router`, which each address may ask as often as `config` says; for ports beside the API's, each with a count of its own.
+pub fn rate_by_address(router: Router, config: &ApiConfig) -> Router {
+    let Some(rate) = config.rate else { return router };
+    let (limiter, trusted) = (Arc::new(RateLimiter::new(rate)), config.trusted_proxies.clone());
+    router.layer(from_fn(move |request: Request, next: Next| {
+        let refused = limiter.check(&client_of(&request, &trusted), NonZeroU32::MIN).err();
+        async move {
+            match refused {
+                Some(refused) => refused.problem("you ask too often").whole(),
+                None => next.run(request).await,
+            }
+        }
+    }))
 }
 
 /// Refuses callers who ask too often, wherever they ask from. Without tokens nobody is known but by their address.
@@ -117,6 +134,10 @@ impl Refused {
             Self::MoreThan(burst) => Problem::too_large(format!("{detail}: send at most {burst} at once")),
         }
     }
+}
+
+fn client_of(request: &Request, trusted: &[IpNet]) -> Client {
+    address_of(request, trusted).map_or(Client::Unknown, Client::At)
 }
 
 /// Who calls, by the last address that no trusted proxy added: what stands before that, anybody may have written.

@@ -34,6 +34,7 @@ fn every_reference_and_operation_is_sound() {
             let id = operation["operationId"].as_str().unwrap();
             assert!(ids.insert(id.to_owned()), "{id} names two operations");
             assert!(operation["summary"].is_string(), "{method} {path} says nothing");
+            assert!(operation["x-rep-callers"].is_string(), "{method} {path} does not say who may call");
         }
     }
 }

@@ -22,8 +22,8 @@ use fields::Fields;
 pub use problem::{FieldProblem, Problem};
 pub use shapes::{ActAnswer, ActRequest, ChangeRequest, Health, ScenarioItem, ScenarioList, StartRequest};
 
-/// Longest body that is read.
-const BODY_BYTES_MAX: usize = 16 * 1024;
+/// Longest body that is read, in bytes.
+pub const BODY_BYTES_MAX: usize = 16 * 1024;
 
 /// The routes, ready to be served.
 pub fn router(simulator: Simulator) -> Router {

@@ -6,13 +6,15 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::StatusCode;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use parking_lot::Mutex;
 use serde_json::json;
 use tower::{ServiceExt, service_fn};
 
+/// What is asked of routes. `CONNECT` asks for a tunnel to somewhere else: no route could answer it.
+const METHODS: &str = "GET,HEAD,POST,PUT,PATCH,DELETE,OPTIONS";
 /// How often the same is worth saying again.
 const SAY_AGAIN: Duration = Duration::from_secs(30);
 
@@ -70,6 +72,9 @@ impl Gate {
     }
 
     async fn answer(&self, request: Request) -> Response {
+        if *request.method() == Method::CONNECT {
+            return no_tunnels();
+        }
         let Some(routes) = self.routes.get() else { return self.not_yet(request.uri().path()) };
         match routes.clone().oneshot(request).await {
             Ok(response) => response,
@@ -97,6 +102,17 @@ impl Gate {
         let headers = [(CONTENT_TYPE, "application/problem+json"), (RETRY_AFTER, "2")];
         (StatusCode::SERVICE_UNAVAILABLE, headers, body.to_string()).into_response()
     }
+}
+
+fn no_tunnels() -> Response {
+    let body = json!({
+        "type": "urn:rep:problem:method-not-allowed",
+        "title": "Method not allowed",
+        "status": 405,
+        "detail": "this is not a proxy: it opens no tunnels",
+    });
+    let headers = [(CONTENT_TYPE, "application/problem+json"), (ALLOW, METHODS)];
+    (StatusCode::METHOD_NOT_ALLOWED, headers, body.to_string()).into_response()
 }
 
 #[cfg(test)]

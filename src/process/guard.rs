@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use rep_api::{Auth, BearerAuth, bearer_token};
 
 /// Routes that anybody may read.
-const PUBLIC: [&str; 2] = ["/livez", "/readyz"];
+pub(super) const PUBLIC: [&str; 3] = ["/livez", "/readyz", "/openapi.json"];
 const REFUSAL: &str = r#"{"type":"urn:rep:problem:unauthorized","title":"A valid token is required","status":401,"detail":"send `Authorization: Bearer …` with an operator's token"}"#;
 
 /// `router`, for operators alone if `auth` asks for tokens.

@@ -127,6 +127,39 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_method_that_a_route_does_not_take_is_refused_as_the_route_does() {
+        let upstream = Router::new().route("/echo", post(|| async { "there" }));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, upstream).await });
+        let router = router("api", base(&url).unwrap(), Outbound::new(None));
+        let request = Request::builder().method("TRACE").uri("/echo").body(Body::empty()).unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(response.headers()["allow"], "POST");
+    }
+
+    #[tokio::test]
+    async fn who_asks_is_said_after_what_they_say_themselves() {
+        let said = |headers: Headers| async move {
+            let values =
+                headers.get_all(X_FORWARDED_FOR).iter().map(|value| value.to_str().unwrap().to_owned());
+            values.collect::<Vec<_>>().join(", ")
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let upstream = Router::new().route("/said", post(said));
+        tokio::spawn(async move { axum::serve(listener, upstream).await });
+        let router = router("api", base(&url).unwrap(), Outbound::new(None));
+        let request = Request::post("/said").header(X_FORWARDED_FOR, "198.51.100.1");
+        let mut request = request.body(Body::empty()).unwrap();
+        let peer: SocketAddr = "[::ffff:203.0.113.7]:4000".parse().unwrap();
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let body = router.oneshot(request).await.unwrap().into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(body, "198.51.100.1, 203.0.113.7");
+    }
+
+    #[tokio::test]
     async fn who_is_not_there_is_named() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());

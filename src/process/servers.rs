@@ -4,9 +4,10 @@ use axum::Router;
 use axum::http::Uri;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
-use rep_api::{ApiConfig, ApiState, same_site};
+use rep_api::{ApiConfig, ApiState, rate_by_address, same_site, within_budget};
 use rep_embedder::http::EmbedService;
 
+use super::document;
 use super::gate::{Gate, Waiting};
 use super::guard::operators_only;
 use super::headers::with_headers;
@@ -127,27 +128,37 @@ impl Routes<'_> {
         let api = api.map(|state| rep_api::router(state.clone()));
         let metrics = metrics_route(telemetry);
         // The API's own routes guard themselves, where a refusal gets its trace id and is counted.
-        let guarded = |router: Router| same_site(router, access);
+        let guarded = |router: Router| rate_by_address(same_site(router, access), access);
+        let budgeted = |router: Router, one_bytes_max| within_budget(router, one_bytes_max, &access.limits);
+        let control = || {
+            let control = traffic.map(Traffic::router).unwrap_or_default();
+            budgeted(control, rep_simulator::http::BODY_BYTES_MAX)
+        };
         let routes = match role {
             Role::Dashboard => {
                 let outbound = || upstreams.outbound.clone();
                 let api =
                     api.unwrap_or_else(|| guarded(proxy::router("api", upstreams.api.clone(), outbound())));
                 let simulator = match traffic {
-                    Some(traffic) => operators_only(traffic.router(), auth),
+                    Some(_) => operators_only(control(), auth),
                     None => proxy::router("simulator", upstreams.simulator.clone(), outbound()),
                 };
                 guarded(dashboard::router(simulator)).nest("/api", api)
             }
             Role::Api | Role::Notify => api.unwrap_or_default(),
             Role::Simulator => {
-                let control = traffic.map(Traffic::router).unwrap_or_default();
-                guarded(operators_only(control.merge(metrics), auth))
+                let document = document::route(rep_simulator::http::openapi());
+                guarded(operators_only(control().merge(metrics).merge(document), auth))
             }
-            Role::Behaviour | Role::Inventory => guarded(operators_only(metrics.merge(health()), auth)),
+            Role::Behaviour | Role::Inventory => {
+                let document = document::route(document::of_role(&format!("REP {}", role.name())));
+                guarded(operators_only(metrics.merge(health()).merge(document), auth))
+            }
             Role::Embedder => {
                 let service = embedder.clone().map(rep_embedder::http::router).unwrap_or_default();
-                guarded(operators_only(service.merge(metrics), auth))
+                let service = budgeted(service, rep_embedder::http::BODY_BYTES_MAX);
+                let document = document::route(rep_embedder::http::openapi());
+                guarded(operators_only(service.merge(metrics).merge(document), auth))
             }
         };
         with_headers(routes)

@@ -21,16 +21,18 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use axum::{Json, Router};
 use ndarray::Array2;
 use rep_core::ModelId;
 use rep_core::ports::embedder::{EmbedError, Embedder};
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::{OpenApi, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use self::problem::Problem;
-use self::request::EmbedRequest;
+use self::request::{EmbedRequest, EmbedRequestSchema};
 use crate::Manifest;
 
 /// Most texts in one request.
@@ -74,25 +76,53 @@ impl EmbedService {
 
 /// The service's routes.
 pub fn router(service: EmbedService) -> Router {
-    Router::new()
-        .route("/embed", post(embed))
-        .route("/model", get(model))
-        .route("/livez", get(livez))
-        .route("/readyz", get(readyz))
+    let (router, _) = documented().split_for_parts();
+    router
         .fallback(Problem::no_route)
         .method_not_allowed_fallback(Problem::wrong_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(service)
 }
 
+/// The OpenAPI document of the routes.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    documented().into_openapi()
+}
+
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "REP embedding service",
+    description = "Vectors of texts. Errors are RFC 9457 problem documents."
+))]
+struct Document;
+
+fn documented() -> OpenApiRouter<EmbedService> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(embed))
+        .routes(routes!(model))
+        .routes(routes!(livez))
+        .routes(routes!(readyz))
+}
+
 /// `[n]` texts as they came → `embeddings` of shape `[n, dimensions]`.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct EmbedAnswer {
+    #[schema(value_type = String)]
     model: ModelId,
     dimensions: usize,
     embeddings: Vec<Vec<f32>>,
 }
 
+/// Vectors of texts, in their order.
+#[utoipa::path(
+    post, path = "/embed",
+    request_body = EmbedRequestSchema,
+    responses(
+        (status = 200, body = EmbedAnswer),
+        (status = 400, description = "Which fields are wrong"),
+        (status = 503, description = "Overloaded, or no model yet")
+    )
+)]
 async fn embed(
     State(service): State<EmbedService>,
     body: Result<Bytes, BytesRejection>,
@@ -110,14 +140,32 @@ async fn embed(
     })
 }
 
+/// What the model says of itself: its `rep-model.json`.
+#[utoipa::path(
+    get, path = "/model",
+    responses(
+        (status = 200, description = "The manifest"),
+        (status = 503, description = "No model yet")
+    )
+)]
 async fn model(State(service): State<EmbedService>) -> Result<Json<Manifest>, Problem> {
     Ok(Json(service.get()?.manifest.clone()))
 }
 
+/// Whether the process lives.
+#[utoipa::path(get, path = "/livez", responses((status = 200, description = "It does")))]
 async fn livez() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
+/// Whether a model is loaded.
+#[utoipa::path(
+    get, path = "/readyz",
+    responses(
+        (status = 200, description = "It is"),
+        (status = 503, description = "No model yet")
+    )
+)]
 async fn readyz(State(service): State<EmbedService>) -> Result<Json<Value>, Problem> {
     let model = service.get()?.embedder.model();
     Ok(Json(json!({ "status": "ready", "model": model })))

@@ -2,6 +2,7 @@
 
 use rep_core::ports::embedder::{TextKind, Urgency};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::TEXTS_MAX;
 use super::problem::FieldProblem;
@@ -15,6 +16,19 @@ pub(super) struct EmbedRequest {
     pub(super) texts: Vec<String>,
     pub(super) kind: TextKind,
     pub(super) urgency: Urgency,
+}
+
+/// [`EmbedRequest`] as the OpenAPI document shows it.
+#[derive(ToSchema)]
+#[schema(as = EmbedRequest)]
+#[expect(dead_code, reason = "describes what `parse` reads")]
+pub(super) struct EmbedRequestSchema {
+    #[schema(min_items = 1, max_items = 256)]
+    texts: Vec<String>,
+    /// `query` or `passage`.
+    kind: String,
+    /// `immediate`, `urgent` or `backlog`: whether a person, a stream or nobody waits.
+    priority: Option<String>,
 }
 
 impl EmbedRequest {
