@@ -134,7 +134,7 @@ async fn answer(
     body_wait: Duration,
     request: Request<Incoming>,
 ) -> Result<Response, Infallible> {
-    let mut request = request.map(|incoming| body::timed(incoming, body_wait));
+    let mut request = body::timed(request, body_wait);
     request.extensions_mut().insert(ConnectInfo(peer));
     router.oneshot(request).await
 }
@@ -170,7 +170,8 @@ mod tests {
             });
             Body::from_stream(frames)
         };
-        let root = get(|| async { "here" }).post(|body: Bytes| async move { body });
+        let root =
+            get(|| async { "here" }).post(|body: Bytes| async move { body }).put(|| async { "unread" });
         let router = Router::new().route("/", root).route("/stream", get(frames));
         let (address, shutdown) = (listening.address, CancellationToken::new());
         (address, shutdown.clone(), tokio::spawn(serve(listening, router, shutdown, WAITS)))
@@ -232,6 +233,32 @@ mod tests {
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400"), "{answer}");
         let mut whole = connect(address, &(head(4) + "body")).await;
         assert!(rest(&mut whole).await.ends_with("body"));
+        shutdown.cancel();
+        serving.await.unwrap().unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_connection_serves_on_after_a_short_body_that_nobody_read() {
+        let (address, shutdown, serving) = port(10).await;
+        let head = |bytes| format!("PUT / HTTP/1.1\r\nhost: localhost\r\ncontent-length: {bytes}\r\n\r\n");
+        let mut client = connect(address, &head(10_000)).await;
+        let mut answer = [0; 512];
+        for part in [&[b'x'; 4_000][..], &[b'x'; 6_000]] {
+            // Apart from the head, and from each other.
+            sleep(SHORT / 10).await;
+            client.write_all(part).await.unwrap();
+        }
+        client.write_all(REQUEST.as_bytes()).await.unwrap();
+        let mut told = String::new();
+        while !told.ends_with("here") {
+            let bytes = timeout(Duration::from_secs(60), client.read(&mut answer)).await.unwrap().unwrap();
+            assert!(bytes > 0, "it was closed after {told}");
+            told += std::str::from_utf8(&answer[..bytes]).unwrap();
+        }
+        assert!(told.contains("unread"), "{told}");
+        drop(client);
+        // What is announced to be long is not waited for.
+        assert!(rest(&mut connect(address, &head(100_000)).await).await.ends_with("unread"));
         shutdown.cancel();
         serving.await.unwrap().unwrap();
     }
