@@ -8,6 +8,8 @@ use axum::routing::get;
 use rust_embed::RustEmbed;
 use tower::ServiceExt;
 
+use crate::problem::method_not_allowed;
+
 /// What the frontend's build made. In a debug build it is read from the folder at each request.
 #[derive(RustEmbed)]
 #[folder = "frontend/dist"]
@@ -26,7 +28,10 @@ pub(crate) fn router(simulator: Router) -> Router {
     Router::new()
         .route_service("/api/simulator", simulator.clone())
         .route_service("/api/simulator/{*rest}", simulator)
-        .fallback(get(|uri: Uri| async move { file(&uri) }).fallback(|| async { only_read() }))
+        .fallback(
+            get(|uri: Uri| async move { file(&uri) })
+                .fallback(|| async { method_not_allowed("pages can only be read") }),
+        )
 }
 
 /// The request as it reads without `/api` before its path.
@@ -37,12 +42,6 @@ fn below_api(mut request: Request<Body>) -> Request<Body> {
         *request.uri_mut() = uri;
     }
     request
-}
-
-fn only_read() -> Response {
-    let body = r#"{"type":"urn:rep:problem:method-not-allowed","title":"Method not allowed","status":405,"detail":"pages can only be read"}"#;
-    (StatusCode::METHOD_NOT_ALLOWED, [(header::CONTENT_TYPE, "application/problem+json")], body)
-        .into_response()
 }
 
 fn file(uri: &Uri) -> Response {

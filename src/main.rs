@@ -17,6 +17,7 @@ mod logging;
 mod model;
 mod network;
 mod options;
+mod problem;
 mod process;
 mod retention;
 mod secret;

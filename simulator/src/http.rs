@@ -7,6 +7,7 @@ mod shapes;
 use axum::Json;
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn};
@@ -83,9 +84,9 @@ async fn status(State(simulator): State<Simulator>) -> Json<Status> {
 async fn start(
     State(simulator): State<Simulator>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Status>, Problem> {
-    let mut fields = Fields::of(&headers, &body)?;
+    let mut fields = Fields::of(&headers, &body?)?;
     let wish = Wish {
         users: fields.u32("users"),
         rate: fields.number("rate"),
@@ -115,9 +116,9 @@ async fn stop(State(simulator): State<Simulator>) -> Json<Status> {
 async fn change(
     State(simulator): State<Simulator>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Status>, Problem> {
-    let mut fields = Fields::of(&headers, &body)?;
+    let mut fields = Fields::of(&headers, &body?)?;
     let wish = Wish {
         rate: fields.number("rate"),
         scenario: fields.scenario("scenario"),
@@ -154,9 +155,9 @@ async fn scenarios() -> Json<ScenarioList> {
 async fn act(
     State(simulator): State<Simulator>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<ActAnswer>), Problem> {
-    let mut fields = Fields::of(&headers, &body)?;
+    let mut fields = Fields::of(&headers, &body?)?;
     let user_id = fields.id("userId");
     let action_type = fields.action("actionType");
     let product_id = fields.id("productId");

@@ -13,6 +13,8 @@ use parking_lot::Mutex;
 use serde_json::json;
 use tower::{ServiceExt, service_fn};
 
+use crate::problem::{method_not_allowed, problem};
+
 /// What is asked of routes. `CONNECT` asks for a tunnel to somewhere else: no route could answer it.
 const METHODS: &str = "GET,HEAD,POST,PUT,PATCH,DELETE,OPTIONS";
 /// How often the same is worth saying again.
@@ -93,26 +95,13 @@ impl Gate {
             return (StatusCode::SERVICE_UNAVAILABLE, [(CONTENT_TYPE, "application/json")], body)
                 .into_response();
         }
-        let body = json!({
-            "type": "urn:rep:problem:unavailable",
-            "title": "Not ready yet",
-            "status": 503,
-            "detail": detail,
-        });
-        let headers = [(CONTENT_TYPE, "application/problem+json"), (RETRY_AFTER, "2")];
-        (StatusCode::SERVICE_UNAVAILABLE, headers, body.to_string()).into_response()
+        let refusal = problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not ready yet", &detail);
+        ([(RETRY_AFTER, "2")], refusal).into_response()
     }
 }
 
 fn no_tunnels() -> Response {
-    let body = json!({
-        "type": "urn:rep:problem:method-not-allowed",
-        "title": "Method not allowed",
-        "status": 405,
-        "detail": "this is not a proxy: it opens no tunnels",
-    });
-    let headers = [(CONTENT_TYPE, "application/problem+json"), (ALLOW, METHODS)];
-    (StatusCode::METHOD_NOT_ALLOWED, headers, body.to_string()).into_response()
+    ([(ALLOW, METHODS)], method_not_allowed("this is not a proxy: it opens no tunnels")).into_response()
 }
 
 #[cfg(test)]

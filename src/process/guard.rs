@@ -3,14 +3,16 @@
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::header::WWW_AUTHENTICATE;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use rep_api::{Auth, BearerAuth, bearer_token};
 
+use crate::problem::problem;
+
 /// Routes that anybody may read.
 pub(super) const PUBLIC: [&str; 3] = ["/livez", "/readyz", "/openapi.json"];
-const REFUSAL: &str = r#"{"type":"urn:rep:problem:unauthorized","title":"A valid token is required","status":401,"detail":"send `Authorization: Bearer …` with an operator's token"}"#;
+const REFUSAL: &str = "send `Authorization: Bearer …` with an operator's token";
 
 /// `router`, for operators alone if `auth` asks for tokens.
 pub(super) fn operators_only(router: Router, auth: &Auth) -> Router {
@@ -25,6 +27,6 @@ async fn check(State(bearer): State<BearerAuth>, request: Request, next: Next) -
     if public || bearer_token(request.headers()).is_some_and(|token| bearer.is_operator(token)) {
         return next.run(request).await;
     }
-    let headers = [(WWW_AUTHENTICATE, "Bearer"), (CONTENT_TYPE, "application/problem+json")];
-    (StatusCode::UNAUTHORIZED, headers, REFUSAL).into_response()
+    let refusal = problem(StatusCode::UNAUTHORIZED, "unauthorized", "A valid token is required", REFUSAL);
+    ([(WWW_AUTHENTICATE, "Bearer")], refusal).into_response()
 }

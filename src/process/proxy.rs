@@ -7,14 +7,14 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
-use axum::http::header::{CONNECTION, CONTENT_TYPE, HeaderName, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
+use axum::http::header::{CONNECTION, HeaderName, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
-use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use axum::response::Response;
 use tower::service_fn;
 
 use super::outbound::{Outbound, at};
+use crate::problem::problem;
 
 /// Longest wait for the beginning of an answer; a role bounds its own work by less.
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
@@ -52,14 +52,8 @@ async fn pass(name: &str, upstream: &Uri, outbound: &Outbound, request: Request)
         }
         Err(error) => {
             tracing::warn!("the {name} at {upstream} cannot be reached: {error:#}");
-            let body = json!({
-                "type": "urn:rep:problem:unavailable",
-                "title": "Not reachable",
-                "status": 502,
-                "detail": format!("the {name} at {upstream} does not answer"),
-            });
-            let headers = [(CONTENT_TYPE, "application/problem+json")];
-            (StatusCode::BAD_GATEWAY, headers, body.to_string()).into_response()
+            let detail = format!("the {name} at {upstream} does not answer");
+            problem(StatusCode::BAD_GATEWAY, "unavailable", "Not reachable", &detail)
         }
     }
 }

@@ -3,6 +3,7 @@
 use axum::Router;
 use axum::http::Uri;
 use axum::http::header::CONTENT_TYPE;
+use axum::response::Response;
 use axum::routing::get;
 use rep_api::{ApiConfig, ApiState, rate_by_address, same_site, within_budget};
 use rep_embedder::http::EmbedService;
@@ -19,6 +20,7 @@ use super::traffic::Traffic;
 use crate::dashboard;
 use crate::listening::{Connections, Listening};
 use crate::options::Settings;
+use crate::problem::method_not_allowed;
 use crate::telemetry::Telemetry;
 
 /// The ports of a process, each with what it answers.
@@ -161,7 +163,7 @@ impl Routes<'_> {
                 guarded(operators_only(service.merge(metrics).merge(document), auth))
             }
         };
-        with_headers(routes)
+        with_headers(routes.method_not_allowed_fallback(wrong_method))
     }
 }
 
@@ -175,6 +177,10 @@ fn task_name(role: Role) -> &'static str {
         Role::Inventory => "inventory metrics",
         Role::Embedder => "embedding service",
     }
+}
+
+async fn wrong_method() -> Response {
+    method_not_allowed("this route does not take this method")
 }
 
 /// A role whose parts run is alive and ready: one that ends takes the process with it.

@@ -1,11 +1,13 @@
 //! Errors as RFC 9457 has them.
 
 use axum::Json;
+use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::BODY_BYTES_MAX;
 use crate::runner::SimulatorError;
 
 /// What went wrong, as `application/problem+json`.
@@ -67,6 +69,18 @@ impl Problem {
             many => format!("{} fields are wrong", many.len()),
         };
         Self { errors, ..Self::bad_request(detail) }
+    }
+}
+
+impl From<BytesRejection> for Problem {
+    fn from(rejection: BytesRejection) -> Self {
+        match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Self::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!("a body may have {BODY_BYTES_MAX} bytes at most"),
+            ),
+            status => Self::new(status, "the body did not arrive whole"),
+        }
     }
 }
 
