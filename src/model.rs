@@ -55,11 +55,29 @@ fn pull(store: &ModelStore, name: &str, options: &HubOptions) -> anyhow::Result<
         "{msg:>16} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {eta}",
     )?);
     bar.enable_steady_tick(Duration::from_millis(200));
-    let shown = bar.clone();
-    let model = store.pull(name, options, &mut |progress| show(&shown, progress))?;
+    let (shown, mut is_new) = (bar.clone(), false);
+    let model = store.pull(name, options, &mut |progress| {
+        is_new |= matches!(progress, Progress::Installed { .. });
+        show(&shown, progress);
+    })?;
     bar.finish_and_clear();
     println!("{name} is in {}", model.path().display());
+    if is_new {
+        print_trust(&model);
+    }
     Ok(())
+}
+
+/// What was trusted on first use.
+fn print_trust(model: &ModelDir) {
+    let manifest = model.manifest();
+    println!("from {}", manifest.source.as_deref().unwrap_or("an unknown place"));
+    for (file, sha256) in &manifest.sha256 {
+        println!("  {sha256}  {file}");
+    }
+    println!(
+        "These were recorded now, as the hub gave them: trust on first use. They are compared each time the model is loaded."
+    );
 }
 
 fn show(bar: &ProgressBar, progress: &Progress) {

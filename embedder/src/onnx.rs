@@ -133,8 +133,10 @@ pub struct OnnxEmbedder {
 impl OnnxEmbedder {
     /// Loads the model (once a worker for urgent texts) and starts the workers. Blocks for about a second per
     /// gigabyte of weights: call it from a blocking thread. The backlog's model is loaded when there is a backlog.
+    /// Files are compared with the SHA-256 of the manifest first, once; see [`ModelDir::verify`].
     pub fn load(dir: &ModelDir, options: EmbedderOptions) -> Result<Self, LoadError> {
         options.check()?;
+        dir.verify()?;
         let manifest = dir.manifest().clone();
         let queue = Arc::new(Queue::new(options.queue_texts_max));
         // Made before its threads, so that they end with it if a later one cannot start.

@@ -7,7 +7,7 @@ mod hub;
 use std::time::Duration;
 
 use hub::{Faults, Hub};
-use rep_embedder::{HubOptions, ModelDir, ModelStore, Progress, StoreError};
+use rep_embedder::{EmbedderOptions, HubOptions, ModelDir, ModelStore, OnnxEmbedder, Progress, StoreError};
 
 const NAME: &str = "multilingual-e5-small";
 const REPO: &str = "intfloat/multilingual-e5-small";
@@ -55,7 +55,7 @@ fn brings_a_model_whole_and_only_once() {
     assert_eq!(model.manifest().query_prefix, "query: ");
     assert!(model.manifest().source.as_ref().unwrap().ends_with("0123456789abcdef0123456789abcdef01234567"));
     assert!(matches!(bench.seen.last(), Some(Progress::Installed { .. })));
-    bench.store.verify(&model).unwrap();
+    model.verify().unwrap();
 
     let before = hub.requests().len();
     bench.pull(&options(&hub)).unwrap();
@@ -206,4 +206,17 @@ fn names_that_are_no_models() {
     assert!(matches!(bench.pull(&options(&hub)), Err(StoreError::Model(_))));
     let listed = bench.store.list().unwrap();
     assert!(listed.iter().any(|entry| entry.name == NAME && entry.problem.is_some()));
+}
+
+#[test]
+fn a_file_that_changes_after_the_first_download_is_refused() {
+    let (hub, mut bench) = (hub(Faults::default()), Bench::new());
+    let model = bench.pull(&options(&hub)).unwrap();
+    let recorded = &model.manifest().sha256;
+    assert_eq!(recorded.keys().collect::<Vec<_>>(), ["model.onnx", "tokenizer.json"]);
+    std::fs::write(model.tokenizer(), "{ }").unwrap();
+    let error = model.verify().unwrap_err().to_string();
+    assert!(error.contains("tokenizer.json") && error.contains(&recorded["tokenizer.json"]), "{error}");
+    let error = OnnxEmbedder::load(&model, EmbedderOptions::default()).err().unwrap().to_string();
+    assert!(error.contains("SHA-256"), "it is not loaded: {error}");
 }

@@ -5,12 +5,12 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
 use ureq::Body;
 use ureq::http::Response;
 
 use super::StoreError;
 use super::hub::{Failure, FileFacts, Hub, HubOptions};
+use crate::model_dir::sha256_of;
 
 /// Bytes read at a time, and between two reports of progress.
 const CHUNK_BYTES: usize = 256 << 10;
@@ -267,7 +267,7 @@ impl Part {
     }
 
     fn sha256(&self) -> Result<String, StoreError> {
-        sha256_of(&self.path)
+        sha256_of(&self.path).map_err(StoreError::io(&self.path))
     }
 
     fn forget(&self) -> Result<(), StoreError> {
@@ -285,12 +285,4 @@ impl Part {
         fs::rename(&self.path, &self.target).map_err(StoreError::io(&self.target))?;
         fs::remove_file(&self.etag).map_err(StoreError::io(&self.etag))
     }
-}
-
-/// SHA-256 of a file in lower-case hex; a gigabyte takes some seconds.
-pub(super) fn sha256_of(path: &Path) -> Result<String, StoreError> {
-    let mut file = File::open(path).map_err(StoreError::io(path))?;
-    let mut hasher = Sha256::new();
-    std::io::copy(&mut file, &mut hasher).map_err(StoreError::io(path))?;
-    Ok(hex::encode(hasher.finalize()))
 }

@@ -13,11 +13,12 @@ use std::time::Duration;
 use serde::Serialize;
 
 pub use self::download::Progress;
-use self::download::{Download, Wanted, sha256_of};
+use self::download::{Download, Wanted};
 pub use self::error::StoreError;
 use self::hub::Hub;
 pub use self::hub::HubOptions;
 pub use self::known::{KNOWN_MODELS, KnownModel};
+use crate::model_dir::sha256_of;
 use crate::{MANIFEST_FILE, ModelDir, cache_dir};
 
 /// Where pulls keep what is not complete.
@@ -142,18 +143,6 @@ impl ModelStore {
         Ok(ModelDir::open(target)?)
     }
 
-    /// Reads every file that the manifest gives a hash for, and compares.
-    pub fn verify(&self, model: &ModelDir) -> Result<(), StoreError> {
-        for (file, expected) in &model.manifest().sha256 {
-            let found = sha256_of(&model.path().join(file))?;
-            if found != *expected {
-                let (file, expected) = (file.clone(), expected.clone());
-                return Err(StoreError::Checksum { file, expected, found });
-            }
-        }
-        Ok(())
-    }
-
     /// The folder that a name stands for; `None` if it can be no folder's name.
     fn folder_of(&self, name: &str) -> Option<PathBuf> {
         let name = KnownModel::find(name).map_or(name, |known| known.name);
@@ -200,7 +189,9 @@ fn fetch(
         // A file that an earlier pull completed is taken if it is still the promised one.
         let promised = wanted.sha256.or(facts.sha256.as_deref());
         let hash = match promised {
-            Some(promised) if at.is_file() && sha256_of(&at)? == promised => promised.to_owned(),
+            Some(promised) if at.is_file() && sha256_of(&at).map_err(StoreError::io(&at))? == promised => {
+                promised.to_owned()
+            }
             _ => download.file(&wanted, &facts, staging)?,
         };
         sha256.insert(file.local.to_owned(), hash);
