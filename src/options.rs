@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 use clap::Parser;
 use ipnet::IpNet;
 use rep_api::{Auth, BearerAuth, TokenRules, UserTokens};
+use rep_backends::embedded::embeddings::EMBEDDINGS_MAX_DEFAULT;
 use rep_backends::{ConnectConfig, EMBEDDED, Places, ServerUrl};
 use rep_core::{Currency, ModelId, Timestamp};
 use rep_traces::TracesConfig;
@@ -84,6 +85,10 @@ options! {
     /// is something to do, up to 16; with 0 the others do it in between [default: 1]
     #[arg(long, env = "REP_EMBED_BACKLOG_WORKERS", value_name = "COUNT")]
     embed_backlog_workers: usize,
+    /// Vectors of searches and products kept in the data directory, so that they are not made again, 1000 to 10000000; the
+    /// oldest leave [default: 100000]
+    #[arg(long, env = "REP_EMBED_CACHE_VECTORS", value_name = "COUNT")]
+    embed_cache_vectors: usize,
     /// Where events are logged: `embedded:`, or `kafka://host:port,host:port` [default: embedded:]
     #[arg(long, env = "REP_LOG", hide_env_values = true, value_name = "URL")]
     log: ServerUrl,
@@ -215,6 +220,7 @@ pub(crate) struct Settings {
     pub(crate) onnxruntime: Option<PathBuf>,
     pub(crate) embed_workers: usize,
     pub(crate) embed_backlog_workers: usize,
+    pub(crate) embed_cache_vectors: usize,
     pub(crate) log: ServerUrl,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) registry: Option<ServerUrl>,
@@ -324,6 +330,7 @@ impl Options {
             onnxruntime: self.onnxruntime,
             embed_workers: self.embed_workers.unwrap_or(1),
             embed_backlog_workers: self.embed_backlog_workers.unwrap_or(1),
+            embed_cache_vectors: self.embed_cache_vectors.unwrap_or(EMBEDDINGS_MAX_DEFAULT),
             log: self.log.unwrap_or_else(|| EMBEDDED.into()),
             registry: self.registry,
             search: self.search.unwrap_or_else(|| EMBEDDED.into()),
@@ -383,6 +390,7 @@ impl Settings {
         ConnectConfig {
             places: self.places(),
             log_retention: self.log_retention.duration(),
+            embeddings_max: self.embed_cache_vectors,
             ..ConnectConfig::new(self.data_dir.clone(), model, dimensions)
         }
     }

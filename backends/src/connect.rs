@@ -20,7 +20,7 @@ use rep_core::{Clock, ModelId, Topic};
 
 use crate::embedded::behaviour::EmbeddedBehaviour;
 use crate::embedded::catalog::EmbeddedCatalog;
-use crate::embedded::embeddings::EmbeddingCache;
+use crate::embedded::embeddings::{EMBEDDINGS_MAX_DEFAULT, EmbeddingCache};
 use crate::embedded::log::EmbeddedLog;
 use crate::embedded::notifications::EmbeddedNotifications;
 use crate::embedded::popularity::EmbeddedPopularity;
@@ -51,6 +51,8 @@ pub struct ConnectConfig {
     pub log_retention: Duration,
     /// Least time between two rewritings of files that hold what was erased: each writes as much as there is.
     pub scrub_pause: Duration,
+    /// Vectors of texts that are kept on disk.
+    pub embeddings_max: usize,
 }
 
 impl ConnectConfig {
@@ -66,6 +68,7 @@ impl ConnectConfig {
             popularity_half_life: rep_core::HALF_LIFE_DEFAULT,
             log_retention: Duration::from_secs(7 * 24 * 3600),
             scrub_pause: Duration::from_secs(3600),
+            embeddings_max: EMBEDDINGS_MAX_DEFAULT,
         }
     }
 }
@@ -213,7 +216,7 @@ pub fn open_data_dir(config: &ConnectConfig, clock: Arc<dyn Clock>) -> Result<Ba
         tickets: Arc::new(EmbeddedTickets::default()),
         codec,
         data_dir: Some(DataDir {
-            embeddings: EmbeddingCache::open(&db).map_err(in_store("embeddings"))?,
+            embeddings: EmbeddingCache::open(&db, config.embeddings_max).map_err(in_store("embeddings"))?,
             upkeep: Upkeep {
                 db,
                 log,

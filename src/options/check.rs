@@ -28,6 +28,9 @@ impl Settings {
         if let Err(error) = self.currency.as_str().parse::<Currency>() {
             bail!("`currency` {error}, got `{}`", self.currency);
         }
+        if !(1_000..=10_000_000).contains(&self.embed_cache_vectors) {
+            bail!("`embed-cache-vectors` must be 1000 to 10000000, got {}", self.embed_cache_vectors);
+        }
         if let Some(traces) = self.traces() {
             traces.check()?;
         }
