@@ -1,6 +1,6 @@
 # Two commands matter: `make run` and `make test`. The rest is for those who change the code.
 .DEFAULT_GOAL := help
-.PHONY: help run cluster test faults build bench bench-cluster fmt lint deny clean
+.PHONY: help run cluster test faults fuzz build bench bench-cluster fmt lint deny clean
 
 help: ## List these targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ test: ## Run every test, browser included; closes with `N passed, N failed`
 
 faults: ## Run the fault matrix of docs/reliability.md on real servers; about an hour
 	@scripts/faults.sh
+
+fuzz: ## Fuzz every port of a running rep, and try 100,000 times to reach another shopper's things; minutes, by a seed
+	@scripts/fuzz.sh
 
 build: ## Fetch what is missing and build the release binary with the dashboard in it
 	@scripts/build.sh

@@ -2,7 +2,7 @@
 //! documents name them.
 
 mod callers;
-mod documents;
+pub(crate) mod documents;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

@@ -6,6 +6,7 @@
 mod doors;
 mod failures;
 mod first_release;
+mod fuzz;
 mod kill;
 mod operate;
 mod parts;

@@ -1,26 +1,29 @@
 //! What each port serves, as its OpenAPI document says.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use ureq::Agent;
 
 use crate::support::{Rep, get};
 
 /// One operation at one port.
-pub(super) struct Door {
+pub(crate) struct Door {
     /// The service that the port is of.
-    pub(super) port: &'static str,
-    pub(super) method: String,
+    pub(crate) port: &'static str,
+    pub(crate) method: String,
     /// Where it is, with `{…}` for parameters.
-    pub(super) url: String,
+    pub(crate) url: String,
     /// Its path in the document.
-    pub(super) path: String,
+    pub(crate) path: String,
     /// What the document says of it.
-    pub(super) operation: Value,
+    pub(crate) operation: Value,
+    pub(crate) document: Arc<Value>,
 }
 
 impl Door {
     /// Its address for what concerns `shopper`: a word in the place of each other parameter that it needs.
-    pub(super) fn of(&self, shopper: &str) -> String {
+    pub(crate) fn of(&self, shopper: &str) -> String {
         let id = match self.path.split('/').nth(1) {
             Some("users") => shopper,
             Some("dead-letters") => "0-0",
@@ -43,14 +46,14 @@ impl Door {
     }
 
     /// Whether it says how the process is, to everybody.
-    pub(super) fn is_probe(&self) -> bool {
+    pub(crate) fn is_probe(&self) -> bool {
         ["/livez", "/readyz"].contains(&self.path.as_str())
     }
 }
 
 /// All operations of all ports.
-pub(super) fn doors(rep: &Rep, agent: &Agent) -> Vec<Door> {
-    let document = |port: &str| get(agent, &format!("{}/openapi.json", rep.url(port)));
+pub(crate) fn doors(rep: &Rep, agent: &Agent) -> Vec<Door> {
+    let document = |port: &str| Arc::new(get(agent, &format!("{}/openapi.json", rep.url(port))));
     let mut doors = Vec::new();
     for port in ["api", "notify", "simulator", "behaviour", "inventory", "embedder"] {
         doors.extend(documented(&document(port), port, &rep.url(port)));
@@ -66,12 +69,13 @@ pub(super) fn doors(rep: &Rep, agent: &Agent) -> Vec<Door> {
         method: "GET".to_owned(),
         url: format!("{dashboard}{page}"),
         path: page.to_owned(),
-        operation: serde_json::json!({ "x-rep-callers": "everybody" }),
+        operation: serde_json::json!({ "x-rep-callers": "everybody", "responses": { "200": {} } }),
+        document: Arc::default(),
     }));
     doors
 }
 
-fn documented(document: &Value, port: &'static str, base: &str) -> Vec<Door> {
+fn documented(document: &Arc<Value>, port: &'static str, base: &str) -> Vec<Door> {
     let mut doors = Vec::new();
     for (path, operations) in document["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
@@ -81,6 +85,7 @@ fn documented(document: &Value, port: &'static str, base: &str) -> Vec<Door> {
                 url: format!("{base}{path}"),
                 path: path.clone(),
                 operation: operation.clone(),
+                document: document.clone(),
             });
         }
     }
