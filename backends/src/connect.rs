@@ -18,11 +18,12 @@ use rep_core::ports::preferences::PreferenceStore;
 use rep_core::ports::tickets::Tickets;
 use rep_core::{Clock, ModelId, Topic};
 
-use crate::embedded::behaviour::EmbeddedBehaviour;
+use crate::embedded::behaviour::{DOCUMENTS, EmbeddedBehaviour, INTERESTS};
 use crate::embedded::catalog::EmbeddedCatalog;
 use crate::embedded::embeddings::{EMBEDDINGS_MAX_DEFAULT, EmbeddingCache};
+use crate::embedded::id_hash::IdHash;
 use crate::embedded::log::EmbeddedLog;
-use crate::embedded::notifications::EmbeddedNotifications;
+use crate::embedded::notifications::{DELIVERED, EmbeddedNotifications};
 use crate::embedded::popularity::EmbeddedPopularity;
 use crate::embedded::preferences::{EmbeddedPreferences, PreferenceConfig};
 use crate::embedded::tickets::EmbeddedTickets;
@@ -205,14 +206,17 @@ pub fn open_data_dir(config: &ConnectConfig, clock: Arc<dyn Clock>) -> Result<Ba
         EmbeddedCatalog::open(&db, config.model.clone(), config.dimensions).map_err(in_store("catalog"))?;
     let popularity =
         EmbeddedPopularity::open(&db, config.popularity_half_life).map_err(in_store("popularity"))?;
+    let hash = id_hash(&db, &documents, &interests).map_err(in_store("hash of ids"))?;
     Ok(Backends {
         mode: "embedded",
         log: Arc::clone(&log) as Arc<dyn EventLog>,
         catalog: Arc::new(catalog),
-        behaviour: Arc::new(EmbeddedBehaviour::open(&documents, &interests).map_err(in_store("behaviour"))?),
+        behaviour: Arc::new(
+            EmbeddedBehaviour::open(&documents, &interests, hash).map_err(in_store("behaviour"))?,
+        ),
         preferences: Arc::clone(&preferences) as Arc<dyn PreferenceStore>,
         popularity: Arc::new(popularity),
-        notifications: Arc::new(EmbeddedNotifications::open(&db).map_err(in_store("notifications"))?),
+        notifications: Arc::new(EmbeddedNotifications::open(&db, hash).map_err(in_store("notifications"))?),
         tickets: Arc::new(EmbeddedTickets::default()),
         codec,
         data_dir: Some(DataDir {
@@ -227,6 +231,11 @@ pub fn open_data_dir(config: &ConnectConfig, clock: Arc<dyn Clock>) -> Result<Ba
             },
         }),
     })
+}
+
+fn id_hash(db: &Db, documents: &Db, interests: &Db) -> Result<IdHash, StoreError> {
+    let hashed = [documents.keyspace(DOCUMENTS)?, interests.keyspace(INTERESTS)?, db.keyspace(DELIVERED)?];
+    IdHash::open(db, &hashed.each_ref())
 }
 
 /// Work of the embedded stores that no request asks for.

@@ -11,6 +11,7 @@ mod codec;
 mod db;
 pub mod embeddings;
 mod error;
+pub(crate) mod id_hash;
 pub mod log;
 pub mod notifications;
 pub mod popularity;

@@ -1,6 +1,7 @@
 //! What was sent to whom, when, over which channels and with what outcome, on `notification_history_index`.
 //!
-//! One document a notification, under its id, only ever created: recording it again changes nothing. The inbox that a
+//! One document a notification, under its shopper's key and its id, only ever created: recording it again changes
+//! nothing. Two shoppers' notifications have two documents, whatever their ids; release 0.1 went by the id alone. The inbox that a
 //! shopper sees is another store's; this one is asked what happened.
 
 mod document;
@@ -8,7 +9,7 @@ mod document;
 use async_trait::async_trait;
 use rep_core::ports::StoreError;
 use rep_core::ports::notifications::Delivery;
-use rep_core::{Notification, NotificationId, Timestamp, UserId};
+use rep_core::{Notification, NotificationId, Timestamp, UserId, UserKey};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -90,14 +91,15 @@ impl ElasticsearchHistory {
         Self { client, index }
     }
 
-    /// Records notifications; gives for each whether it is new. Idempotent by notification id: the first stands.
+    /// Records notifications; gives for each whether it is new. Idempotent by shopper and notification id: the first stands.
     /// Durable when it returns; after an error some may be recorded.
     pub async fn record(&self, records: &[HistoryRecord]) -> Result<Vec<bool>, StoreError> {
         let mut new = Vec::with_capacity(records.len());
         for records in records.chunks(PAGE_MAX) {
             let operation = |record: &HistoryRecord| {
-                let id = record.notification.notification_id.as_str();
-                Operation::put(&self.index, id, Guard::Absent, &NewRecord::of(record))
+                let Notification { user_id, notification_id, .. } = &record.notification;
+                let id = format!("{}-{notification_id}", UserKey::of(user_id));
+                Operation::put(&self.index, &id, Guard::Absent, &NewRecord::of(record))
             };
             let operations: Vec<_> = records.iter().map(operation).collect::<Result<_, _>>()?;
             let outcomes = self.client.bulk_all(&operations).await?;

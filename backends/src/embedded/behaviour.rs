@@ -6,7 +6,7 @@
 //! without its document is written again with it.
 //!
 //! Ids stand in keys as hashes: the engine keeps keys of up to 20 bytes in place, and tells most of them apart by
-//! their first 4, which is half the cost of a write. Ids whose hashes meet are told apart by the values.
+//! their first 4, which is half the cost of a write. See [`super::id_hash`].
 
 mod claims;
 mod events;
@@ -21,17 +21,21 @@ use fjall::Keyspace;
 use parking_lot::Mutex;
 use rep_core::ports::StoreError;
 use rep_core::ports::behaviour::{BehaviourDocument, BehaviourStore, HistoryPage, IndexOutcome, Interest};
-use rep_core::{EventId, Position, ProductId, Timestamp, UserAction, UserId, stable_hash128};
+use rep_core::{EventId, Position, ProductId, Timestamp, UserAction, UserId};
 
 use self::claims::Claims;
 use self::events::Events;
+pub(crate) use self::interest::ENTRIES as INTERESTS;
 use self::interest::Interests;
 use super::codec::{decode, encode};
 use super::db::Db;
 use super::error::{interrupted, invalid, store_error};
+use super::id_hash::IdHash;
 use super::scrub;
 
 const VERSION: u8 = 1;
+/// The keyspace of documents.
+pub(crate) const DOCUMENTS: &str = "behaviour";
 /// Longest page of history, in documents.
 const PAGE_MAX: usize = 1000;
 
@@ -39,6 +43,7 @@ const PAGE_MAX: usize = 1000;
 #[derive(Clone)]
 pub struct EmbeddedBehaviour {
     db: Db,
+    ids: IdHash,
     documents: Keyspace,
     events: Events,
     interests: Interests,
@@ -52,18 +57,19 @@ pub struct EmbeddedBehaviour {
 const COUNT_KEY: &str = "documents";
 
 impl EmbeddedBehaviour {
-    pub(crate) fn open(db: &Db, interests: &Db) -> Result<Self, StoreError> {
+    pub(crate) fn open(db: &Db, interests: &Db, ids: IdHash) -> Result<Self, StoreError> {
         let counts = db.keyspace("behaviour_count")?;
         let count = match counts.get(COUNT_KEY).map_err(store_error)? {
             Some(bytes) => decode(VERSION, &bytes, "the count of behaviour documents")?,
             None => 0,
         };
-        let documents = db.keyspace("behaviour")?;
+        let documents = db.keyspace(DOCUMENTS)?;
         Ok(Self {
             db: db.clone(),
+            ids,
             events: Events::open(db, &documents, &counts)?,
             documents,
-            interests: Interests::open(interests)?,
+            interests: Interests::open(interests, ids)?,
             counts,
             count: Arc::new(Mutex::new(count)),
             claims: Arc::default(),
@@ -89,7 +95,7 @@ impl EmbeddedBehaviour {
                 None => {
                     together.insert(*event, document.position);
                     self.events.insert(&mut batch, event, document.position);
-                    let key = document_key(&document.action, event);
+                    let key = document_key(self.ids, &document.action, event);
                     batch.insert(&self.documents, key, encode(VERSION, document)?);
                     new.push(&document.action);
                     IndexOutcome::Created
@@ -114,7 +120,7 @@ impl EmbeddedBehaviour {
         after: Option<Vec<u8>>,
         limit: usize,
     ) -> Result<HistoryPage, StoreError> {
-        let prefix = id_hash(user.as_str());
+        let prefix = self.ids.short(user.as_str());
         let limit = limit.clamp(1, PAGE_MAX);
         let range = match after {
             // The key of the last item itself ends the page before.
@@ -150,7 +156,7 @@ impl EmbeddedBehaviour {
         let mut count = self.count.lock();
         let (mut batch, mut interest) = (self.db.batch(), self.interests.batch());
         let mut gone = 0;
-        for entry in self.documents.prefix(id_hash(user.as_str())) {
+        for entry in self.documents.prefix(self.ids.short(user.as_str())) {
             let (key, value) = entry.into_inner().map_err(store_error)?;
             match decode::<BehaviourDocument>(VERSION, &value, "a behaviour document") {
                 Ok(document) if document.action.user_id != *user => continue,
@@ -206,7 +212,7 @@ impl BehaviourStore for EmbeddedBehaviour {
         limit: usize,
     ) -> Result<HistoryPage, StoreError> {
         let after = match cursor {
-            Some(text) => Some([&id_hash(user.as_str())[..], &cursor_bytes(text)?].concat()),
+            Some(text) => Some([&self.ids.short(user.as_str())[..], &cursor_bytes(text)?].concat()),
             None => None,
         };
         let user = user.clone();
@@ -243,32 +249,18 @@ impl BehaviourStore for EmbeddedBehaviour {
     }
 }
 
-/// Half of an id's hash.
-fn id_hash(id: &str) -> [u8; 8] {
-    mixed(stable_hash128(id.as_bytes()))
-}
-
-/// All bits of `hash` in each bit, where ids that differ in their last letters share its first ones. Source: the
-/// finaliser of MurmurHash3, Austin Appleby.
-fn mixed(hash: u128) -> [u8; 8] {
-    let mut bits = (hash >> 64) as u64 ^ hash as u64;
-    bits = (bits ^ (bits >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    bits = (bits ^ (bits >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-    (bits ^ (bits >> 33)).to_be_bytes()
-}
-
 /// The first key behind all with that prefix; `None` if there is none.
 fn prefix_end(prefix: [u8; 8]) -> Option<[u8; 8]> {
     u64::from_be_bytes(prefix).checked_add(1).map(u64::to_be_bytes)
 }
 
 /// User (8 bytes), time descending in milliseconds (6), event (6).
-fn document_key(action: &UserAction, event: &[u8; 16]) -> [u8; 20] {
+fn document_key(ids: IdHash, action: &UserAction, event: &[u8; 16]) -> [u8; 20] {
     // The sign bit flipped makes numbers sort as bytes; all bits flipped, the newest first. Two bytes less hold
     // 8,900 years.
     let newest_first = !(action.timestamp.as_ms().cast_unsigned() ^ (1 << 47));
     let mut key = [0; 20];
-    key[..8].copy_from_slice(&id_hash(action.user_id.as_str()));
+    key[..8].copy_from_slice(&ids.short(action.user_id.as_str()));
     key[8..14].copy_from_slice(&newest_first.to_be_bytes()[2..]);
     key[14..].copy_from_slice(&event[..6]);
     key

@@ -21,11 +21,14 @@ use tokio::sync::broadcast;
 use super::codec::{decode, encode};
 use super::db::Db;
 use super::error::{corrupt, interrupted, store_error};
+use super::id_hash::IdHash;
 use super::scrub;
 use crate::hub::Hub;
 use crate::inbox::{self, INBOX_ITEMS_MAX, Numbers};
 
 const VERSION: u8 = 1;
+/// The keyspace of what was delivered.
+pub(crate) const DELIVERED: &str = "notifications_delivered";
 
 /// The notifications of a data directory; cheap to clone.
 #[derive(Clone)]
@@ -35,6 +38,7 @@ pub struct EmbeddedNotifications {
 
 struct Shared {
     db: Db,
+    ids: IdHash,
     items: Keyspace,
     /// What went over other channels alone, by a number of its own.
     unlisted: Keyspace,
@@ -61,12 +65,13 @@ impl Inbox {
 }
 
 impl EmbeddedNotifications {
-    pub(crate) fn open(db: &Db) -> Result<Self, StoreError> {
+    pub(crate) fn open(db: &Db, ids: IdHash) -> Result<Self, StoreError> {
         let shared = Shared {
             db: db.clone(),
+            ids,
             items: db.keyspace("notifications")?,
             unlisted: db.keyspace("notifications_unlisted")?,
-            delivered: db.keyspace("notifications_delivered")?,
+            delivered: db.keyspace(DELIVERED)?,
             inboxes: db.keyspace("inboxes")?,
             settings: db.keyspace("notification_settings")?,
             hub: Hub::new(),
@@ -92,6 +97,10 @@ impl Shared {
         }
     }
 
+    fn delivered_key(&self, user: &UserId, id: &NotificationId) -> [u8; 16] {
+        self.ids.of_two(user.as_str(), id.as_str())
+    }
+
     fn item(&self, user: &UserId, sequence: u64) -> Result<Option<InboxItem>, StoreError> {
         let bytes = self.items.get(item_key(user, sequence)).map_err(store_error)?;
         bytes.map(|bytes| stored::item(&bytes)).transpose()
@@ -107,7 +116,7 @@ impl Shared {
         for delivery in deliveries {
             let is_in_app = delivery.is_in_app();
             let Delivery { notification, channels, at } = delivery;
-            let key = delivered_key(&notification.user_id, &notification.notification_id);
+            let key = self.delivered_key(&notification.user_id, &notification.notification_id);
             if together.contains(&key) || self.delivered.contains_key(key).map_err(store_error)? {
                 outcomes.push(DeliveryOutcome::Duplicate);
                 continue;
@@ -259,7 +268,7 @@ impl Shared {
         at: Timestamp,
     ) -> Result<Option<InboxItem>, StoreError> {
         let _writing = self.writing.lock();
-        let Some(bytes) = self.delivered.get(delivered_key(user, id)).map_err(store_error)? else {
+        let Some(bytes) = self.delivered.get(self.delivered_key(user, id)).map_err(store_error)? else {
             return Ok(None);
         };
         let sequence = <[u8; 8]>::try_from(&bytes[..]).map_err(|_| corrupt("a delivery has no number"))?;
@@ -366,9 +375,4 @@ impl Notifications for EmbeddedNotifications {
 
 fn item_key(user: &UserId, sequence: u64) -> Vec<u8> {
     [user.as_str().as_bytes(), &[0], &sequence.to_be_bytes()].concat()
-}
-
-fn delivered_key(user: &UserId, id: &NotificationId) -> [u8; 16] {
-    let text = [user.as_str().as_bytes(), &[0], id.as_str().as_bytes()].concat();
-    rep_core::stable_hash128(&text).to_be_bytes()
 }

@@ -9,7 +9,8 @@ use std::time::Duration;
 pub use self::interest::*;
 use self::interest::{expect_interest, expect_settled};
 use super::support::{
-    Subject, action, at, commit_something, eventually, new_product, new_trace, new_user, position,
+    Subject, action, at, commit_something, eventually, meeting_users, new_product, new_trace, new_user,
+    position,
 };
 use crate::ports::StoreErrorKind;
 use crate::ports::behaviour::{BehaviourDocument, BehaviourStore, IndexOutcome};
@@ -32,6 +33,7 @@ macro_rules! behaviour_contract {
                 history_is_newest_first_in_one_order,
                 pages_of_history_neither_skip_nor_repeat,
                 history_shows_one_shopper_only,
+                shoppers_whose_hashes_meet_share_no_document_and_no_interest,
                 a_cursor_that_is_not_ours_is_refused,
                 interest_is_ordered_by_reason_then_newest,
                 interest_before_a_moment_is_left_out,
@@ -241,6 +243,30 @@ pub async fn history_shows_one_shopper_only(subject: &mut impl Subject) {
     assert!(history_of(&**store, &one, 1).await.iter().all(|d| d.action.user_id == one));
     let unknown = store.history(&new_user(), None, 10).await.unwrap();
     assert!(unknown.items.is_empty() && unknown.next.is_none());
+}
+
+/// Two shoppers whose ids meet in a fast hash act at one moment on one product: both are interested, each has a history,
+/// and one's erasure takes nothing of the other's.
+pub async fn shoppers_whose_hashes_meet_share_no_document_and_no_interest(subject: &mut impl Subject) {
+    let store = &subject.ports().behaviour;
+    let ((one, other), product) = (meeting_users(), new_product());
+    let act = |user: &UserId| action(user, ActionType::View, &product, at(0));
+    index_all(&**store, vec![act(&one), act(&other)]).await;
+    for user in [&one, &other] {
+        assert_eq!(history_of(&**store, user, 1).await[0].action.user_id, *user);
+    }
+    eventually("both are interested", async || {
+        let interested = store.interested(&product, at(0), 10).await.unwrap();
+        (interested.len() == 2).then_some(())
+    })
+    .await;
+    store.erase(&one).await.unwrap();
+    eventually("the other one stays", async || {
+        let interested = store.interested(&product, at(0), 10).await.unwrap();
+        (interested.len() == 1 && interested[0].user_id == other).then_some(())
+    })
+    .await;
+    assert_eq!(history_of(&**store, &other, 1).await.len(), 1);
 }
 
 /// A cursor that is not ours is refused as invalid.

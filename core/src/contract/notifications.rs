@@ -1,10 +1,12 @@
 //! The suite of [`Notifications`].
 #![expect(clippy::unwrap_used, reason = "a suite is test code: what fails here fails the test")]
 
+mod meeting;
 mod unlisted;
 
 use tokio::sync::broadcast::error::TryRecvError;
 
+pub use self::meeting::*;
 pub use self::unlisted::*;
 
 use super::support::{Subject, at, eventually, new_user, notification, unique};
@@ -30,6 +32,7 @@ macro_rules! notifications_contract {
                 a_replay_gives_what_was_missed_and_tells_of_gaps,
                 reading_counts_once_and_the_first_time_stands,
                 no_shopper_sees_what_belongs_to_another,
+                shoppers_whose_hashes_meet_share_nothing,
                 settings_are_the_default_until_they_are_put,
                 erasure_forgets_inbox_and_settings,
                 after_an_erasure_old_ids_mark_nothing,

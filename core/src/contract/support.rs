@@ -82,6 +82,14 @@ pub fn new_user() -> UserId {
     UserId::new(unique("user")).unwrap()
 }
 
+/// Two shoppers nobody knows, with one [`crate::stable_hash128`]: found by a short vector of the lattice of differences
+/// that the powers of its prime make vanish. What follows both alike keeps their hashes the same.
+pub fn meeting_users() -> (UserId, UserId) {
+    let end = unique("");
+    let user = |begin: &str| UserId::new(format!("{begin}{end}")).unwrap();
+    (user("K3EsF86Hn4KUL7GI3g42I-_P-_MuMsAS"), user("_0JQL3NNymuPv918x9WzWrQ5T7Fs9-BS"))
+}
+
 /// A product nobody acted on.
 pub fn new_product() -> ProductId {
     ProductId::new(unique("product")).unwrap()

@@ -11,11 +11,12 @@ use rep_core::ports::StoreError;
 use rep_core::ports::behaviour::BehaviourDocument;
 use rep_core::{EventId, Position, TraceId, stable_hash128};
 
+use super::VERSION;
 use super::filter::TraceFilter;
-use super::{VERSION, mixed};
 use crate::embedded::codec::{decode, encode};
 use crate::embedded::db::Db;
 use crate::embedded::error::{corrupt, store_error, unavailable};
+use crate::embedded::id_hash::mixed;
 
 /// Key, beside the count of documents, of how events are known.
 const KNOWN_BY: &str = "events";
@@ -156,6 +157,7 @@ mod tests {
     use super::*;
     use crate::SystemClock;
     use crate::embedded::db::DbConfig;
+    use crate::embedded::id_hash::IdHash;
 
     fn document(user: &str, offset: u64) -> BehaviourDocument {
         let action = UserAction {
@@ -179,7 +181,7 @@ mod tests {
         for document in documents {
             let trace = trace_key(&document.action.trace_id);
             batch.insert(&traces, trace, position_bytes(document.position));
-            let key = super::super::document_key(&document.action, &trace);
+            let key = super::super::document_key(IdHash::Plain, &document.action, &trace);
             batch.insert(&kept, key, encode(VERSION, document).unwrap());
         }
         let gone = Position { epoch: 1, partition: 0, offset: 99 };
@@ -198,7 +200,7 @@ mod tests {
                 of_before(&db, std::slice::from_ref(&of_ann), &erased);
             }
             let interests = db.companion("interest").unwrap();
-            let store = EmbeddedBehaviour::open(&db, &interests).unwrap();
+            let store = EmbeddedBehaviour::open(&db, &interests, IdHash::Plain).unwrap();
             assert_eq!(store.index(vec![of_ann.clone()]).await.unwrap(), [IndexOutcome::Redelivered]);
             let expected = if opening == 0 { IndexOutcome::Created } else { IndexOutcome::Redelivered };
             assert_eq!(store.index(vec![of_ben.clone()]).await.unwrap(), [expected], "opening {opening}");

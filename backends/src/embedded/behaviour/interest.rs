@@ -20,11 +20,14 @@ use rep_core::ports::behaviour::Interest;
 use rep_core::{ActionType, ProductId, Registers, Standing, Timestamp, UserAction, UserId};
 use serde::{Deserialize, Serialize};
 
-use super::{VERSION, id_hash};
+use super::VERSION;
 use crate::embedded::codec::{decode, encode};
 use crate::embedded::db::Db;
 use crate::embedded::error::{corrupt, store_error};
+use crate::embedded::id_hash::IdHash;
 
+/// The keyspace of entries.
+pub(crate) const ENTRIES: &str = "interest";
 /// Groups of keys; 8 bytes of memory each.
 const GROUPS: usize = 1 << 16;
 /// Key of the one entry of `interest_newest`.
@@ -59,6 +62,7 @@ struct StoredInterest {
 #[derive(Clone)]
 pub(super) struct Interests {
     db: Db,
+    ids: IdHash,
     entries: Keyspace,
     newest: Keyspace,
     written: Arc<Mutex<Written>>,
@@ -72,15 +76,15 @@ struct Written {
 }
 
 impl Interests {
-    pub(super) fn open(db: &Db) -> Result<Self, StoreError> {
-        let (entries, newest) = (db.keyspace("interest")?, db.keyspace("interest_newest")?);
+    pub(super) fn open(db: &Db, ids: IdHash) -> Result<Self, StoreError> {
+        let (entries, newest) = (db.keyspace(ENTRIES)?, db.keyspace("interest_newest")?);
         let until = match newest.get(NEWEST_KEY).map_err(store_error)? {
             Some(bytes) => decode(VERSION, &bytes, "the latest time of interests")?,
             None if entries.is_empty().map_err(store_error)? => Timestamp::from_ms(i64::MIN),
             None => db.now().plus(AHEAD_MAX),
         };
         let written = Written { groups: vec![until; GROUPS], newest: until };
-        Ok(Self { db: db.clone(), entries, newest, written: Arc::new(Mutex::new(written)) })
+        Ok(Self { db: db.clone(), ids, entries, newest, written: Arc::new(Mutex::new(written)) })
     }
 
     /// Notes `actions`, in whatever order they come.
@@ -94,7 +98,7 @@ impl Interests {
                 let (product_id, user_id) = (product.clone(), action.user_id.clone());
                 StoredInterest { product_id, user_id, at: action.timestamp }
             };
-            match latest.entry(key(product, &action.user_id, code)) {
+            match latest.entry(self.key(product, &action.user_id, code)) {
                 Entry::Occupied(known) if known.get().at >= action.timestamp => {}
                 Entry::Occupied(mut known) => *known.get_mut() = entry(),
                 Entry::Vacant(none) => drop(none.insert(entry())),
@@ -128,6 +132,13 @@ impl Interests {
         Ok(())
     }
 
+    fn key(&self, product: &ProductId, user: &UserId, code: u8) -> Key {
+        let mut key = [code; 17];
+        key[..8].copy_from_slice(&self.ids.short(product.as_str()));
+        key[8..16].copy_from_slice(&self.ids.short(user.as_str()));
+        key
+    }
+
     fn time_of(&self, key: &Key) -> Result<Option<Timestamp>, StoreError> {
         let found = self.entries.get(key).map_err(store_error)?;
         found.map(|value| Ok(read(&value)?.at)).transpose()
@@ -145,7 +156,7 @@ impl Interests {
         };
         let room = limit.saturating_mul(2).saturating_add(1024);
         let mut found: Vec<Interest> = Vec::new();
-        self.each(product, id_hash(product.as_str()), |user_id, registers| {
+        self.each(product, self.ids.short(product.as_str()), |user_id, registers| {
             if let Standing::Interested { reason, at } = registers.standing(since) {
                 if found.len() >= room {
                     // Those who cannot be among the first may go.
@@ -169,7 +180,7 @@ impl Interests {
     ) -> Result<HashSet<UserId>, StoreError> {
         let mut settled = HashSet::new();
         for user in users {
-            let prefix = [id_hash(product.as_str()), id_hash(user.as_str())].concat();
+            let prefix = [self.ids.short(product.as_str()), self.ids.short(user.as_str())].concat();
             self.each(product, prefix, |found, registers| {
                 if found == *user && registers.standing(since) == Standing::Settled {
                     settled.insert(found);
@@ -220,7 +231,7 @@ impl Interests {
     /// Puts the removal of all that `user` did with `product` into `batch`.
     pub(super) fn forget(&self, batch: &mut WriteBatch, product: &ProductId, user: &UserId) {
         for (_, code) in CODES {
-            batch.remove(&self.entries, key(product, user, code));
+            batch.remove(&self.entries, self.key(product, user, code));
         }
     }
 
@@ -232,13 +243,6 @@ impl Interests {
 
 fn read(value: &Slice) -> Result<StoredInterest, StoreError> {
     decode(VERSION, value, "an interest")
-}
-
-fn key(product: &ProductId, user: &UserId, code: u8) -> Key {
-    let mut key = [code; 17];
-    key[..8].copy_from_slice(&id_hash(product.as_str()));
-    key[8..16].copy_from_slice(&id_hash(user.as_str()));
-    key
 }
 
 fn code_of(action: ActionType) -> Option<u8> {

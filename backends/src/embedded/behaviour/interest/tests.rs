@@ -25,7 +25,7 @@ fn act(user: &str, action_type: ActionType, ms: i64) -> UserAction {
 
 fn open(path: &Path) -> Interests {
     let db = Db::open(path, DbConfig::default(), Arc::new(SystemClock)).unwrap();
-    Interests::open(&db).unwrap()
+    Interests::open(&db, IdHash::Plain).unwrap()
 }
 
 fn note(interests: &Interests, user: &str, action: ActionType, ms: i64) {
@@ -39,7 +39,7 @@ fn interested(interests: &Interests) -> Vec<(String, InterestReason, i64)> {
 
 /// Whether noting this would read what is there.
 fn reads(interests: &Interests, user: &str, action: ActionType, ms: i64) -> bool {
-    let key = key(&product(), &UserId::new(user).unwrap(), code_of(action).unwrap());
+    let key = interests.key(&product(), &UserId::new(user).unwrap(), code_of(action).unwrap());
     Timestamp::from_ms(ms) < interests.written.lock().groups[group_of(&key)]
 }
 
@@ -51,7 +51,8 @@ fn entries_of_the_release_before_are_read_and_compared_with() {
     let now = SystemClock.now().as_ms();
     {
         let db = Db::open(dir.path(), DbConfig::default(), Arc::new(SystemClock)).unwrap();
-        let entries = db.keyspace("interest").unwrap();
+        let entries = db.keyspace(ENTRIES).unwrap();
+        let interests = Interests::open(&db, IdHash::Plain).unwrap();
         let mut batch = db.batch();
         for (user, code) in [(b'a', 1), (b'b', 2), (b'c', 3)] {
             let user_id = UserId::new(char::from(user).to_string()).unwrap();
@@ -62,7 +63,7 @@ fn entries_of_the_release_before_are_read_and_compared_with() {
                 rest >>= 7;
             }
             value.push(rest as u8);
-            batch.insert(&entries, key(&product(), &user_id, code), value);
+            batch.insert(&entries, interests.key(&product(), &user_id, code), value);
         }
         db.write(batch).unwrap();
     }
