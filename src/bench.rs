@@ -32,6 +32,9 @@ pub(crate) struct BenchArgs {
     /// A tenth of the load and time: to see that it works, not to quote
     #[arg(long)]
     quick: bool,
+    /// For `ingest`: the load of release 0.1, events of one moment of which none takes anything back, to compare with it
+    #[arg(long)]
+    one_moment: bool,
     #[command(flatten)]
     servers: cluster::ServersArgs,
 }
@@ -71,7 +74,7 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     let result = match args.name {
         BenchName::All => return all(quick),
         BenchName::Freshness => freshness::run(quick)?,
-        BenchName::Ingest => ingest::run(quick)?,
+        BenchName::Ingest => ingest::run(quick, args.one_moment)?,
         BenchName::Knn => knn::run(quick)?,
         BenchName::Recommend => recommend::run(quick)?,
         BenchName::Embed => embed::run(quick)?,

@@ -3,6 +3,7 @@
 
 mod cluster;
 mod doctor;
+mod erasure;
 mod first_release_servers;
 mod indices;
 #[path = "../backends/tests/support/servers.rs"]

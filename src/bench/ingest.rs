@@ -32,11 +32,11 @@ const EVENTS_PER_MS: u64 = 100;
 const LATE_MS: u64 = 100;
 const OFFLINE_MS: u64 = 3_600_000;
 
-pub(super) fn run(quick: bool) -> anyhow::Result<Value> {
-    super::runtime()?.block_on(measure(if quick { 200_000 } else { 2_000_000 }))
+pub(super) fn run(quick: bool, one_moment: bool) -> anyhow::Result<Value> {
+    super::runtime()?.block_on(measure(if quick { 200_000 } else { 2_000_000 }, one_moment))
 }
 
-async fn measure(events: u64) -> anyhow::Result<Value> {
+async fn measure(events: u64, one_moment: bool) -> anyhow::Result<Value> {
     let scratch = Scratch::new("ingest")?;
     let parts = parts(scratch.path(), DIMENSIONS)?;
     let backends = parts.stores()?.backends.clone();
@@ -47,7 +47,7 @@ async fn measure(events: u64) -> anyhow::Result<Value> {
     let mut appends: Vec<Vec<NewRecord>> = Vec::new();
     for begin in (0..events).step_by(APPEND_RECORDS) {
         let records = (begin..begin + APPEND_RECORDS as u64).map(|n| {
-            let action = event(n, events, now);
+            let action = if one_moment { action(n, USERS, PRODUCTS, now) } else { event(n, events, now) };
             expected.note(&action);
             let value = backends.codec.encode(&action)?;
             Ok(NewRecord::new(Bytes::copy_from_slice(action.key()), value))
@@ -91,7 +91,7 @@ async fn measure(events: u64) -> anyhow::Result<Value> {
     let interested = expected.compare(&backends).await?;
     let stage_seconds = stage_seconds(&parts.telemetry.text(), "behaviour");
     Ok(json!({
-        "bench": "ingest", "events": events, "users": USERS, "products": PRODUCTS, "dimensions": DIMENSIONS,
+        "bench": "ingest", "one_moment": one_moment, "events": events, "users": USERS, "products": PRODUCTS, "dimensions": DIMENSIONS,
         "event_bytes_mean": bytes as u64 / events,
         "append_events_per_s": (events as f64 / appended.as_secs_f64()).round(),
         "events_per_s": (events as f64 / done.as_secs_f64()).round(),
