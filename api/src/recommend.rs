@@ -195,13 +195,13 @@ async fn explain_with(
     Ok(recent.into_iter().zip(found).filter_map(trace).collect())
 }
 
-/// Products like `product`, nearest first; by words where it has no vector.
+/// Products like `product` that pass `filter`, nearest first; by words where it has no vector.
 pub(crate) async fn similar(
     state: &ApiState,
     product: &Product,
     limit: usize,
+    mut filter: ProductFilter,
 ) -> Result<(Strategy, Vec<RecommendedItem>), StoreError> {
-    let mut filter = ProductFilter::default();
     filter.exclude.insert(product.product_id.clone());
     let vector = state.catalog.vectors(std::slice::from_ref(&product.product_id)).await?.pop().flatten();
     let (strategy, hits) = match &vector {
