@@ -5,7 +5,7 @@ use std::str::FromStr;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{FromRequestParts, Path, Query, Request};
 use axum::http::HeaderMap;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, ORIGIN};
 use axum::http::request::Parts;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
@@ -69,11 +69,22 @@ pub(crate) enum BodyKind {
     Ndjson,
 }
 
+/// Whether it is what `navigator.sendBeacon` sends as a text, from a page of one of `origins`. From any other page it
+/// would be what a form can send without asking.
+pub(crate) fn is_beacon(headers: &HeaderMap, origins: &[String]) -> bool {
+    let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
+    origin.is_some_and(|origin| origins.iter().any(|allowed| allowed == origin))
+        && essence(headers).is_some_and(|essence| essence == "text/plain")
+}
+
+fn essence(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(CONTENT_TYPE)?.to_str().unwrap_or_default();
+    Some(text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+}
+
 /// The kind that the headers say; `None` said is JSON.
 pub(crate) fn body_kind(headers: &HeaderMap) -> Result<BodyKind, Problem> {
-    let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(BodyKind::Json) };
-    let text = value.to_str().unwrap_or_default();
-    let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let Some(essence) = essence(headers) else { return Ok(BodyKind::Json) };
     match essence.as_str() {
         "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines" => {
             Ok(BodyKind::Ndjson)

@@ -10,6 +10,7 @@ mod edge;
 mod events;
 mod fuzz;
 mod notifications;
+mod origins;
 mod recommendations;
 mod search;
 mod streams;
