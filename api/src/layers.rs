@@ -1,5 +1,5 @@
 //! What every request goes through, the outermost first: trace id → problems → metrics → panics → host and
-//! origin → rate by address → who calls → rate by caller → room → bytes → time.
+//! origin → rate by address → who calls → rate by caller → room → inflating → bytes → time.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use crate::auth::{authenticate, guard};
 use crate::bodies::{self, Bodies};
 use crate::problem::{self, Problem};
 use crate::state::ApiState;
-use crate::{rate, route, trace};
+use crate::{encoding, rate, route, trace};
 
 /// Routes that are served however busy it is.
 const WATCHED: [&str; 3] = ["/livez", "/readyz", "/metrics"];
@@ -32,10 +32,13 @@ pub(crate) fn wrapped(router: Router<ApiState>, state: &ApiState, origins: &[Str
     let with = state.clone();
     let room = Room(Arc::new(Semaphore::new(state.config.limits.requests_at_once_max)));
     let limits = &state.config.limits;
-    let bodies = Bodies::new(limits.import_bytes_max.max(limits.body_bytes_max), limits);
+    let body_bytes_max = limits.import_bytes_max.max(limits.body_bytes_max);
+    let bodies = Bodies::new(body_bytes_max, limits);
     let router = router
         .layer(from_fn_with_state(with.clone(), in_time))
         .layer(from_fn_with_state(bodies, bodies::within))
+        // Outside of the room for bodies: what is inflated says no length, so room is kept for the longest there may be.
+        .layer(from_fn_with_state(body_bytes_max, encoding::inflate))
         .layer(from_fn_with_state(room, in_room))
         .layer(from_fn_with_state(with.clone(), rate::limit_caller))
         .layer(from_fn_with_state(with.clone(), authenticate))

@@ -14,6 +14,7 @@ mod config;
 mod cursor;
 mod dead_letters;
 mod dto;
+mod encoding;
 mod erased;
 mod erasure;
 mod extract;

@@ -51,7 +51,9 @@ fn an_address_for_others_wants_tokens_or_the_word_open() {
 
 #[test]
 fn an_origin_has_no_path() {
-    for origin in ["https://shop.example", "http://localhost:3001", "http://[::1]:8080", "http://shop.example:443"] {
+    for origin in
+        ["https://shop.example", "http://localhost:3001", "http://[::1]:8080", "http://shop.example:443"]
+    {
         assert!(is_origin(origin), "{origin}");
     }
     for text in [
@@ -84,7 +86,10 @@ fn an_origin_has_no_path() {
     let set = |origin: &str| parse_file(&format!("allowed-origins = [\"{origin}\"]")).unwrap().complete();
     assert_eq!(set("https://shop.example").unwrap().allowed_origins, ["https://shop.example"]);
     let refusal = set("https://shop.example/").unwrap_err().to_string();
-    assert!(refusal.contains("`allowed-origins`") && refusal.contains("`https://shop.example/`"), "{refusal}");
+    assert!(
+        refusal.contains("`allowed-origins`") && refusal.contains("`https://shop.example/`"),
+        "{refusal}"
+    );
     let unknown = parse_file("allowed_origins = []").unwrap_err().to_string();
     assert!(unknown.contains("`allowed-origins`"), "{unknown}");
 }

@@ -10,8 +10,7 @@ const SHOP: &str = "https://shop.example";
 #[test]
 fn pages_of_named_origins_reach_the_api_and_notify_alone() {
     let folder = tempfile::tempdir().unwrap();
-    let rep =
-        Rep::start(folder.path(), &["--products", "5", "--no-simulator", "--allowed-origins", SHOP]);
+    let rep = Rep::start(folder.path(), &["--products", "5", "--no-simulator", "--allowed-origins", SHOP]);
     let agent = client();
     for port in PORTS {
         let path = match port {
@@ -32,8 +31,7 @@ fn pages_of_named_origins_reach_the_api_and_notify_alone() {
     assert_eq!(status(&agent, "POST", &events, &[text, ("origin", "https://evil.example")]), 403);
     assert_eq!(status(&agent, "POST", &events, &[text]), 415);
     let event = json!({ "userId": "u", "actionType": "SEARCH", "searchQuery": "tent" }).to_string();
-    let mut beacon =
-        agent.post(&events).header("origin", SHOP).header(text.0, text.1).send(event).unwrap();
+    let mut beacon = agent.post(&events).header("origin", SHOP).header(text.0, text.1).send(event).unwrap();
     let taken: Value = beacon.body_mut().read_json().unwrap();
     assert_eq!((beacon.status().as_u16(), &taken["results"][0]["status"]), (202, &"accepted".into()));
     assert!(rep.stop().success());

@@ -7,6 +7,7 @@ mod auth;
 mod catalogue;
 mod dead_letters;
 mod edge;
+mod encoding;
 mod events;
 mod fuzz;
 mod notifications;

@@ -45,7 +45,9 @@ async fn pages_that_are_named_may_ask_and_read() {
         assert_eq!(answer.headers["access-control-allow-origin"], SHOP.1);
         let allowed = listed(&answer.headers, "access-control-allow-headers");
         assert!(asked.split(',').all(|header| allowed.contains(header)), "{allowed}");
-        assert!(listed(&answer.headers, "access-control-allow-methods").contains(&method.to_ascii_lowercase()));
+        assert!(
+            listed(&answer.headers, "access-control-allow-methods").contains(&method.to_ascii_lowercase())
+        );
     }
     let sent = world.send("POST", "/events", &[SHOP, CROSS_SITE, JSON], event()).await;
     assert_eq!(sent.headers["access-control-allow-origin"], SHOP.1);
