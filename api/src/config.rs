@@ -21,7 +21,7 @@ pub struct ApiConfig {
     pub currency: Currency,
     /// How far events may be from the present.
     pub event_time: EventTimeLimits,
-    /// Products left out as just seen.
+    /// Products left out of recommendations as just seen.
     pub just_seen: JustSeen,
     /// Weights of recommendations.
     pub weights: Weights,

@@ -44,7 +44,7 @@ pub(crate) async fn recommend(
         Some(preference) => taste_of(state, preference, now).await?,
         None => None,
     };
-    let eligibility = Eligibility::new(ask.filter, preference.as_ref(), state.config.just_seen, now);
+    let eligibility = Eligibility::new(ask.filter, preference.as_ref(), &state.config.just_seen, now);
     stages.done("hydrate");
 
     let mut candidates = sources(state, taste.as_ref(), &eligibility, ask.limit, now).await?;

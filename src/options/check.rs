@@ -5,6 +5,7 @@ use rep_api::{Auth, SECRET_BYTES_MIN};
 use rep_core::Currency;
 
 use super::Settings;
+use crate::just_seen;
 
 impl Settings {
     /// Refuses values that are out of range by their names.
@@ -28,6 +29,7 @@ impl Settings {
         if let Err(error) = self.currency.as_str().parse::<Currency>() {
             bail!("`currency` {error}, got `{}`", self.currency);
         }
+        just_seen::rules(&self.just_seen)?;
         if let Some(traces) = self.traces() {
             traces.check()?;
         }

@@ -107,6 +107,7 @@ fn values_out_of_range_are_refused_by_name() {
         ),
         (Options { port_offset: Some(65_000), ..Options::default() }, "port"),
         (parse_file("currency = \"ABC\"").unwrap(), "currency"),
+        (parse_file("just-seen = [\"1h\", \"VIEW=5m\", \"2h\"]").unwrap(), "just-seen"),
     ] {
         assert!(options.complete().unwrap_err().to_string().contains(name));
     }

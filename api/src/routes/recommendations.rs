@@ -37,7 +37,9 @@ pub(crate) struct RecommendationParams {
     explain: Option<bool>,
 }
 
-/// Items for a shopper. One of whom nothing is known gets what is popular now.
+/// Items for a shopper. One of whom nothing is known gets what is popular now. Left out is what they bought, what they
+/// disliked and have not wanted since, and their last 20 products of the last 30 minutes (setting `just-seen`), whatever
+/// they did with them.
 #[utoipa::path(
     get,
     path = "/recommendations",
