@@ -72,6 +72,7 @@ impl Filters {
             price: asks_for_price.then_some(PriceRange { currency, min_minor, max_minor }),
             in_stock: self.in_stock.unwrap_or(false),
             exclude: excluded(self.exclude_product_ids)?,
+            exclude_groups: HashSet::new(),
         })
     }
 

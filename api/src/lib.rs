@@ -42,6 +42,7 @@ mod stream;
 mod tail;
 mod taste;
 mod trace;
+mod variants;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;

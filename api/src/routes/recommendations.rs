@@ -37,9 +37,10 @@ pub(crate) struct RecommendationParams {
     explain: Option<bool>,
 }
 
-/// Items for a shopper. One of whom nothing is known gets what is popular now. Left out is what they bought, what they
-/// disliked and have not wanted since, and their last 20 products of the last 30 minutes (setting `just-seen`), whatever
-/// they did with them.
+/// Items for a shopper. One of whom nothing is known gets what is popular now.
+///
+/// Left out is what they bought, with its variants, what they disliked and have not wanted since, and their last 20 products
+/// of the last 30 minutes (setting `just-seen`), whatever they did with them.
 #[utoipa::path(
     get,
     path = "/recommendations",

@@ -19,4 +19,5 @@ mod support;
 mod topics;
 mod traces;
 mod users;
+mod variants;
 mod wire;
