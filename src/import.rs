@@ -1,4 +1,4 @@
-//! `rep import`: products or events from a CSV, JSONL or Parquet file into a running REP.
+//! `rep import`: products or events from a CSV, TSV, JSONL or Parquet file into a running REP.
 //!
 //! A file becomes records ([`csv_file`], [`jsonl`], [`parquet_file`]), a record becomes an item or a reason
 //! why not ([`product`], [`event`]), items become bounded batches ([`batch`]), and a batch is over when each

@@ -12,6 +12,7 @@ mod dlq;
 mod doctor;
 mod duration;
 mod import;
+mod just_seen;
 mod listening;
 mod logging;
 mod model;

@@ -15,6 +15,7 @@ use rep_core::{Currency, ModelId, Timestamp};
 use rep_traces::TracesConfig;
 use serde::{Deserialize, Serialize};
 
+use crate::just_seen::SeenFor;
 use crate::listening::ConnectionLimits;
 use crate::network::Network;
 use crate::retention::Retention;
@@ -72,6 +73,10 @@ options! {
     /// The shop's currency, by ISO 4217: of price filters and of products that name none [default: EUR]
     #[arg(long, env = "REP_CURRENCY", value_name = "CODE")]
     currency: Currency,
+    /// How long what a shopper just acted on is left out of recommendations: a time for all actions, `ACTION=TIME` for one,
+    /// such as `1h,VIEW=5m,WISHLIST=0`; separated by commas, each up to 7d [default: 30m]
+    #[arg(long, env = "REP_JUST_SEEN", value_name = "TIME", value_delimiter = ',')]
+    just_seen: Vec<SeenFor>,
     /// Embedding model: a name that `rep model list` shows, or a folder
     #[arg(long, env = "REP_MODEL", value_name = "NAME|DIR")]
     model: String,
@@ -214,6 +219,7 @@ pub(crate) struct Settings {
     pub(crate) seed: u64,
     pub(crate) no_simulator: bool,
     pub(crate) currency: Currency,
+    pub(crate) just_seen: Vec<SeenFor>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) model: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -326,6 +332,7 @@ impl Options {
             seed: self.seed.unwrap_or(42),
             no_simulator: self.no_simulator.unwrap_or(false),
             currency: self.currency.unwrap_or(Currency::EUR),
+            just_seen: self.just_seen.unwrap_or_default(),
             model: self.model,
             onnxruntime: self.onnxruntime,
             embed_workers: self.embed_workers.unwrap_or(1),

@@ -45,7 +45,7 @@ use crate::options::Settings;
 use crate::status::Status;
 use crate::telemetry::{Telemetry, Window};
 use crate::vector_cache::StoredVectors;
-use crate::{logging, model, stores, watermark};
+use crate::{just_seen, logging, model, stores, watermark};
 
 /// Embedded texts kept in memory: 10,000 × 384 dimensions are 15 MB.
 const EMBEDDED_TEXTS_MAX: NonZeroUsize = NonZeroUsize::new(10_000).expect("is not zero");
@@ -138,6 +138,7 @@ impl Parts {
             allowed_hosts: settings.allowed_hosts.clone(),
             allowed_origins: settings.allowed_origins.clone(),
             currency: settings.currency,
+            just_seen: just_seen::rules(&settings.just_seen)?,
             rate: rate(settings.requests_rate, 2),
             events_rate: rate(settings.events_rate, 10),
             trusted_proxies: settings.proxies(),

@@ -3,6 +3,7 @@
 
 mod callers;
 pub(crate) mod documents;
+mod origins;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

@@ -199,7 +199,10 @@ async fn what_release_0_1_kept_on_servers_is_read_and_counts_on() {
         })
     };
     let plan = indices("plan");
-    plan.expect(2, &["priceDigits", "history", "purchasedAt", "taste", "pending", "awaits", "merged"]);
+    plan.expect(
+        2,
+        &["priceDigits", "history", "groupId", "purchasedAt", "taste", "pending", "awaits", "merged"],
+    );
     assert!(plan.out.lines().all(|line| line.starts_with('+')), "it only adds: {}", plan.out);
     indices("apply").expect(0, &[]);
     indices("plan").expect(0, &["the indices are as they should be"]);

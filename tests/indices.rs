@@ -38,6 +38,7 @@ fn product(number: usize) -> Product {
         description_ko: None,
         changed_at: None,
         history: Default::default(),
+        group_id: None,
     }
 }
 

@@ -41,13 +41,21 @@ const API: [(Callers, &[&str]); 5] = [
     (Callers::Everybody, &["GET /livez", "GET /readyz"]),
     (
         Callers::AnyToken,
-        &["GET /categories", "GET /products", "GET /products/{id}", "GET /products/{id}/similar"],
+        &[
+            "GET /categories",
+            "GET /products",
+            "GET /products/{id}",
+            "GET /products/{id}/similar",
+            "POST /products/{id}/similar",
+        ],
     ),
     (
         Callers::Shopper,
         &[
             "GET /recommendations",
+            "POST /recommendations",
             "GET /search",
+            "POST /search",
             "GET /notifications",
             "GET /notifications/stream",
             "GET /notifications/ws",

@@ -15,13 +15,13 @@ pub struct ApiConfig {
     pub auth: Auth,
     /// Host names, without port, that are served in [`Auth::Open`] besides loopback ones.
     pub allowed_hosts: Vec<String>,
-    /// Origins, such as `http://localhost:3001`, whose pages may call besides the API's own.
+    /// Origins as browsers send them, such as `https://shop.example`, whose pages may call besides the API's own.
     pub allowed_origins: Vec<String>,
     /// Currency of price filters and of products that name none.
     pub currency: Currency,
     /// How far events may be from the present.
     pub event_time: EventTimeLimits,
-    /// Products left out as just seen.
+    /// Products left out of recommendations as just seen.
     pub just_seen: JustSeen,
     /// Weights of recommendations.
     pub weights: Weights,

@@ -5,12 +5,13 @@ use std::str::FromStr;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{FromRequestParts, Path, Query, Request};
 use axum::http::HeaderMap;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, ORIGIN};
 use axum::http::request::Parts;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::encoding::NotEncoded;
 use crate::problem::Problem;
 use crate::state::ApiState;
 
@@ -69,11 +70,22 @@ pub(crate) enum BodyKind {
     Ndjson,
 }
 
+/// Whether it is what `navigator.sendBeacon` sends as a text, from a page of one of `origins`. From any other page it
+/// would be what a form can send without asking.
+pub(crate) fn is_beacon(headers: &HeaderMap, origins: &[String]) -> bool {
+    let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
+    origin.is_some_and(|origin| origins.iter().any(|allowed| allowed == origin))
+        && essence(headers).is_some_and(|essence| essence == "text/plain")
+}
+
+fn essence(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(CONTENT_TYPE)?.to_str().unwrap_or_default();
+    Some(text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+}
+
 /// The kind that the headers say; `None` said is JSON.
 pub(crate) fn body_kind(headers: &HeaderMap) -> Result<BodyKind, Problem> {
-    let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(BodyKind::Json) };
-    let text = value.to_str().unwrap_or_default();
-    let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let Some(essence) = essence(headers) else { return Ok(BodyKind::Json) };
     match essence.as_str() {
         "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines" => {
             Ok(BodyKind::Ndjson)
@@ -100,6 +112,10 @@ pub(crate) fn body_problem(error: axum::Error, bytes_max: usize) -> Problem {
     let mut source: Option<&(dyn Error + 'static)> = Some(&error);
     while let Some(cause) = source {
         // The limit's error type is private to http-body-util; its words are stable.
+        let inner = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if let Some(error) = inner.and_then(|inner| inner.downcast_ref::<NotEncoded>()) {
+            return Problem::invalid(error.to_string());
+        }
         if cause.to_string().contains("length limit exceeded") {
             return Problem::too_large(format!("the body must be at most {bytes_max} bytes"));
         }
@@ -108,8 +124,24 @@ pub(crate) fn body_problem(error: axum::Error, bytes_max: usize) -> Problem {
     Problem::invalid("the body could not be read to its end")
 }
 
+/// `text` without a byte order mark, which some programs write before it.
+///
+/// # Errors
+/// When it is UTF-16 or UTF-32: JSON between systems is UTF-8 (RFC 8259).
+pub(crate) fn utf8(text: &[u8]) -> Result<&[u8], Problem> {
+    // The first character of JSON is ASCII: in wider encodings a zero stands beside it.
+    if text.starts_with(&[0xFF, 0xFE])
+        || text.starts_with(&[0xFE, 0xFF])
+        || text.iter().take(4).any(|b| *b == 0)
+    {
+        return Err(Problem::invalid("the body is UTF-16 or UTF-32, or no text: send it as UTF-8"));
+    }
+    Ok(text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text))
+}
+
 /// One JSON document.
 pub(crate) fn json(bytes: &[u8]) -> Result<Value, Problem> {
+    let bytes = utf8(bytes)?;
     if bytes.is_empty() {
         return Err(Problem::invalid("a JSON body is required"));
     }
@@ -135,6 +167,22 @@ mod tests {
     use axum::http::HeaderValue;
 
     use super::*;
+
+    #[test]
+    fn a_mark_before_json_is_passed_over_and_other_encodings_are_named() {
+        let utf16 = |text: &str, mark: &[u8]| {
+            let units = text.encode_utf16().flat_map(u16::to_le_bytes);
+            mark.iter().copied().chain(units).collect::<Vec<u8>>()
+        };
+        assert_eq!(json("\u{FEFF}{\"a\": 1}".as_bytes()).unwrap()["a"], 1);
+        assert!(json("\u{FEFF}".as_bytes()).is_err());
+        let big: Vec<u8> = "{}".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let utf32: Vec<u8> = "{}".chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
+        for bytes in [utf16("{}", &[0xFF, 0xFE]), utf16("{}", &[]), big, utf32] {
+            let problem = serde_json::to_value(json(&bytes).unwrap_err()).unwrap();
+            assert!(problem["detail"].as_str().unwrap().contains("UTF-16"), "{bytes:?}: {problem}");
+        }
+    }
 
     #[test]
     fn kinds_of_bodies() {

@@ -87,6 +87,29 @@ impl Fields {
         number
     }
 
+    /// An array of texts; none if it is absent.
+    pub(crate) fn texts(&mut self, field: &str) -> Vec<String> {
+        let items = match self.map.remove(field) {
+            None | Some(Value::Null) => return Vec::new(),
+            Some(Value::Array(items)) => items,
+            Some(other) => {
+                self.refuse(field, format!("must be an array of strings, got {}", kind(&other)));
+                return Vec::new();
+            }
+        };
+        let mut texts = Vec::with_capacity(items.len());
+        for item in items {
+            match item {
+                Value::String(text) => texts.push(text),
+                other => {
+                    self.refuse(field, format!("must hold strings, got {}", kind(&other)));
+                    return Vec::new();
+                }
+            }
+        }
+        texts
+    }
+
     /// An object of texts; numbers and truth values are taken as their text.
     pub(crate) fn labels(&mut self, field: &str) -> BTreeMap<String, String> {
         let map = match self.map.remove(field) {

@@ -1,24 +1,53 @@
-//! Filters of the query string.
+//! Filters of the query string, and what is too long for one.
 
 use std::collections::HashSet;
 
+use axum::extract::Request;
 use rep_core::{Currency, Money, PriceRange, ProductFilter, ProductId};
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
 
-use crate::extract::given;
+use crate::extract::{BodyKind, body_kind, bytes, given, json};
+use crate::fields::Fields;
 use crate::problem::Problem;
+use crate::state::ApiState;
 
 /// Most ids that may be excluded.
 const EXCLUDE_MAX: usize = 1_000;
+const EXCLUDE: &str = "excludeProductIds";
 
 /// The filters as they were sent.
-#[derive(Default)]
+#[derive(Default, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Filters {
+    /// Only this category.
     pub(crate) category: Option<String>,
+    /// At least this price: decimal string in `currency`.
+    #[param(example = "10.00")]
     pub(crate) min_price: Option<String>,
+    /// At most this price.
     pub(crate) max_price: Option<String>,
+    /// Currency of `minPrice` and `maxPrice`, by ISO 4217; the shop's if left out. Products in another one do not match;
+    /// named alone, it asks for the products in this currency.
+    #[param(example = "EUR")]
     pub(crate) currency: Option<String>,
+    /// Only what is in stock. Left out: `true` for products like a product, else `false`.
     pub(crate) in_stock: Option<bool>,
+    /// Not these, separated by commas; at most 1,000. A list that holds an id with a comma, or is longer than the head of
+    /// a request may be (64 KiB), goes into the body of a POST.
     pub(crate) exclude_product_ids: Option<String>,
+}
+
+/// What a POST says beside its query.
+#[derive(ToSchema)]
+#[schema(as = MoreFilters, rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes what `read_with_body` reads")]
+pub(crate) struct MoreFiltersSchema {
+    /// Not these either: each string is one id, also with a comma; with those of the query at most 1,000.
+    #[schema(nullable = false, max_items = 1000)]
+    exclude_product_ids: Option<Vec<String>>,
 }
 
 impl Filters {
@@ -43,21 +72,51 @@ impl Filters {
             price: asks_for_price.then_some(PriceRange { currency, min_minor, max_minor }),
             in_stock: self.in_stock.unwrap_or(false),
             exclude: excluded(self.exclude_product_ids)?,
+            exclude_groups: HashSet::new(),
         })
+    }
+
+    /// The same, and without what the body excludes where the request is a POST.
+    pub(crate) async fn read_with_body(
+        self,
+        state: &ApiState,
+        request: Option<Request>,
+    ) -> Result<ProductFilter, Problem> {
+        let mut filter = self.read(state.config.currency)?;
+        let Some(request) = request else { return Ok(filter) };
+        if body_kind(request.headers())? != BodyKind::Json {
+            return Err(Problem::unsupported_media_type("send the ids as `application/json`"));
+        }
+        exclude_more(&mut filter, json(&bytes(request, state.config.limits.body_bytes_max).await?)?)?;
+        Ok(filter)
     }
 }
 
 fn excluded(ids: Option<String>) -> Result<HashSet<ProductId>, Problem> {
-    let Some(ids) = ids else { return Ok(HashSet::new()) };
-    let refused = |message: String| Problem::field("excludeProductIds", message);
     let mut excluded = HashSet::new();
-    for id in ids.split(',').map(str::trim).filter(|id| !id.is_empty()) {
-        excluded.insert(ProductId::new(id).map_err(|error| refused(format!("holds `{id}`: {error}")))?);
-        if excluded.len() > EXCLUDE_MAX {
-            return Err(refused(format!("must hold at most {EXCLUDE_MAX} ids")));
-        }
+    for id in ids.iter().flat_map(|ids| ids.split(',')).map(str::trim).filter(|id| !id.is_empty()) {
+        exclude(&mut excluded, id)?;
     }
     Ok(excluded)
+}
+
+fn exclude_more(filter: &mut ProductFilter, body: Value) -> Result<(), Problem> {
+    let refused = |errors| Problem::fields("the filters are not valid", errors);
+    let mut fields = Fields::of(body).map_err(refused)?;
+    let ids = fields.texts(EXCLUDE);
+    fields.refuse_unknown();
+    fields.finish().map_err(refused)?;
+    ids.iter().try_for_each(|id| exclude(&mut filter.exclude, id))
+}
+
+fn exclude(excluded: &mut HashSet<ProductId>, id: &str) -> Result<(), Problem> {
+    let refused = |message: String| Problem::field(EXCLUDE, message);
+    let shown = || id.chars().take(64).collect::<String>();
+    excluded.insert(ProductId::new(id).map_err(|error| refused(format!("holds `{}`: {error}", shown())))?);
+    if excluded.len() > EXCLUDE_MAX {
+        return Err(refused(format!("must hold at most {EXCLUDE_MAX} ids")));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -101,5 +160,30 @@ mod tests {
         assert_eq!(read("a, b,,a").unwrap().len(), 2);
         assert!(read("a b").is_err());
         assert!(read(&(0..=EXCLUDE_MAX).map(|i| i.to_string()).collect::<Vec<_>>().join(",")).is_err());
+    }
+
+    #[test]
+    fn a_body_excludes_more_and_takes_commas_as_they_are() {
+        let read = |body: Value| {
+            let exclude = excluded(Some("a,b".to_owned())).unwrap();
+            let mut filter = ProductFilter { exclude, ..ProductFilter::default() };
+            exclude_more(&mut filter, body).map(|()| filter.exclude)
+        };
+        let both = read(serde_json::json!({ EXCLUDE: ["a", "c,d"] })).unwrap();
+        let expected = ["a", "b", "c,d"].map(|id| ProductId::new(id).unwrap());
+        assert_eq!(both, HashSet::from(expected));
+        assert_eq!(read(serde_json::json!({})).unwrap().len(), 2);
+        let many = |count: usize| (2..count).map(|n| format!("{n:080}")).collect::<Vec<_>>();
+        assert_eq!(read(serde_json::json!({ EXCLUDE: many(1_000) })).unwrap().len(), 1_000);
+        for wrong in [
+            serde_json::json!({ EXCLUDE: many(1_001) }),
+            serde_json::json!({ EXCLUDE: "a" }),
+            serde_json::json!({ EXCLUDE: [1] }),
+            serde_json::json!({ EXCLUDE: ["a b"] }),
+            serde_json::json!({ "inStock": true }),
+            serde_json::json!(["a"]),
+        ] {
+            assert!(read(wrong.clone()).is_err(), "{wrong}");
+        }
     }
 }

@@ -1,12 +1,12 @@
 //! What every request goes through, the outermost first: trace id → problems → metrics → panics → host and
-//! origin → rate by address → who calls → rate by caller → room → bytes → time.
+//! origin → rate by address → who calls → rate by caller → room → inflating → bytes → time.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::header::{HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderName, Method};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -19,26 +19,32 @@ use crate::auth::{authenticate, guard};
 use crate::bodies::{self, Bodies};
 use crate::problem::{self, Problem};
 use crate::state::ApiState;
-use crate::{rate, route, trace};
+use crate::{encoding, rate, route, trace};
 
 /// Routes that are served however busy it is.
 const WATCHED: [&str; 3] = ["/livez", "/readyz", "/metrics"];
 
-/// Wraps `router` with all of them.
-pub(crate) fn wrapped(router: Router<ApiState>, state: &ApiState) -> Router {
+/// How long a browser need not ask again whether a page may call.
+const PREFLIGHT_AGE_MAX: Duration = Duration::from_secs(600);
+
+/// Wraps `router` with all of them, for pages of `origins` besides our own.
+pub(crate) fn wrapped(router: Router<ApiState>, state: &ApiState, origins: &[String]) -> Router {
     let with = state.clone();
     let room = Room(Arc::new(Semaphore::new(state.config.limits.requests_at_once_max)));
     let limits = &state.config.limits;
-    let bodies = Bodies::new(limits.import_bytes_max.max(limits.body_bytes_max), limits);
+    let body_bytes_max = limits.import_bytes_max.max(limits.body_bytes_max);
+    let bodies = Bodies::new(body_bytes_max, limits);
     let router = router
         .layer(from_fn_with_state(with.clone(), in_time))
         .layer(from_fn_with_state(bodies, bodies::within))
+        // Outside of the room for bodies: what is inflated says no length, so room is kept for the longest there may be.
+        .layer(from_fn_with_state(body_bytes_max, encoding::inflate))
         .layer(from_fn_with_state(room, in_room))
         .layer(from_fn_with_state(with.clone(), rate::limit_caller))
         .layer(from_fn_with_state(with.clone(), authenticate))
         .layer(from_fn_with_state(with.clone(), rate::limit_address))
-        .layer(cors(&state.config.allowed_origins));
-    guard::same_site(router, &state.config)
+        .layer(cors(origins));
+    guard::same_site(router, &state.config, origins)
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(with.clone(), measured))
         .layer(from_fn_with_state(with.clone(), problem::render))
@@ -52,13 +58,21 @@ fn cors(origins: &[String]) -> CorsLayer {
     if origins.is_empty() {
         return CorsLayer::new();
     }
-    let headers =
-        ["authorization", "content-type", "idempotency-key", "last-event-id", "x-trace-id", "traceparent"];
+    let headers = [
+        "authorization",
+        "content-type",
+        "content-encoding",
+        "idempotency-key",
+        "last-event-id",
+        "x-trace-id",
+        "traceparent",
+    ];
     CorsLayer::new()
         .allow_origin(origins)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allow_headers(headers.map(HeaderName::from_static))
-        .expose_headers([trace::X_TRACE_ID])
+        .expose_headers([trace::X_TRACE_ID, RETRY_AFTER])
+        .max_age(PREFLIGHT_AGE_MAX)
 }
 
 fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {

@@ -14,6 +14,7 @@ mod config;
 mod cursor;
 mod dead_letters;
 mod dto;
+mod encoding;
 mod erased;
 mod erasure;
 mod extract;
@@ -41,6 +42,7 @@ mod stream;
 mod tail;
 mod taste;
 mod trace;
+mod variants;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -74,6 +76,16 @@ use crate::problem::Problem;
 /// [`DeadlineListener`] so that stalled readers lose their connections; cancel
 /// [`ApiState::shutdown_token`] when a graceful shutdown begins.
 pub fn router(state: ApiState) -> Router {
+    let origins = state.config.allowed_origins.clone();
+    router_for(state, &origins)
+}
+
+/// The same for the port of our own pages: [`ApiConfig::allowed_origins`] do not count there.
+pub fn router_of_own_pages(state: ApiState) -> Router {
+    router_for(state, &[])
+}
+
+fn router_for(state: ApiState, origins: &[String]) -> Router {
     let document = Bytes::from_static(openapi_json().as_bytes());
     let json = move || {
         let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-cache")];
@@ -86,5 +98,5 @@ pub fn router(state: ApiState) -> Router {
         .merge(docs)
         .fallback(|| async { Problem::not_found("no such route; `/openapi.json` names them all") })
         .layer(DefaultBodyLimit::max(state.config.limits.body_bytes_max));
-    layers::wrapped(router, &state)
+    layers::wrapped(router, &state, origins)
 }

@@ -5,7 +5,7 @@ use bytes::{Buf, BytesMut};
 use futures::StreamExt;
 
 use crate::config::Limits;
-use crate::extract::body_problem;
+use crate::extract::{body_problem, utf8};
 use crate::problem::Problem;
 
 /// Gives each line that is not blank to `each`, within the import limits.
@@ -13,7 +13,9 @@ pub(crate) async fn lines(body: Body, limits: &Limits, mut each: impl FnMut(&[u8
     let mut frames = body.into_data_stream();
     let mut rest = BytesMut::new();
     let (mut bytes, mut count) = (0_usize, 0_usize);
+    let mut is_first = true;
     let mut line = |line: &[u8]| {
+        let line = if std::mem::take(&mut is_first) { utf8(line)? } else { line };
         let line = line.trim_ascii();
         if line.is_empty() {
             return Ok(());
@@ -62,6 +64,13 @@ mod tests {
     async fn lines_may_be_cut_anywhere() {
         let seen = read(&["{\"a\"", ":1}\r\n\n", "{}\n{\"b\":", "2}"], Limits::default()).await.unwrap();
         assert_eq!(seen, ["{\"a\":1}", "{}", "{\"b\":2}"]);
+    }
+
+    #[tokio::test]
+    async fn a_mark_before_the_first_line_is_passed_over() {
+        let seen = read(&["\u{FEFF}", "{\"a\":1}\n{}"], Limits::default()).await.unwrap();
+        assert_eq!(seen, ["{\"a\":1}", "{}"]);
+        assert!(read(&["{\0}\0\n\0"], Limits::default()).await.is_err(), "UTF-16");
     }
 
     #[tokio::test]

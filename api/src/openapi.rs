@@ -20,7 +20,9 @@ use crate::routes;
         title = "REP API",
         description = "Personalised recommendations, search, catalogue, events in and notifications out. \
                        Errors are RFC 9457 problems; times are ISO 8601 UTC; money is decimal strings; every \
-                       answer carries `X-Trace-Id`; writes take `Idempotency-Key`. Where tokens are asked for, \
+                       answer carries `X-Trace-Id`; writes take `Idempotency-Key`. Bodies are UTF-8, as they are or with \
+                       `Content-Encoding: gzip` or `deflate`; limits are of what they become. An operation passes over \
+                       parameters of a query that it does not know. Where tokens are asked for, \
                        `x-rep-callers` says who may call: `everybody`; `any-token`; `shopper`, the one whom the \
                        request names, or an operator; `shopper-of-event`, the same for each event; `operators`."
     ),

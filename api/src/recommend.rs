@@ -1,5 +1,6 @@
 //! Recommendations: hydrate the query → sources → hydrate candidates → score and select → reasons.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use crate::popular::POPULAR_MAX;
 use crate::stages::Stages;
 use crate::state::ApiState;
 use crate::taste::taste_of;
+use crate::variants::{self, By};
 
 /// Traces that reasons look at, the newest: more would cost more than they tell.
 const TRACES_MAX: usize = 16;
@@ -35,21 +37,25 @@ pub(crate) struct Served {
 /// Items for a shopper; as many as were asked for while there are eligible ones.
 pub(crate) async fn recommend(
     state: &ApiState,
-    ask: Ask,
+    mut ask: Ask,
     now: Timestamp,
     stages: &mut Stages,
 ) -> Result<Served, StoreError> {
     let preference = state.preferences.load(std::slice::from_ref(&ask.user)).await?.pop().flatten();
-    let taste = match &preference {
-        Some(preference) => taste_of(state, preference, now).await?,
-        None => None,
+    let taste = async {
+        match &preference {
+            Some(preference) => taste_of(state, preference, now).await,
+            None => Ok(None),
+        }
     };
-    let eligibility = Eligibility::new(ask.filter, preference.as_ref(), state.config.just_seen, now);
+    let (taste, bought) = try_join(taste, variants::bought(state, preference.as_ref())).await?;
+    ask.filter.exclude_groups.extend(bought);
+    let eligibility = Eligibility::new(ask.filter, preference.as_ref(), &state.config.just_seen, now);
     stages.done("hydrate");
 
     let mut candidates = sources(state, taste.as_ref(), &eligibility, ask.limit, now).await?;
     stages.done("sources");
-    if candidates.len() < ask.limit {
+    if candidates.shown_max() < ask.limit {
         fill(state, &eligibility, ask.limit, &mut candidates).await?;
         stages.done("fill");
     }
@@ -86,7 +92,8 @@ async fn sources(
 ) -> Result<Candidates, StoreError> {
     let near = async {
         let Some(taste) = taste else { return Ok(Vec::new()) };
-        let hits = state.catalog.nearest(taste, near_max(limit), eligibility.filter()).await?;
+        let wanted = (near_max(limit), 2 * limit);
+        let hits = variants::find(state, By::Vector(taste), wanted, eligibility.filter()).await?;
         let ids: Vec<ProductId> = hits.iter().map(|hit| hit.product.product_id.clone()).collect();
         let sums = state.popularity.scores(&ids, now).await?;
         Ok(hits.into_iter().zip(sums).collect::<Vec<_>>())
@@ -124,15 +131,32 @@ async fn popular(
     let filter = eligibility.filter();
     let by_field = filter.category.is_some() || filter.price.is_some() || filter.in_stock;
     // Field filters may turn away many: then all of the top is looked at.
-    let looked_at = if by_field { POPULAR_MAX } else { 2 * limit + 10 };
-    let (ids, sums): (Vec<ProductId>, Vec<f64>) =
-        top.iter().filter(|(id, _)| !filter.exclude.contains(id)).take(looked_at).cloned().unzip();
-    let products = state.catalog.get(&ids).await?;
-    let found = products.into_iter().zip(sums).filter_map(|(product, sum)| Some((product?, sum)));
-    Ok(found.filter(|(product, _)| eligibility.admits(product)).collect())
+    let mut looked_at = if by_field { POPULAR_MAX } else { 2 * limit + 10 };
+    loop {
+        let (ids, sums): (Vec<ProductId>, Vec<f64>) =
+            top.iter().filter(|(id, _)| !filter.exclude.contains(id)).take(looked_at).cloned().unzip();
+        let is_all = ids.len() < looked_at || looked_at >= POPULAR_MAX;
+        let products = state.catalog.get(&ids).await?;
+        let found = products.into_iter().zip(sums).filter_map(|(product, sum)| Some((product?, sum)));
+        let popular: Vec<(Arc<Product>, f64)> =
+            found.filter(|(product, _)| eligibility.admits(product)).collect();
+        let repeated = repeated(&popular);
+        if is_all || repeated == 0 || popular.len() - repeated >= limit {
+            return Ok(popular);
+        }
+        // Variants took the places of others.
+        looked_at = POPULAR_MAX;
+    }
 }
 
-/// Fills up from the catalogue in order of ids, until there are `wanted` candidates or no more products.
+/// How many stand behind another variant of their group.
+fn repeated(products: &[(Arc<Product>, f64)]) -> usize {
+    let mut seen = HashSet::new();
+    let groups = products.iter().filter_map(|(product, _)| product.group_id.as_ref());
+    groups.filter(|group| !seen.insert(*group)).count()
+}
+
+/// Fills up from the catalogue in order of ids, until `wanted` candidates can be shown or there are no more products.
 pub(crate) async fn fill(
     state: &ApiState,
     eligibility: &Eligibility,
@@ -140,10 +164,14 @@ pub(crate) async fn fill(
     candidates: &mut Candidates,
 ) -> Result<(), StoreError> {
     let mut after: Option<ProductId> = None;
-    while candidates.len() < wanted {
-        let page = state.catalog.list(eligibility.filter(), after.as_ref(), wanted).await?;
+    let mut filter = Cow::Borrowed(eligibility.filter());
+    while candidates.shown_max() < wanted {
+        if !candidates.groups().is_empty() {
+            filter.to_mut().exclude_groups.extend(candidates.groups().iter().cloned());
+        }
+        let page = state.catalog.list(&filter, after.as_ref(), wanted).await?;
         for product in page.items {
-            if candidates.len() >= wanted {
+            if candidates.shown_max() >= wanted {
                 break;
             }
             candidates.propose(&product, Sources::default());
@@ -195,19 +223,22 @@ async fn explain_with(
     Ok(recent.into_iter().zip(found).filter_map(trace).collect())
 }
 
-/// Products like `product`, nearest first; by words where it has no vector.
+/// Products like `product` that pass `filter`, nearest first; by words where it has no vector.
 pub(crate) async fn similar(
     state: &ApiState,
     product: &Product,
     limit: usize,
+    mut filter: ProductFilter,
 ) -> Result<(Strategy, Vec<RecommendedItem>), StoreError> {
-    let mut filter = ProductFilter::default();
     filter.exclude.insert(product.product_id.clone());
+    // Its own variants are not like it: they are it.
+    filter.exclude_groups.extend(product.group_id.clone());
     let vector = state.catalog.vectors(std::slice::from_ref(&product.product_id)).await?.pop().flatten();
-    let (strategy, hits) = match &vector {
-        Some(vector) => (Strategy::Similar, state.catalog.nearest(vector, limit, &filter).await?),
-        None => (Strategy::Lexical, state.catalog.search_text(&product.name, limit, &filter).await?),
+    let (strategy, by) = match &vector {
+        Some(vector) => (Strategy::Similar, By::Vector(vector)),
+        None => (Strategy::Lexical, By::Words(&product.name)),
     };
+    let hits = variants::find(state, by, (limit, limit), &filter).await?;
     let mut candidates = Candidates::with_capacity(hits.len());
     for (rank, hit) in hits.iter().enumerate() {
         let candidate = candidates.propose(&hit.product, Sources { near: true, ..Sources::default() });

@@ -8,7 +8,9 @@ mod health;
 mod inbox;
 mod products;
 mod recommendations;
+mod search;
 mod settings;
+mod similar;
 mod status;
 mod streams;
 mod topics;
@@ -27,9 +29,9 @@ use crate::state::ApiState;
 /// All routes but `/openapi.json` and `/docs`.
 pub(crate) fn all(state: Option<&ApiState>) -> OpenApiRouter<ApiState> {
     let alone = OpenApiRouter::with_openapi(Document::openapi())
-        .routes(routes!(recommendations::recommendations))
-        .routes(routes!(recommendations::search))
-        .routes(routes!(recommendations::similar))
+        .routes(routes!(recommendations::get, recommendations::post))
+        .routes(routes!(search::get, search::post))
+        .routes(routes!(similar::get, similar::post))
         .routes(routes!(categories::categories))
         .routes(routes!(events::recent))
         .routes(routes!(users::users))

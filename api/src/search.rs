@@ -12,6 +12,7 @@ use crate::dto::recommendation::{RecommendedItem, Strategy};
 use crate::stages::Stages;
 use crate::state::ApiState;
 use crate::taste::taste_of;
+use crate::variants::{self, By};
 
 /// What nearness in meaning says against shared words. There is always a nearest product, however far: so
 /// the best few matches by words stand before what is near in meaning alone.
@@ -33,10 +34,11 @@ pub(crate) async fn search(
     stages: &mut Stages,
 ) -> Result<(Strategy, Vec<RecommendedItem>), StoreError> {
     let k = (3 * ask.limit).clamp(30, 300);
-    let words = state.catalog.search_text(&ask.query, k, &ask.filter);
+    let wanted = (k, ask.limit);
+    let words = variants::find(state, By::Words(&ask.query), wanted, &ask.filter);
     let meaning = async {
         match vector_of(state, &ask.query).await {
-            Some(vector) => state.catalog.nearest(&vector, k, &ask.filter).await.map(Some),
+            Some(vector) => variants::find(state, By::Vector(&vector), wanted, &ask.filter).await.map(Some),
             None => Ok(None),
         }
     };

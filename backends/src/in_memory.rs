@@ -108,7 +108,8 @@ impl InMemory {
 
 impl Held {
     fn nearest(&self, vector: &UnitVector, k: usize, filter: &ProductFilter) -> Result<Vec<Hit>, StoreError> {
-        let found = self.index.nearest(vector, k, filter).map_err(width_error)?;
+        let by_products = self.memory.read().by_products(filter).into_owned();
+        let found = self.index.nearest(vector, k, &by_products).map_err(width_error)?;
         let expected = found.len();
         let hits = resolve(&self.memory.read(), found, filter);
         if hits.len() == expected {
@@ -116,7 +117,7 @@ impl Held {
         }
         // Some changed since the index answered: look again with none changing.
         let memory = self.memory.read();
-        let found = self.index.nearest(vector, k, filter).map_err(width_error)?;
+        let found = self.index.nearest(vector, k, &memory.by_products(filter)).map_err(width_error)?;
         Ok(resolve(&memory, found, filter))
     }
 }

@@ -112,6 +112,7 @@ async fn fill_catalog(backends: &Backends) -> Outcome {
             description_ko: None,
             changed_at: None,
             history: Default::default(),
+            group_id: None,
         };
         let numbers = (0..DIMENSIONS).map(|d| ((n * 31 + d * 17) % 101) as f32 - 50.0).collect();
         vectors.push(VectorWrite {

@@ -105,6 +105,7 @@ async fn fill_catalog_by(backends: &Backends, model: &ModelId) {
         description_ko: None,
         changed_at: None,
         history: Default::default(),
+        group_id: None,
     };
     let products: Vec<Product> = (0..PRODUCTS).map(product).collect();
     let vector = |(n, product): (usize, &Product)| VectorWrite {

@@ -108,6 +108,10 @@ id!(
     ProductId
 );
 id!(
+    /// Variants of one product, such as its sizes and colours.
+    GroupId
+);
+id!(
     /// One event; also its document id, so that a repeat overwrites itself.
     TraceId
 );

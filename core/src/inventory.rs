@@ -128,6 +128,7 @@ pub(crate) mod tests {
             description_ko: None,
             changed_at: None,
             history: History::default(),
+            group_id: None,
         }
     }
 

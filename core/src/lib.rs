@@ -41,7 +41,9 @@ pub use hash::{half_sha256, stable_hash128};
 pub use history::{
     History, LOW_STOCK_MAX, OUT_OF_STOCK_MIN, PRICE_POINTS_MAX, PRICE_WINDOW, PricePoint, STOCK_QUIET,
 };
-pub use ids::{ID_BYTES_MAX, IdError, ModelId, NotificationId, ProductId, SessionId, TraceId, UserId};
+pub use ids::{
+    GroupId, ID_BYTES_MAX, IdError, ModelId, NotificationId, ProductId, SessionId, TraceId, UserId,
+};
 pub use interest::{Registers, Standing};
 pub use inventory::InventoryChange;
 pub use money::{Currency, MINOR_UNITS_MAX, Money, MoneyError};

@@ -1,11 +1,11 @@
 //! The catalogue's subject.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Currency, FieldError, History, Money, ProductId, Timestamp};
+use crate::{Currency, FieldError, GroupId, History, Money, ProductId, Timestamp};
 
 /// Longest product name, in bytes.
 pub const NAME_BYTES_MAX: usize = 512;
@@ -52,6 +52,9 @@ pub struct Product {
     /// what callers put in is replaced.
     #[serde(default)]
     pub history: History,
+    /// The variants that it belongs to, such as all sizes and colours of a shirt: of one group lists show one product.
+    #[serde(default)]
+    pub group_id: Option<GroupId>,
 }
 
 impl Product {
@@ -182,7 +185,9 @@ pub struct ProductFilter {
     /// Only what is in stock.
     pub in_stock: bool,
     /// Not these.
-    pub exclude: std::collections::HashSet<ProductId>,
+    pub exclude: HashSet<ProductId>,
+    /// Nothing of these groups.
+    pub exclude_groups: HashSet<GroupId>,
 }
 
 impl ProductFilter {
@@ -190,6 +195,7 @@ impl ProductFilter {
     pub fn admits(&self, product: &Product) -> bool {
         self.admits_fields(&product.category, product.price, product.stock)
             && !self.exclude.contains(&product.product_id)
+            && product.group_id.as_ref().is_none_or(|group| !self.exclude_groups.contains(group))
     }
 
     /// The same without the exclusions, on bare fields: an index keeps these beside its vectors.

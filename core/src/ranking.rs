@@ -127,6 +127,7 @@ pub(crate) mod testing {
             description_ko: None,
             changed_at: None,
             history: Default::default(),
+            group_id: None,
         }
     }
 

@@ -34,6 +34,7 @@ fn shop() -> Vec<Product> {
                 description_ko: text("descriptionKo"),
                 changed_at: None,
                 history: Default::default(),
+                group_id: None,
             }
         })
         .collect()

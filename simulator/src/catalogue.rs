@@ -118,6 +118,7 @@ impl Catalogue {
             description_ko: Some(texts.description_ko),
             changed_at: None,
             history: Default::default(),
+            group_id: None,
         }
     }
 }

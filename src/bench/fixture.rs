@@ -88,6 +88,7 @@ pub(super) fn product(n: u64) -> Product {
         description_ko: None,
         changed_at: None,
         history: Default::default(),
+        group_id: None,
     }
 }
 

@@ -33,6 +33,8 @@ impl Kind {
 pub(crate) enum Format {
     /// Comma-separated values with a header line.
     Csv,
+    /// The same with tabs.
+    Tsv,
     /// One JSON object a line.
     #[value(alias = "ndjson")]
     Jsonl,
@@ -56,7 +58,7 @@ Examples:
 Exit status: 0 all accepted (or already known), 2 some refused, 1 failed.
 Columns, formats and what a second run does: docs/IMPORT.md";
 
-/// Imports products or events from a CSV, JSONL or Parquet file
+/// Imports products or events from a CSV, TSV, JSONL or Parquet file
 ///
 /// Sends them to a running REP in batches, waits for its verdict on each, and reports what was refused and
 /// why. Running the same import twice has no second effect.

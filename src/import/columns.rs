@@ -20,7 +20,7 @@ const fn optional(name: &'static str) -> Column {
     Column { name, required: false }
 }
 
-const PRODUCT: [Column; 11] = [
+const PRODUCT: [Column; 12] = [
     required("productId"),
     required("name"),
     required("category"),
@@ -32,6 +32,7 @@ const PRODUCT: [Column; 11] = [
     optional("imageUrl"),
     optional("nameKo"),
     optional("descriptionKo"),
+    optional("groupId"),
 ];
 
 const EVENT: [Column; 7] = [

@@ -12,6 +12,7 @@ use super::detect;
 use super::entry::Records;
 use super::identity::Identity;
 use super::jsonl::JsonLines;
+use super::lines::LineEnd;
 use super::parquet_file::ParquetRows;
 use super::spool::Spool;
 
@@ -51,30 +52,29 @@ pub(super) fn open(args: &ImportArgs) -> anyhow::Result<Input> {
 
 fn regular(mut file: File, length: u64, args: &ImportArgs) -> anyhow::Result<Input> {
     let head = head(&mut file)?;
-    let format = args.format.map_or_else(|| detect::format(&args.file, &head), Ok)?;
+    let format = detect::format(args.format, &args.file, &head)?;
     let (records, identity): (Box<dyn Records>, _) = if format == Format::Parquet {
         let rows = ParquetRows::open(&args.file)?;
         let identity = rows.identity()?;
         (Box::new(rows), identity)
     } else {
-        (text(format, Cursor::new(head).chain(file))?, Identity::content())
+        (text(format, head, file)?, Identity::content())
     };
     Ok(Input { records, length_bytes: Some(length), identity: named(args, identity) })
 }
 
 fn stream(mut input: Box<dyn Read>, name: &Path, args: &ImportArgs) -> anyhow::Result<Input> {
     let head = head(&mut input)?;
-    let format = args.format.map_or_else(|| detect::format(name, &head), Ok)?;
-    let whole = Cursor::new(head).chain(input);
+    let format = detect::format(args.format, name, &head)?;
     if format == Format::Parquet {
-        let (spool, file) = Spool::fill(whole)?;
+        let (spool, file) = Spool::fill(Cursor::new(head).chain(input))?;
         let length_bytes = file.metadata().context("cannot read on")?.len();
         let rows = ParquetRows::spooled(spool, file)?;
         let identity = rows.identity()?;
         let identity = named(args, identity);
         return Ok(Input { records: Box::new(rows), length_bytes: Some(length_bytes), identity });
     }
-    let records = text(format, whole)?;
+    let records = text(format, head, input)?;
     Ok(Input { records, length_bytes: None, identity: named(args, Identity::content()) })
 }
 
@@ -82,11 +82,13 @@ fn named(args: &ImportArgs, otherwise: Identity) -> Identity {
     args.source_name.as_deref().map_or(otherwise, Identity::named)
 }
 
-fn text(format: Format, input: impl Read + 'static) -> anyhow::Result<Box<dyn Records>> {
-    let input = BufReader::with_capacity(BUFFER_BYTES, input);
+fn text(format: Format, head: Vec<u8>, rest: impl Read + 'static) -> anyhow::Result<Box<dyn Records>> {
+    let end = LineEnd::of(&head);
+    let input = BufReader::with_capacity(BUFFER_BYTES, Cursor::new(head).chain(rest));
     Ok(match format {
-        Format::Jsonl => Box::new(JsonLines::new(input)),
-        Format::Csv | Format::Parquet => Box::new(CsvRecords::new(input)?),
+        Format::Jsonl => Box::new(JsonLines::new(input, end)),
+        Format::Tsv => Box::new(CsvRecords::new(input, '\t', end)?),
+        Format::Csv | Format::Parquet => Box::new(CsvRecords::new(input, ',', end)?),
     })
 }
 

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use serde_json::Value;
 
 use super::entry::{Entry, Records, Row};
-use super::lines::{Lines, too_long, utf8};
+use super::lines::{LineEnd, Lines, too_long, utf8};
 
 /// The lines of a JSONL file.
 pub(super) struct JsonLines<R> {
@@ -15,8 +15,8 @@ pub(super) struct JsonLines<R> {
 
 impl<R: BufRead> JsonLines<R> {
     /// The records of `input`.
-    pub(super) fn new(input: R) -> Self {
-        Self { lines: Lines::new(input) }
+    pub(super) fn new(input: R, end: LineEnd) -> Self {
+        Self { lines: Lines::new(input, end) }
     }
 }
 
@@ -66,7 +66,7 @@ mod tests {
     fn broken_lines_are_refused_alone() {
         let input =
             b"\xEF\xBB\xBF{\"a\":1}\r\n\n  \nnonsense\n[1]\n{\"a\":\"\xff\"}\n{\"a\":\n{\"b\":\"\xea\xb0\x80\"}";
-        let mut records = JsonLines::new(&input[..]);
+        let mut records = JsonLines::new(&input[..], LineEnd::Lf);
         let mut seen = Vec::new();
         while let Some(entry) = records.next_entry().unwrap() {
             seen.push((entry.line, entry.row.map_err(|problems| problems[0].message.clone())));

@@ -18,17 +18,51 @@ pub(super) struct Line {
     pub(super) too_long: bool,
 }
 
-/// Splits a stream at `\n` or `\r\n`; a byte order mark at its beginning is dropped.
+/// What ends a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LineEnd {
+    /// `\n` or `\r\n`.
+    Lf,
+    /// `\r` alone, as some spreadsheets still write it.
+    Cr,
+}
+
+impl LineEnd {
+    /// Told from the beginning of a text: `\r` alone only where no line ends otherwise.
+    pub(super) fn of(head: &[u8]) -> Self {
+        let (mut is_quoted, mut alone) = (false, false);
+        for (at, byte) in head.iter().enumerate() {
+            match byte {
+                b'"' => is_quoted = !is_quoted,
+                b'\n' if !is_quoted => return Self::Lf,
+                // The last byte may be half of `\r\n`: then a line ended before it, or none did.
+                b'\r' if !is_quoted && head.get(at + 1).is_some_and(|next| *next != b'\n') => alone = true,
+                _ => {}
+            }
+        }
+        if alone || (head.ends_with(b"\r") && !is_quoted) { Self::Cr } else { Self::Lf }
+    }
+
+    fn byte(self) -> u8 {
+        match self {
+            Self::Lf => b'\n',
+            Self::Cr => b'\r',
+        }
+    }
+}
+
+/// Splits a stream into lines; a byte order mark at its beginning is dropped.
 pub(super) struct Lines<R> {
     input: R,
+    end: LineEnd,
     number: u64,
     consumed_bytes: u64,
 }
 
 impl<R: BufRead> Lines<R> {
     /// The lines of `input`.
-    pub(super) fn new(input: R) -> Self {
-        Self { input, number: 0, consumed_bytes: 0 }
+    pub(super) fn new(input: R, end: LineEnd) -> Self {
+        Self { input, end, number: 0, consumed_bytes: 0 }
     }
 
     /// How much is read, in bytes.
@@ -50,7 +84,7 @@ impl<R: BufRead> Lines<R> {
                 break;
             }
             any = true;
-            let end = chunk.iter().position(|byte| *byte == b'\n');
+            let end = chunk.iter().position(|byte| *byte == self.end.byte());
             let text = &chunk[..end.unwrap_or(chunk.len())];
             // One more than the limit, so that a `\r` before the end does not count.
             if too_long || bytes.len() + text.len() > LINE_BYTES_MAX + 1 {
@@ -69,7 +103,7 @@ impl<R: BufRead> Lines<R> {
             return Ok(None);
         }
         self.number += 1;
-        if !too_long && bytes.last() == Some(&b'\r') {
+        if !too_long && self.end == LineEnd::Lf && bytes.last() == Some(&b'\r') {
             bytes.pop();
         }
         if bytes.len() > LINE_BYTES_MAX {
@@ -105,7 +139,7 @@ mod tests {
     use super::*;
 
     fn lines(input: &[u8], buffer: usize) -> Vec<Line> {
-        let mut lines = Lines::new(BufReader::with_capacity(buffer, input));
+        let mut lines = Lines::new(BufReader::with_capacity(buffer, input), LineEnd::Lf);
         let mut all = Vec::new();
         while let Some(line) = lines.next_line().unwrap() {
             all.push(line);
@@ -122,6 +156,27 @@ mod tests {
             assert_eq!(texts, [(1, &b"a"[..]), (2, b""), (3, b"b\rc"), (4, b"\xEF\xBB\xBFd")]);
         }
         assert!(lines(b"", 8).is_empty());
+    }
+
+    #[test]
+    fn ends_are_told_from_the_beginning() {
+        for (head, end) in [
+            ("a,b\r1,2\r", LineEnd::Cr),
+            ("a,b\r", LineEnd::Cr),
+            ("a,\"b\nc\"\r1", LineEnd::Cr),
+            ("a,b\r\n1", LineEnd::Lf),
+            ("a,b\n1\r2", LineEnd::Lf),
+            ("a,\"b\rc\"\n1", LineEnd::Lf),
+            ("a,b\r1\n", LineEnd::Lf),
+            ("", LineEnd::Lf),
+            ("{\"a\": \"b\"}\r{}", LineEnd::Cr),
+        ] {
+            assert_eq!(LineEnd::of(head.as_bytes()), end, "{head:?}");
+        }
+        let mut lines = Lines::new(&b"\xEF\xBB\xBFa\r\rb\nc"[..], LineEnd::Cr);
+        let texts: Vec<_> =
+            std::iter::from_fn(|| lines.next_line().unwrap()).map(|line| line.bytes).collect();
+        assert_eq!(texts, [&b"a"[..], b"", b"b\nc"]);
     }
 
     #[test]

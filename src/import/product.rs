@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rep_core::{Product, ProductId};
+use rep_core::{GroupId, Product, ProductId};
 use serde::Serialize;
 
 use super::args::Kind;
@@ -31,6 +31,8 @@ struct ProductItem<'a> {
     name_ko: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     description_ko: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group_id: Option<&'a GroupId>,
 }
 
 /// The JSON of the product that `row` describes, or everything that is wrong with it.
@@ -51,6 +53,7 @@ pub(super) fn item(row: Row) -> Result<Vec<u8>, Vec<Problem>> {
         attributes: &product.attributes,
         name_ko: product.name_ko.as_deref(),
         description_ko: product.description_ko.as_deref(),
+        group_id: product.group_id.as_ref(),
     };
     serde_json::to_vec(&item).map_err(|error| vec![Problem::of_record(error.to_string())])
 }
@@ -70,6 +73,8 @@ fn read(row: Row) -> Result<Product, Vec<Problem>> {
     let image_url = fields.optional("imageUrl", |value| Ok(value::text(value)?.trim().to_owned()));
     let name_ko = fields.optional("nameKo", value::text);
     let description_ko = fields.optional("descriptionKo", value::text);
+    let group_id = fields
+        .optional("groupId", |value| GroupId::new(value::key(value)?).map_err(|error| error.to_string()));
     let attributes = std::mem::take(&mut fields.entries);
     let product = (|| {
         Some(Product {
@@ -86,6 +91,7 @@ fn read(row: Row) -> Result<Product, Vec<Problem>> {
             description_ko,
             changed_at: None,
             history: Default::default(),
+            group_id,
         })
     })();
     fields.finish(product)
@@ -106,7 +112,7 @@ mod tests {
     fn a_product_is_sent_in_the_shape_of_the_api() {
         let bytes = item(row(json!({
             "product_id": 7, "name": "Ramie shirt", "nameKo": "모시 셔츠", "category": "Shirts", "price": "35000",
-            "currency": "KRW", "stock": "4", "attr.colour": "ivory", "attributes": {"size": 2, "old": null},
+            "currency": "KRW", "stock": "4", "attr.colour": "ivory", "group_id": 12, "attributes": {"size": 2, "old": null},
             "brand": null
         })))
         .unwrap();
@@ -115,7 +121,7 @@ mod tests {
             sent,
             json!({
                 "productId": "7", "name": "Ramie shirt", "nameKo": "모시 셔츠", "category": "Shirts",
-                "description": "", "price": "35000", "currency": "KRW", "stock": 4,
+                "description": "", "groupId": "12", "price": "35000", "currency": "KRW", "stock": 4,
                 "attributes": {"colour": "ivory", "size": "2"}
             })
         );

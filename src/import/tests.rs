@@ -3,6 +3,7 @@
 mod arbitrary;
 mod double;
 mod faults;
+mod manners;
 mod parquet;
 mod samples;
 

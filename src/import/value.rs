@@ -15,12 +15,39 @@ pub(super) fn text(value: &Value) -> Result<String, String> {
     }
 }
 
-/// A text without white space around it, or a whole number: keys often are numbers in the source.
+/// A text without white space around it, or a whole number: keys often are numbers in the source. What a spreadsheet
+/// made of such a number is refused: it is another key, or has lost digits.
 pub(super) fn key(value: &Value) -> Result<String, String> {
+    let text = match value {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Number(number) => number.to_string(),
+        other => return Err(format!("must be a text, not {}", shape(other))),
+    };
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if let Some((whole, fraction)) = text.split_once('.')
+        && digits(whole)
+        && !fraction.is_empty()
+        && fraction.bytes().all(|b| b == b'0')
+    {
+        return Err(format!(
+            "is a number that got a point on its way, got {}: write `{whole}`",
+            shown(value)
+        ));
+    }
+    if let Some((mantissa, exponent)) = text.split_once(['e', 'E'])
+        && mantissa.split_once('.').is_some_and(|(whole, rest)| digits(whole) && digits(rest))
+        && digits(exponent.strip_prefix('+').unwrap_or(exponent))
+    {
+        return Err(format!(
+            "is a number that a spreadsheet has shortened, got {}: its digits are lost, so write the column as text",
+            shown(value)
+        ));
+    }
     match value {
-        Value::String(text) => Ok(text.trim().to_owned()),
-        Value::Number(number) if !number.is_f64() => Ok(number.to_string()),
-        other => Err(format!("must be a text, not {}", shape(other))),
+        Value::Number(number) if number.is_f64() => {
+            Err(format!("must be a text or a whole number, got {}", shown(value)))
+        }
+        _ => Ok(text),
     }
 }
 
@@ -265,7 +292,21 @@ mod tests {
             assert!(stock(&bad).is_err(), "{bad}");
         }
         assert_eq!(key(&json!(1042)), Ok("1042".into()));
-        assert!(key(&json!(1.5)).is_err());
+        assert_eq!(key(&json!(" 1042 ")), Ok("1042".into()));
+        for fine in ["v1.0", "1.2", "1.0.0", "10e3", "1e5", "sku-1.00", "2.5E", "1042.", "E+5"] {
+            assert_eq!(key(&json!(fine)), Ok(fine.into()));
+        }
+        for (wrong, part) in [
+            (json!("1042.0"), "got `1042.0`: write `1042`"),
+            (json!(1042.0), "write `1042`"),
+            (json!(" 7.00 "), "write `7`"),
+            (json!("8.80123E+12"), "write the column as text"),
+            (json!("8.8e12"), "write the column as text"),
+            (json!(1.5), "must be a text or a whole number, got `1.5`"),
+        ] {
+            let message = key(&wrong).unwrap_err();
+            assert!(message.contains(part), "{wrong}: {message}");
+        }
         assert_eq!(entry(&json!(2.5)), Ok(Some("2.5".into())));
     }
 }

@@ -5,6 +5,7 @@ use rep_api::{Auth, SECRET_BYTES_MIN};
 use rep_core::Currency;
 
 use super::Settings;
+use crate::just_seen;
 
 impl Settings {
     /// Refuses values that are out of range by their names.
@@ -31,11 +32,15 @@ impl Settings {
         if !(1_000..=10_000_000).contains(&self.embed_cache_vectors) {
             bail!("`embed-cache-vectors` must be 1000 to 10000000, got {}", self.embed_cache_vectors);
         }
+        just_seen::rules(&self.just_seen)?;
         if let Some(traces) = self.traces() {
             traces.check()?;
         }
         if let Some(origin) = self.allowed_origins.iter().find(|origin| !is_origin(origin)) {
-            bail!("`allowed-origins` must be like `https://shop.example`, without a path, got `{origin}`");
+            bail!(
+                "`allowed-origins` must be as browsers send them, like `https://shop.example`: lower case, no path, \
+                 no `*`, a port only where it is not the scheme's own; got `{origin}`"
+            );
         }
         if !self.bind.is_loopback() && !self.open && matches!(self.auth(), Ok(Auth::Open)) {
             bail!(
@@ -56,11 +61,21 @@ impl Settings {
 
 /// Scheme, host and perhaps port, as browsers send it.
 pub(super) fn is_origin(text: &str) -> bool {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    rest.is_some_and(|rest| {
-        let authority = rest.parse::<axum::http::uri::Authority>();
-        authority.is_ok_and(|authority| {
-            !authority.host().is_empty() && authority.as_str() == rest && !rest.contains('@')
-        })
-    })
+    let (rest, own_port) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
+        (Some(rest), _) => (rest, 443),
+        (_, Some(rest)) => (rest, 80),
+        _ => return false,
+    };
+    let Ok(authority) = rest.parse::<axum::http::uri::Authority>() else { return false };
+    let host = authority.host();
+    let in_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-._".contains(c);
+    let is_host = match host.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')) {
+        Some(inner) => inner.parse::<std::net::Ipv6Addr>().is_ok_and(|address| address.to_string() == inner),
+        None => !host.is_empty() && host.chars().all(in_name),
+    };
+    is_host
+        && match authority.port_u16() {
+            Some(port) => port != own_port && rest == format!("{host}:{port}"),
+            None => rest == host,
+        }
 }

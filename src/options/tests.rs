@@ -51,12 +51,47 @@ fn an_address_for_others_wants_tokens_or_the_word_open() {
 
 #[test]
 fn an_origin_has_no_path() {
-    for origin in ["https://shop.example", "http://localhost:3001", "http://[::1]:8080"] {
+    for origin in
+        ["https://shop.example", "http://localhost:3001", "http://[::1]:8080", "http://shop.example:443"]
+    {
         assert!(is_origin(origin), "{origin}");
     }
-    for text in ["shop.example", "https://shop.example/", "https://", "*", "null", "https://a@b", "ftp://a"] {
+    for text in [
+        "",
+        "shop.example",
+        "https://shop.example/",
+        "https://shop.example/path",
+        "https://shop.example?q",
+        "https://",
+        "*",
+        "https://*",
+        "https://*.shop.example",
+        "null",
+        "https://a@b",
+        "ftp://a",
+        "https://Shop.example",
+        "HTTPS://shop.example",
+        "https://shop.example:443",
+        "http://shop.example:80",
+        "https://shop.example:",
+        "https://shop.example:0443",
+        "https://shop.example:99999",
+        "https://müller.example",
+        "https://[::1",
+        "http://[0:0:0:0:0:0:0:1]:8080",
+        " https://shop.example",
+    ] {
         assert!(!is_origin(text), "{text}");
     }
+    let set = |origin: &str| parse_file(&format!("allowed-origins = [\"{origin}\"]")).unwrap().complete();
+    assert_eq!(set("https://shop.example").unwrap().allowed_origins, ["https://shop.example"]);
+    let refusal = set("https://shop.example/").unwrap_err().to_string();
+    assert!(
+        refusal.contains("`allowed-origins`") && refusal.contains("`https://shop.example/`"),
+        "{refusal}"
+    );
+    let unknown = parse_file("allowed_origins = []").unwrap_err().to_string();
+    assert!(unknown.contains("`allowed-origins`"), "{unknown}");
 }
 
 #[test]
@@ -72,6 +107,7 @@ fn values_out_of_range_are_refused_by_name() {
         ),
         (Options { port_offset: Some(65_000), ..Options::default() }, "port"),
         (parse_file("currency = \"ABC\"").unwrap(), "currency"),
+        (parse_file("just-seen = [\"1h\", \"VIEW=5m\", \"2h\"]").unwrap(), "just-seen"),
     ] {
         assert!(options.complete().unwrap_err().to_string().contains(name));
     }

@@ -127,10 +127,9 @@ impl Routes<'_> {
     fn of(&self, role: Role) -> Router {
         let Self { api, traffic, embedder, telemetry, access, upstreams } = self;
         let auth = &access.auth;
-        let api = api.map(|state| rep_api::router(state.clone()));
         let metrics = metrics_route(telemetry);
         // The API's own routes guard themselves, where a refusal gets its trace id and is counted.
-        let guarded = |router: Router| rate_by_address(same_site(router, access), access);
+        let guarded = |router: Router| rate_by_address(same_site(router, access, &[]), access);
         let budgeted = |router: Router, one_bytes_max| within_budget(router, one_bytes_max, &access.limits);
         let control = || {
             let control = traffic.map(Traffic::router).unwrap_or_default();
@@ -139,15 +138,15 @@ impl Routes<'_> {
         let routes = match role {
             Role::Dashboard => {
                 let outbound = || upstreams.outbound.clone();
-                let api =
-                    api.unwrap_or_else(|| guarded(proxy::router("api", upstreams.api.clone(), outbound())));
+                let proxied = || guarded(proxy::router("api", upstreams.api.clone(), outbound()));
+                let api = api.map_or_else(proxied, |state| rep_api::router_of_own_pages(state.clone()));
                 let simulator = match traffic {
                     Some(_) => operators_only(control(), auth),
                     None => proxy::router("simulator", upstreams.simulator.clone(), outbound()),
                 };
                 guarded(dashboard::router(simulator)).nest("/api", api)
             }
-            Role::Api | Role::Notify => api.unwrap_or_default(),
+            Role::Api | Role::Notify => api.map(|state| rep_api::router(state.clone())).unwrap_or_default(),
             Role::Simulator => {
                 let document = document::route(rep_simulator::http::openapi());
                 guarded(operators_only(control().merge(metrics).merge(document), auth))

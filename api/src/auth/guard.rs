@@ -33,14 +33,17 @@ struct Sites {
     origins: Vec<String>,
 }
 
-/// `router`, kept from pages of other sites. Where tokens are asked for it is as it was: there is nothing that a page
-/// could abuse.
-pub fn same_site<S: Clone + Send + Sync + 'static>(router: Router<S>, config: &ApiConfig) -> Router<S> {
+/// `router`, kept from pages of other sites than its own and those of `origins`. Where tokens are asked for it is as it
+/// was: there is nothing that a page could abuse.
+pub fn same_site<S: Clone + Send + Sync + 'static>(
+    router: Router<S>,
+    config: &ApiConfig,
+    origins: &[String],
+) -> Router<S> {
     match config.auth {
         Auth::Bearer(_) => router,
         Auth::Open => {
-            let sites =
-                Sites { hosts: config.allowed_hosts.clone(), origins: config.allowed_origins.clone() };
+            let sites = Sites { hosts: config.allowed_hosts.clone(), origins: origins.to_vec() };
             router.layer(from_fn_with_state(Arc::new(sites), check_site))
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rep_core::{Currency, FieldError, Money, Product, ProductId, STOCK_MAX};
+use rep_core::{Currency, FieldError, GroupId, Money, Product, ProductId, STOCK_MAX};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -50,6 +50,10 @@ pub(crate) struct ProductView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub(crate) description_ko: Option<String>,
+    /// The variants that it belongs to, such as all sizes and colours of a shirt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
+    pub(crate) group_id: Option<GroupId>,
 }
 
 impl From<&Product> for ProductView {
@@ -67,6 +71,7 @@ impl From<&Product> for ProductView {
             attributes: product.attributes.clone(),
             name_ko: product.name_ko.clone(),
             description_ko: product.description_ko.clone(),
+            group_id: product.group_id.clone(),
         }
     }
 }
@@ -99,6 +104,11 @@ pub(crate) struct NewProductSchema {
     name_ko: Option<String>,
     #[schema(nullable = false)]
     description_ko: Option<String>,
+    /// The same for all variants of a product, such as its sizes and colours; an id as `productId` is one. Of a group one
+    /// product, the best, is shown in recommendations, searches and similar products, and none in the recommendations of
+    /// who bought one.
+    #[schema(nullable = false)]
+    group_id: Option<String>,
 }
 
 /// Reads a product, with `id` as the path says it.
@@ -127,6 +137,7 @@ pub(crate) fn product_of(
     let image_url = fields.text("imageUrl");
     let attributes = fields.labels("attributes");
     let (name_ko, description_ko) = (fields.text("nameKo"), fields.text("descriptionKo"));
+    let group_id: Option<GroupId> = fields.parsed("groupId");
     fields.refuse_unknown();
     fields.finish()?;
     let missing = |field| vec![FieldProblem::new(field, "is required")];
@@ -144,6 +155,7 @@ pub(crate) fn product_of(
         description_ko,
         changed_at: None,
         history: Default::default(),
+        group_id,
     };
     product.validate().map_err(|error: FieldError| vec![error.into()])?;
     Ok(product)

@@ -1,7 +1,7 @@
 //! Ranked items out, and why they are there.
 
 use rep_core::ranking::{Explain, Ranked, Reason};
-use rep_core::{Currency, ProductId, Timestamp, UserId};
+use rep_core::{Currency, GroupId, ProductId, Timestamp, UserId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -42,7 +42,7 @@ pub(crate) struct ExplainView {
     popularity: f32,
     /// What the match with the search adds.
     matching: f32,
-    /// What is taken away because the category is shown already; 0 or less.
+    /// What is taken away because the category, or a product of the same name and brand, is shown already; 0 or less.
     diversity: f32,
     /// The score.
     #[serde(rename = "final")]
@@ -86,6 +86,10 @@ pub(crate) struct RecommendedItem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     image_url: Option<String>,
+    /// The variants that it is shown for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
+    group_id: Option<GroupId>,
     /// Comparable within one answer only; never rises from one item to the next.
     score: f32,
     /// The strongest first; at least one.
@@ -110,6 +114,7 @@ impl RecommendedItem {
             currency: product.price.currency(),
             stock: product.stock,
             image_url: product.image_url.clone(),
+            group_id: product.group_id.clone(),
             score: item.explain.total,
             reasons,
             explain: explain.then(|| item.explain.into()),

@@ -16,7 +16,7 @@ use crate::dto::event::{
     Draft, EventResult, EventResults, EventStatus, NewEventsSchema, RecentEvent, RecentEvents,
 };
 use crate::erased::without_erased;
-use crate::extract::{BodyKind, Params, body_kind, bytes, json, limit};
+use crate::extract::{BodyKind, Params, body_kind, bytes, is_beacon, json, limit};
 use crate::ingest::ingest;
 use crate::ndjson;
 use crate::problem::{FIELDS_MAX, FieldProblem, Problem, ProblemSchema};
@@ -28,6 +28,8 @@ use crate::trace::{RequestTrace, new_trace_id};
 const LIMIT_MAX: usize = 200;
 
 /// Takes actions of shoppers: one object, an array, or NDJSON. Answers once they are durable.
+///
+/// From pages of `allowed-origins` JSON is taken as `text/plain` too, which is what `navigator.sendBeacon` sends.
 #[utoipa::path(
     post,
     path = "/events",
@@ -76,7 +78,8 @@ async fn drafts(
     let limits = &state.config.limits;
     let read =
         |value: Value| own(principal, Draft::read(value, now, state.config.event_time, || new_trace_id(now)));
-    if body_kind(request.headers())? == BodyKind::Ndjson {
+    let is_beacon = is_beacon(request.headers(), &state.config.allowed_origins);
+    if !is_beacon && body_kind(request.headers())? == BodyKind::Ndjson {
         let mut drafts = Vec::new();
         ndjson::lines(request.into_body(), limits, |line| {
             drafts.push(match serde_json::from_slice(line) {

@@ -22,7 +22,7 @@ enum Access {
 use Access::{Callers, Everybody, Operators, Own};
 
 /// An operation that is not here fails the test: who adds one decides who may call it.
-const ACCESS: [(&str, Access); 35] = [
+const ACCESS: [(&str, Access); 38] = [
     ("deleteProduct", Operators),
     ("eraseUser", Own),
     ("getDeadLetter", Operators),
@@ -50,6 +50,9 @@ const ACCESS: [(&str, Access); 35] = [
     ("openNotificationSocket", Own),
     ("patchProduct", Operators),
     ("postEvents", Callers),
+    ("postRecommendations", Own),
+    ("postSearch", Own),
+    ("postSimilarProducts", Callers),
     ("putNotificationSettings", Own),
     ("putProduct", Operators),
     ("replayDeadLetter", Operators),

@@ -13,7 +13,7 @@ async fn every_refusal_is_a_problem() {
     let world = World::new();
     world.get("/nowhere").await.expect(404);
     let wrong = world.send("DELETE", "/recommendations", &[], "").await;
-    assert_eq!(wrong.headers["allow"], "GET,HEAD");
+    assert_eq!(wrong.headers["allow"], "GET,HEAD,POST");
     assert_eq!(wrong.expect(405)["type"], "urn:rep:problem:method-not-allowed");
     world.get("/products/%FF").await.expect(400);
     world.get(&format!("/products/{}", "x".repeat(200))).await.expect(400);

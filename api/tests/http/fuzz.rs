@@ -68,6 +68,7 @@ proptest! {
         sound(&run(WORLD.json("PATCH", "/products/p", &value)))?;
         sound(&run(WORLD.json("PUT", "/users/u/notification-settings", &value)))?;
         sound(&run(WORLD.post("/dead-letters/0-0/replay", &value)))?;
+        sound(&run(WORLD.post("/recommendations?userId=u", &value)))?;
     }
 
     #[test]

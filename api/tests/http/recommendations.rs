@@ -1,4 +1,4 @@
-//! `GET /recommendations` and `GET /products/{id}/similar`.
+//! `/recommendations` and `/products/{id}/similar`.
 
 use std::sync::atomic::Ordering;
 
@@ -198,4 +198,68 @@ async fn neighbours_of_a_product() {
     world.catalog.put(vec![product("tent-new", "tent new", "tents")]).await.unwrap();
     let by_words = world.get("/products/tent-new/similar?limit=3").await;
     assert_eq!((by_words.body["strategy"].as_str(), by_words.ids().len()), (Some("lexical"), 3));
+}
+
+#[tokio::test]
+async fn neighbours_obey_the_filters() {
+    let world = World::stocked().await;
+    for (id, stock, minor) in [("stove-8", 0, 1990), ("stove-9", 1, 9990)] {
+        let mut other = product(id, "stove model3", "stoves");
+        (other.stock, other.price) = (stock, Money::from_minor(minor, "EUR".parse().unwrap()).unwrap());
+        world.add(other).await;
+    }
+    let found = async |filter: &str| {
+        let answer = world.get(&format!("/products/stove-3/similar?limit=100&{filter}")).await;
+        answer.ids().iter().map(ToString::to_string).collect::<std::collections::BTreeSet<_>>()
+    };
+    let shown = found("").await;
+    assert!(shown.len() == 24 && shown.contains("stove-9") && !shown.contains("stove-8"), "{shown:?}");
+    assert_eq!(found("inStock=true").await, shown);
+    assert!(found("inStock=false").await.contains("stove-8"), "unless it is asked for");
+    assert!(found("category=stoves").await.iter().all(|id| id.starts_with("stove-")));
+    assert_eq!(found("minPrice=50").await, ["stove-9".to_owned()].into());
+    assert!(found("minPrice=50&currency=USD").await.is_empty());
+    let left = found("excludeProductIds=stove-9,stove-0").await;
+    assert_eq!(left.len(), 22);
+    assert!(!left.contains("stove-9") && !left.contains("stove-0"));
+    // By words the same: it has no vector.
+    world.catalog.put(vec![product("stove-new", "stove model", "stoves")]).await.unwrap();
+    let by_words = world.get("/products/stove-new/similar?limit=100").await;
+    assert_eq!(by_words.body["strategy"], "lexical");
+    assert!(!by_words.ids().contains(&"stove-8") && by_words.ids().contains(&"stove-9"));
+    for (query, field) in
+        [("minPrice=x", "minPrice"), ("inStock=perhaps", "inStock"), ("currency=eur", "currency")]
+    {
+        let answer = world.get(&format!("/products/stove-3/similar?{query}")).await;
+        assert_eq!((answer.status.as_u16(), answer.bad_fields()), (400, vec![field]), "{query}");
+    }
+    world.get("/products/stove-3/similar?utm_source=mail").await.expect(200);
+}
+
+#[tokio::test]
+async fn ids_in_a_body_are_excluded_whatever_they_hold_and_however_many() {
+    let world = World::stocked().await;
+    world.add(product("tent,red", "tent model1", "tents")).await;
+    for path in [
+        "/recommendations?userId=u&limit=100",
+        "/search?q=tent&limit=100",
+        "/products/tent-0/similar?limit=100",
+    ] {
+        let all = world.get(path).await;
+        assert!(all.ids().contains(&"tent,red"), "{path}");
+        let body = json!({ "excludeProductIds": ["tent,red", "tent-2"] });
+        let fewer = world.post(&format!("{path}&excludeProductIds=tent-3"), &body).await;
+        let left = fewer.ids();
+        assert_eq!(left.len(), all.ids().len() - 3, "{path}");
+        assert!(left.iter().all(|id| !["tent,red", "tent-2", "tent-3"].contains(id)), "{path}");
+        assert!(left.contains(&"tent-4"));
+        let many: Vec<String> = (0..1_000).map(|n| format!("{n:080}")).collect();
+        world.post(path, &json!({ "excludeProductIds": many })).await.expect(200);
+        let bad = world.post(path, &json!({ "excludeProductIds": ["a b"] })).await;
+        assert_eq!(bad.bad_fields(), ["excludeProductIds"], "{path}");
+        bad.expect(400);
+        let unknown = world.post(path, &json!({ "productIds": [] })).await;
+        assert_eq!(unknown.bad_fields(), ["productIds"], "{path}");
+        world.send("POST", path, &[("content-type", "application/x-ndjson")], "{}").await.expect(415);
+    }
 }

@@ -1,11 +1,12 @@
 //! The catalogue in memory, without vectors: products in order, words, counts.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
 use rep_core::ports::catalog::{CatalogSummary, Hit, ProductPage};
-use rep_core::{Product, ProductFilter, ProductId, UnitVector};
+use rep_core::{GroupId, Product, ProductFilter, ProductId, UnitVector};
 
 use crate::index::{LexicalIndex, VectorIndex, WidthError};
 
@@ -16,6 +17,7 @@ pub(crate) struct Memory {
     in_order: BTreeSet<ProductId>,
     unembedded: BTreeSet<ProductId>,
     categories: BTreeMap<String, usize>,
+    groups: HashMap<GroupId, BTreeSet<ProductId>>,
     words: LexicalIndex,
 }
 
@@ -57,9 +59,41 @@ impl Memory {
             index.remove(&id);
             self.unembedded.insert(id);
         }
-        let old = old?.product;
-        self.uncount(&old);
-        Some(old)
+        let old = old.map(|old| old.product);
+        let group_before = old.as_ref().and_then(|old| old.group_id.as_ref());
+        if group_before != product.group_id.as_ref() {
+            if let Some(old) = &old {
+                self.leave_group(old);
+            }
+            if let Some(group) = &product.group_id {
+                self.groups.entry(group.clone()).or_default().insert(product.product_id.clone());
+            }
+        }
+        if let Some(old) = &old {
+            self.uncount(old);
+        }
+        old
+    }
+
+    fn leave_group(&mut self, product: &Product) {
+        let Some(group) = &product.group_id else { return };
+        if let Some(members) = self.groups.get_mut(group) {
+            members.remove(&product.product_id);
+            if members.is_empty() {
+                self.groups.remove(group);
+            }
+        }
+    }
+
+    /// `filter` with the products of its groups named one by one: indices know products alone.
+    pub(crate) fn by_products<'a>(&self, filter: &'a ProductFilter) -> Cow<'a, ProductFilter> {
+        let mut members = filter.exclude_groups.iter().filter_map(|group| self.groups.get(group)).peekable();
+        if members.peek().is_none() {
+            return Cow::Borrowed(filter);
+        }
+        let mut by_products = filter.clone();
+        by_products.exclude.extend(members.flatten().cloned());
+        Cow::Owned(by_products)
     }
 
     /// Sets the vector of a product that is there.
@@ -80,6 +114,7 @@ impl Memory {
         let old = self.products.remove(id)?.product;
         self.in_order.remove(id);
         self.uncount(&old);
+        self.leave_group(&old);
         self.unembedded.remove(id);
         self.words.remove(id);
         index.remove(id);
@@ -100,7 +135,7 @@ impl Memory {
     }
 
     pub(crate) fn search(&self, query: &str, k: usize, filter: &ProductFilter) -> Vec<Hit> {
-        let found = self.words.search(query, k, filter).into_iter();
+        let found = self.words.search(query, k, &self.by_products(filter)).into_iter();
         found.filter_map(|(id, score)| Some(Hit { product: Arc::clone(self.get(&id)?), score })).collect()
     }
 

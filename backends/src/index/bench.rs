@@ -151,6 +151,7 @@ impl Shop {
             description_ko: None,
             changed_at: None,
             history: Default::default(),
+            group_id: None,
         })
     }
 

@@ -65,6 +65,7 @@ pub(crate) fn product(number: usize) -> Product {
         description_ko: None,
         changed_at: None,
         history: Default::default(),
+        group_id: None,
     }
 }
 

@@ -22,6 +22,7 @@ fn product(id: usize) -> Product {
         description_ko: None,
         changed_at: None,
         history: Default::default(),
+        group_id: None,
     }
 }
 

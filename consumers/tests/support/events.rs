@@ -31,6 +31,7 @@ pub fn product(n: usize) -> Product {
         description_ko: None,
         changed_at: None,
         history: Default::default(),
+        group_id: None,
     }
 }
 

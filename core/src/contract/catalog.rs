@@ -61,6 +61,7 @@ macro_rules! catalog_contract {
                 filters_are_exact_and_never_shorten_nearest,
                 filters_are_exact_and_never_shorten_search_text,
                 filters_follow_changes_at_once,
+                groups_follow_changes_at_once,
                 none_and_too_many_are_answered,
                 pages_of_a_list_neither_skip_nor_repeat,
                 the_summary_counts_what_is_there,

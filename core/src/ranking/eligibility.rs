@@ -1,23 +1,32 @@
 //! May it be shown? Ranking never asks, and this never asks how good it is.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
-use crate::{ActionType, Preference, Product, ProductFilter, ProductId, Timestamp};
+use crate::{ActionType, Preference, Product, ProductFilter, ProductId, RecentAction, Timestamp};
 
-/// What counts as "just seen".
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What counts as "just seen": products of a shopper's latest actions.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JustSeen {
-    /// How long ago at most.
+    /// How long ago an action is at most.
     pub window: Duration,
+    /// The same for actions of their own; zero: they leave nothing out.
+    pub by_action: BTreeMap<ActionType, Duration>,
     /// Most products, the newest first.
     pub products_max: usize,
 }
 
 impl Default for JustSeen {
-    /// The last 20 products of the last 30 minutes.
+    /// The last 20 products of the last 30 minutes, whatever was done with them.
     fn default() -> Self {
-        Self { window: Duration::from_secs(30 * 60), products_max: 20 }
+        Self { window: Duration::from_secs(30 * 60), by_action: BTreeMap::new(), products_max: 20 }
+    }
+}
+
+impl JustSeen {
+    /// How long `action` leaves its product out.
+    pub fn window_of(&self, action: ActionType) -> Duration {
+        self.by_action.get(&action).copied().unwrap_or(self.window)
     }
 }
 
@@ -35,7 +44,7 @@ impl Eligibility {
     pub fn new(
         mut filter: ProductFilter,
         preference: Option<&Preference>,
-        just_seen: JustSeen,
+        just_seen: &JustSeen,
         now: Timestamp,
     ) -> Self {
         if let Some(preference) = preference {
@@ -75,10 +84,13 @@ fn decides(action: ActionType) -> bool {
     matches!(action, Dislike | Click | Wishlist | AddToCart | Purchase)
 }
 
-fn seen(preference: &Preference, rules: JustSeen, now: Timestamp) -> HashSet<ProductId> {
-    let since = now.minus(rules.window);
+fn seen(preference: &Preference, rules: &JustSeen, now: Timestamp) -> HashSet<ProductId> {
     let mut products = HashSet::new();
-    for action in preference.recent.iter().filter(|action| action.at >= since) {
+    let is_recent = |action: &&RecentAction| {
+        let window = rules.window_of(action.action_type);
+        !window.is_zero() && action.at >= now.minus(window)
+    };
+    for action in preference.recent.iter().filter(is_recent) {
         if products.len() >= rules.products_max {
             break;
         }
@@ -91,7 +103,7 @@ fn seen(preference: &Preference, rules: JustSeen, now: Timestamp) -> HashSet<Pro
 mod tests {
     use super::*;
     use crate::ranking::testing::product;
-    use crate::{ModelId, Purchase, RecentAction, UserId};
+    use crate::{ModelId, Purchase, UserId};
 
     fn preference(actions: &[(&str, ActionType, i64)]) -> Preference {
         let mut preference = Preference::new(UserId::new("u").unwrap(), ModelId::new("m").unwrap());
@@ -120,7 +132,7 @@ mod tests {
             ("put-back", ActionType::Dislike, 600),
         ]);
         known.purchased.push_front(Purchase { product_id: ProductId::new("bought").unwrap(), at: now });
-        let eligibility = Eligibility::new(ProductFilter::default(), Some(&known), JustSeen::default(), now);
+        let eligibility = Eligibility::new(ProductFilter::default(), Some(&known), &JustSeen::default(), now);
         let admitted: Vec<_> = ["bought", "seen", "disliked", "long-ago", "forgiven", "put-back", "other"]
             .into_iter()
             .filter(|id| eligibility.admits(&product(id, "c")))
@@ -138,9 +150,30 @@ mod tests {
             ("c", ActionType::View, 7_000),
         ]);
         let rules = JustSeen { products_max: 2, ..JustSeen::default() };
-        let eligibility = Eligibility::new(ProductFilter::default(), Some(&known), rules, now);
+        let eligibility = Eligibility::new(ProductFilter::default(), Some(&known), &rules, now);
         assert!(!eligibility.admits(&product("a", "x")));
         assert!(!eligibility.admits(&product("b", "x")));
         assert!(eligibility.admits(&product("c", "x")));
+    }
+    #[test]
+    fn each_action_has_its_time() {
+        let now = Timestamp::from_ms(10_000_000);
+        let known = preference(&[
+            ("carted", ActionType::AddToCart, 10_000_000),
+            ("clicked", ActionType::Click, 9_990_000),
+            ("viewed", ActionType::View, 9_980_000),
+            ("viewed-and-clicked", ActionType::View, 9_980_000),
+            ("viewed-and-clicked", ActionType::Click, 9_970_000),
+        ]);
+        let by_action = BTreeMap::from([
+            (ActionType::AddToCart, Duration::ZERO),
+            (ActionType::View, Duration::from_secs(10)),
+        ]);
+        let rules = JustSeen { by_action, ..JustSeen::default() };
+        let eligibility = Eligibility::new(ProductFilter::default(), Some(&known), &rules, now);
+        let admitted = ["carted", "clicked", "viewed", "viewed-and-clicked"]
+            .into_iter()
+            .filter(|id| eligibility.admits(&product(id, "c")));
+        assert_eq!(admitted.collect::<Vec<_>>(), ["carted", "viewed"]);
     }
 }

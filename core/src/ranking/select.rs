@@ -1,9 +1,10 @@
 //! Scores candidates and selects the best, letting categories take turns.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{Candidate, Weights};
+use crate::Product;
 
 /// The score of what cannot be scored (NaN somewhere): below every finite score, and still a number.
 pub const SUNK_SCORE: f32 = -1.0e6;
@@ -19,7 +20,7 @@ pub struct Explain {
     pub popularity: f32,
     /// What the match with the search adds.
     pub matching: f32,
-    /// What is taken away because the category is shown already; 0 or less.
+    /// What is taken away because the category, or a product of the same name, is shown already; 0 or less.
     pub diversity: f32,
     /// The sum: the score.
     pub total: f32,
@@ -34,25 +35,27 @@ pub struct Ranked {
     pub explain: Explain,
 }
 
-/// Selects up to `limit` of `candidates`, best first; fewer only if there are fewer.
+/// Selects up to `limit` of `candidates`, best first; fewer only if there are fewer products and groups.
 ///
 /// Greedy: each place goes to the greatest score there is, after what its category has already taken;
-/// equals go in order of their ids. Scores never rise from one place to the next. Source of the scheme:
+/// equals go in order of their ids. Of a group of variants only the best is selected. Scores never rise from one place to the next. Source of the scheme:
 /// Carbonell and Goldstein, maximal marginal relevance, SIGIR 1998, with the category as the likeness.
 pub fn select(candidates: Vec<Candidate>, limit: usize, weights: Weights) -> Vec<Ranked> {
     let scales = Scales::of(&candidates, weights.noise);
     let mut pool = pool(candidates, &scales, weights);
     pool.sort_by(|a, b| descending(a.base.total, b.base.total).then_with(|| by_id(a, b)));
+    let mut groups = HashSet::new();
+    pool.retain(|scored| scored.candidate.product.group_id.clone().is_none_or(|group| groups.insert(group)));
     if weights.diversity <= 0.0 {
         pool.truncate(limit);
         return pool.into_iter().map(|scored| scored.with_penalty(0.0)).collect();
     }
-    let mut shown: HashMap<String, u32> = HashMap::new();
+    let mut shown = Shown::default();
     let mut selected = Vec::with_capacity(limit.min(pool.len()));
     while selected.len() < limit && !pool.is_empty() {
         let (place, penalty) = best(&pool, &shown, weights.diversity);
         let scored = pool.remove(place);
-        *shown.entry(scored.candidate.product.category.clone()).or_default() += 1;
+        shown.note(&scored.candidate.product);
         selected.push(scored.with_penalty(penalty));
     }
     selected
@@ -74,14 +77,14 @@ impl Scored {
 }
 
 /// The place of the greatest penalised score in a pool that is sorted by unpenalised score.
-fn best(pool: &[Scored], shown: &HashMap<String, u32>, diversity: f32) -> (usize, f32) {
+fn best(pool: &[Scored], shown: &Shown, diversity: f32) -> (usize, f32) {
     let mut best = (0, 0.0, f32::NEG_INFINITY);
     for (place, scored) in pool.iter().enumerate() {
         if scored.base.total <= best.2 {
             break; // Nothing behind can be better: penalties only take away.
         }
-        let times = shown.get(&scored.candidate.product.category).copied().unwrap_or(0);
-        let penalty = if scored.base.total > SUNK_SCORE { penalty(times, diversity) } else { 0.0 };
+        let sunk = scored.base.total <= SUNK_SCORE;
+        let penalty = if sunk { 0.0 } else { shown.penalty(&scored.candidate.product, diversity) };
         if scored.base.total - penalty > best.2 {
             best = (place, penalty, scored.base.total - penalty);
         }
@@ -89,9 +92,27 @@ fn best(pool: &[Scored], shown: &HashMap<String, u32>, diversity: f32) -> (usize
     (best.0, best.1)
 }
 
-/// Grows with each item of the category that is shown, towards `diversity`.
-fn penalty(times: u32, diversity: f32) -> f32 {
-    diversity * (1.0 - 1.0 / (1.0 + times as f32))
+/// What stands in the places before.
+#[derive(Default)]
+struct Shown {
+    categories: HashMap<String, u32>,
+    /// With the brands that have a product of that name.
+    names: HashMap<String, HashSet<Option<String>>>,
+}
+
+impl Shown {
+    fn note(&mut self, product: &Product) {
+        *self.categories.entry(product.category.clone()).or_default() += 1;
+        self.names.entry(product.name.clone()).or_default().insert(product.brand.clone());
+    }
+
+    /// Grows with each item of the category that is shown, towards `diversity`. One of the same name and brand, a variant
+    /// that no group tells of, stands behind all others: scores lie in [0, 1].
+    fn penalty(&self, product: &Product, diversity: f32) -> f32 {
+        let times = self.categories.get(&product.category).copied().unwrap_or(0);
+        let is_repeated = self.names.get(&product.name).is_some_and(|brands| brands.contains(&product.brand));
+        diversity * (1.0 - 1.0 / (1.0 + times as f32)) + f32::from(u8::from(is_repeated))
+    }
 }
 
 fn pool(candidates: Vec<Candidate>, scales: &Scales, weights: Weights) -> Vec<Scored> {
@@ -170,7 +191,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::ranking::testing::candidate;
+    use crate::ranking::testing::{candidate, product};
 
     fn names(ranked: &[Ranked]) -> Vec<&str> {
         ranked.iter().map(|item| item.candidate.product.product_id.as_str()).collect()
@@ -221,6 +242,52 @@ mod tests {
         let pool = vec![candidate("b", "x", 0.0, 0.0), candidate("a", "y", 0.0, 0.0)];
         assert_eq!(names(&select(pool, 2, Weights::RECOMMEND)), ["a", "b"]);
         assert!(select(Vec::new(), 3, Weights::RECOMMEND).is_empty());
+    }
+
+    #[test]
+    fn of_a_group_the_best_takes_its_one_place() {
+        let variant = |id: &str, group: &str, category: &str, similarity: f32| {
+            let mut of_group = candidate(id, category, similarity, 0.0);
+            let product =
+                crate::Product { group_id: crate::GroupId::new(group).ok(), ..product(id, category) };
+            of_group.product = product.into();
+            of_group
+        };
+        let pool = vec![
+            variant("red-s", "hoodie", "tops", 0.90),
+            variant("red-m", "hoodie", "tops", 0.95),
+            variant("blue-s", "hoodie", "sale", 0.93),
+            candidate("shirt", "tops", 0.5, 0.0),
+            variant("cap-1", "cap", "caps", 0.6),
+            variant("cap-2", "cap", "caps", 0.6),
+            candidate("sock", "tops", 0.1, 0.0),
+        ];
+        for weights in [Weights::RECOMMEND, Weights { diversity: 0.0, ..Weights::RECOMMEND }] {
+            assert_eq!(names(&select(pool.clone(), 9, weights)), ["red-m", "cap-1", "shirt", "sock"]);
+            assert_eq!(names(&select(pool.clone(), 2, weights)), ["red-m", "cap-1"]);
+        }
+    }
+
+    #[test]
+    fn a_name_comes_again_only_behind_all_others() {
+        let named = |id: &str, name: &str, brand: Option<&str>, similarity: f32| {
+            let mut named = candidate(id, "tops", similarity, 0.0);
+            let brand = brand.map(str::to_owned);
+            named.product = Product { name: name.to_owned(), brand, ..product(id, "tops") }.into();
+            named
+        };
+        let pool = vec![
+            named("h1", "Hoodie", None, 0.99),
+            named("h2", "Hoodie", None, 0.98),
+            named("h3", "Hoodie", None, 0.97),
+            named("h4", "Hoodie", Some("Nord"), 0.96),
+            named("s1", "Shirt", None, 0.2),
+            named("s2", "Socks", None, -1.0),
+        ];
+        let ranked = select(pool.clone(), 9, Weights::RECOMMEND);
+        assert_eq!(names(&ranked), ["h1", "h4", "s1", "s2", "h2", "h3"]);
+        let searched = select(pool, 9, Weights { diversity: 0.0, ..Weights::RECOMMEND });
+        assert_eq!(names(&searched), ["h1", "h2", "h3", "h4", "s1", "s2"], "who asks for a name gets it");
     }
 
     fn any_candidate() -> impl Strategy<Value = (u16, u8, f32, f64)> {

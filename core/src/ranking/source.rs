@@ -1,27 +1,44 @@
 //! Candidates out of several sources, each product once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{Candidate, Sources};
-use crate::{Product, ProductId, UnitVector};
+use crate::{GroupId, Product, ProductId, UnitVector};
 
 /// Candidates by product, in the order in which they were first proposed.
 #[derive(Clone, Debug, Default)]
 pub struct Candidates {
     items: Vec<Candidate>,
     places: HashMap<ProductId, usize>,
+    groups: HashSet<GroupId>,
+    /// Those of no group.
+    alone: usize,
 }
 
 impl Candidates {
     /// None yet, with room for `capacity`.
     pub fn with_capacity(capacity: usize) -> Self {
-        Self { items: Vec::with_capacity(capacity), places: HashMap::with_capacity(capacity) }
+        Self {
+            items: Vec::with_capacity(capacity),
+            places: HashMap::with_capacity(capacity),
+            ..Self::default()
+        }
     }
 
     /// How many.
     pub fn len(&self) -> usize {
         self.items.len()
+    }
+
+    /// How many can be shown beside each other: of a group of variants one.
+    pub fn shown_max(&self) -> usize {
+        self.groups.len() + self.alone
+    }
+
+    /// The groups that they are of.
+    pub fn groups(&self) -> &HashSet<GroupId> {
+        &self.groups
     }
 
     /// Whether there is none.
@@ -36,6 +53,12 @@ impl Candidates {
             None => {
                 self.items.push(Candidate::new(Arc::clone(product)));
                 self.places.insert(product.product_id.clone(), self.items.len() - 1);
+                match &product.group_id {
+                    Some(group) => {
+                        self.groups.insert(group.clone());
+                    }
+                    None => self.alone += 1,
+                }
                 self.items.len() - 1
             }
         };
@@ -93,6 +116,18 @@ mod tests {
         let items = candidates.into_items();
         assert_eq!(items[0].similarity, Some(0.5));
         assert!(items[0].sources.near && items[0].sources.popular);
+    }
+
+    #[test]
+    fn of_a_group_one_can_be_shown() {
+        let mut candidates = Candidates::default();
+        for (id, group) in [("a", Some("g")), ("b", Some("g")), ("c", Some("h")), ("d", None), ("e", None)] {
+            let group_id = group.map(|group| GroupId::new(group).unwrap());
+            let variant: Arc<Product> = Product { group_id, ..product(id, "c") }.into();
+            candidates.propose(&variant, Sources::default());
+            candidates.propose(&variant, Sources::default());
+        }
+        assert_eq!((candidates.len(), candidates.shown_max(), candidates.groups().len()), (5, 4, 2));
     }
 
     #[test]

@@ -476,7 +476,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Takes actions of shoppers: one object, an array, or NDJSON. Answers once they are durable. */
+        /**
+         * Takes actions of shoppers: one object, an array, or NDJSON. Answers once they are durable.
+         * @description From pages of `allowed-origins` JSON is taken as `text/plain` too, which is what `navigator.sendBeacon` sends.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -1282,12 +1285,34 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Products like a product. */
+        /** Products like a product, of those that pass the filters: in stock, unless `inStock` is `false`. */
         get: {
             parameters: {
                 query?: {
                     /** @description How many, 1 to 100. */
                     limit?: number;
+                    /** @description Only this category. */
+                    category?: string;
+                    /**
+                     * @description At least this price: decimal string in `currency`.
+                     * @example 10.00
+                     */
+                    minPrice?: string;
+                    /** @description At most this price. */
+                    maxPrice?: string;
+                    /**
+                     * @description Currency of `minPrice` and `maxPrice`, by ISO 4217; the shop's if left out. Products in another one do not match;
+                     *     named alone, it asks for the products in this currency.
+                     * @example EUR
+                     */
+                    currency?: string;
+                    /** @description Only what is in stock. Left out: `true` for products like a product, else `false`. */
+                    inStock?: boolean;
+                    /**
+                     * @description Not these, separated by commas; at most 1,000. A list that holds an id with a comma, or is longer than the head of
+                     *     a request may be (64 KiB), goes into the body of a POST.
+                     */
+                    excludeProductIds?: string;
                 };
                 header?: never;
                 path: {
@@ -1319,7 +1344,68 @@ export interface paths {
             };
         };
         put?: never;
-        post?: never;
+        /** The same as the GET, with more ids that are excluded in the body. */
+        post: {
+            parameters: {
+                query?: {
+                    /** @description How many, 1 to 100. */
+                    limit?: number;
+                    /** @description Only this category. */
+                    category?: string;
+                    /**
+                     * @description At least this price: decimal string in `currency`.
+                     * @example 10.00
+                     */
+                    minPrice?: string;
+                    /** @description At most this price. */
+                    maxPrice?: string;
+                    /**
+                     * @description Currency of `minPrice` and `maxPrice`, by ISO 4217; the shop's if left out. Products in another one do not match;
+                     *     named alone, it asks for the products in this currency.
+                     * @example EUR
+                     */
+                    currency?: string;
+                    /** @description Only what is in stock. Left out: `true` for products like a product, else `false`. */
+                    inStock?: boolean;
+                    /**
+                     * @description Not these, separated by commas; at most 1,000. A list that holds an id with a comma, or is longer than the head of
+                     *     a request may be (64 KiB), goes into the body of a POST.
+                     */
+                    excludeProductIds?: string;
+                };
+                header?: never;
+                path: {
+                    /** @description The product */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["MoreFilters"];
+                };
+            };
+            responses: {
+                /** @description Items, nearest first */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SimilarProducts"];
+                    };
+                };
+                /** @description Problem */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         delete?: never;
         options?: never;
         head?: never;
@@ -1378,7 +1464,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Items for a shopper. One of whom nothing is known gets what is popular now. */
+        /**
+         * Items for a shopper. One of whom nothing is known gets what is popular now.
+         * @description Left out is what they bought, with its variants, what they disliked and have not wanted since, and their last 20 products
+         *     of the last 30 minutes (setting `just-seen`), whatever they did with them.
+         */
         get: {
             parameters: {
                 query: {
@@ -1386,6 +1476,10 @@ export interface paths {
                     userId: string;
                     /** @description How many, 1 to 100. */
                     limit?: number;
+                    /** @description Where the items are to be shown; comes back as it is. */
+                    placement?: string;
+                    /** @description Whether to say what scores are made of. */
+                    explain?: boolean;
                     /** @description Only this category. */
                     category?: string;
                     /**
@@ -1401,14 +1495,13 @@ export interface paths {
                      * @example EUR
                      */
                     currency?: string;
-                    /** @description Only what is in stock. */
+                    /** @description Only what is in stock. Left out: `true` for products like a product, else `false`. */
                     inStock?: boolean;
-                    /** @description Not these, separated by commas; at most 1,000. */
+                    /**
+                     * @description Not these, separated by commas; at most 1,000. A list that holds an id with a comma, or is longer than the head of
+                     *     a request may be (64 KiB), goes into the body of a POST.
+                     */
                     excludeProductIds?: string;
-                    /** @description Where the items are to be shown; comes back as it is. */
-                    placement?: string;
-                    /** @description Whether to say what scores are made of. */
-                    explain?: boolean;
                 };
                 header?: never;
                 path?: never;
@@ -1437,7 +1530,71 @@ export interface paths {
             };
         };
         put?: never;
-        post?: never;
+        /** The same as the GET, with more ids that are excluded in the body. */
+        post: {
+            parameters: {
+                query: {
+                    /** @description For whom. */
+                    userId: string;
+                    /** @description How many, 1 to 100. */
+                    limit?: number;
+                    /** @description Where the items are to be shown; comes back as it is. */
+                    placement?: string;
+                    /** @description Whether to say what scores are made of. */
+                    explain?: boolean;
+                    /** @description Only this category. */
+                    category?: string;
+                    /**
+                     * @description At least this price: decimal string in `currency`.
+                     * @example 10.00
+                     */
+                    minPrice?: string;
+                    /** @description At most this price. */
+                    maxPrice?: string;
+                    /**
+                     * @description Currency of `minPrice` and `maxPrice`, by ISO 4217; the shop's if left out. Products in another one do not match;
+                     *     named alone, it asks for the products in this currency.
+                     * @example EUR
+                     */
+                    currency?: string;
+                    /** @description Only what is in stock. Left out: `true` for products like a product, else `false`. */
+                    inStock?: boolean;
+                    /**
+                     * @description Not these, separated by commas; at most 1,000. A list that holds an id with a comma, or is longer than the head of
+                     *     a request may be (64 KiB), goes into the body of a POST.
+                     */
+                    excludeProductIds?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["MoreFilters"];
+                };
+            };
+            responses: {
+                /** @description Items, best first */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Recommendations"];
+                    };
+                };
+                /** @description Problem */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         delete?: never;
         options?: never;
         head?: never;
@@ -1461,9 +1618,14 @@ export interface paths {
                     userId?: string;
                     /** @description How many, 1 to 100. */
                     limit?: number;
+                    /** @description Whether to say what scores are made of. */
+                    explain?: boolean;
                     /** @description Only this category. */
                     category?: string;
-                    /** @description At least this price: decimal string in `currency`. */
+                    /**
+                     * @description At least this price: decimal string in `currency`.
+                     * @example 10.00
+                     */
                     minPrice?: string;
                     /** @description At most this price. */
                     maxPrice?: string;
@@ -1473,12 +1635,13 @@ export interface paths {
                      * @example EUR
                      */
                     currency?: string;
-                    /** @description Only what is in stock. */
+                    /** @description Only what is in stock. Left out: `true` for products like a product, else `false`. */
                     inStock?: boolean;
-                    /** @description Not these, separated by commas; at most 1,000. */
+                    /**
+                     * @description Not these, separated by commas; at most 1,000. A list that holds an id with a comma, or is longer than the head of
+                     *     a request may be (64 KiB), goes into the body of a POST.
+                     */
                     excludeProductIds?: string;
-                    /** @description Whether to say what scores are made of. */
-                    explain?: boolean;
                 };
                 header?: never;
                 path?: never;
@@ -1507,7 +1670,71 @@ export interface paths {
             };
         };
         put?: never;
-        post?: never;
+        /** The same as the GET, with more ids that are excluded in the body. */
+        post: {
+            parameters: {
+                query: {
+                    /** @description What is searched for, up to 512 bytes. */
+                    q: string;
+                    /** @description Whose taste tells near matches apart. */
+                    userId?: string;
+                    /** @description How many, 1 to 100. */
+                    limit?: number;
+                    /** @description Whether to say what scores are made of. */
+                    explain?: boolean;
+                    /** @description Only this category. */
+                    category?: string;
+                    /**
+                     * @description At least this price: decimal string in `currency`.
+                     * @example 10.00
+                     */
+                    minPrice?: string;
+                    /** @description At most this price. */
+                    maxPrice?: string;
+                    /**
+                     * @description Currency of `minPrice` and `maxPrice`, by ISO 4217; the shop's if left out. Products in another one do not match;
+                     *     named alone, it asks for the products in this currency.
+                     * @example EUR
+                     */
+                    currency?: string;
+                    /** @description Only what is in stock. Left out: `true` for products like a product, else `false`. */
+                    inStock?: boolean;
+                    /**
+                     * @description Not these, separated by commas; at most 1,000. A list that holds an id with a comma, or is longer than the head of
+                     *     a request may be (64 KiB), goes into the body of a POST.
+                     */
+                    excludeProductIds?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["MoreFilters"];
+                };
+            };
+            responses: {
+                /** @description Items, best first */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SearchResults"];
+                    };
+                };
+                /** @description Problem */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         delete?: never;
         options?: never;
         head?: never;
@@ -2307,7 +2534,7 @@ export interface components {
             cosine?: number;
             /**
              * Format: float
-             * @description What is taken away because the category is shown already; 0 or less.
+             * @description What is taken away because the category, or a product of the same name and brand, is shown already; 0 or less.
              */
             diversity: number;
             /**
@@ -2553,6 +2780,11 @@ export interface components {
             /** @description Its id. */
             id: string;
         };
+        /** @description What a POST says beside its query. */
+        MoreFilters: {
+            /** @description Not these either: each string is one id, also with a comma; with those of the query at most 1,000. */
+            excludeProductIds?: string[];
+        };
         /** @description An action of a shopper. */
         NewEvent: {
             actionType: components["schemas"]["ActionType"];
@@ -2591,6 +2823,12 @@ export interface components {
             currency?: string;
             description?: string;
             descriptionKo?: string;
+            /**
+             * @description The same for all variants of a product, such as its sizes and colours; an id as `productId` is one. Of a group one
+             *     product, the best, is shown in recommendations, searches and similar products, and none in the recommendations of
+             *     who bought one.
+             */
+            groupId?: string;
             imageUrl?: string;
             name: string;
             nameKo?: string;
@@ -2831,6 +3069,8 @@ export interface components {
             description: string;
             /** @description What it is, in Korean. */
             descriptionKo?: string;
+            /** @description The variants that it belongs to, such as all sizes and colours of a shirt. */
+            groupId?: string;
             /** @description A picture of it. */
             imageUrl?: string;
             /** @description Its name. */
@@ -3040,6 +3280,8 @@ export interface components {
             currency: string;
             /** @description With `explain=true`. */
             explain?: components["schemas"]["Explain"];
+            /** @description The variants that it is shown for. */
+            groupId?: string;
             imageUrl?: string;
             name: string;
             nameKo?: string;

@@ -9,6 +9,7 @@ use super::{args, done, dry, file, import};
 use crate::import::args::{Format, ImportArgs, Kind};
 use crate::import::csv_file::CsvRecords;
 use crate::import::entry::Records as _;
+use crate::import::lines::LineEnd;
 
 /// SplitMix64. Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014.
 pub(super) struct Random(u64);
@@ -85,7 +86,8 @@ fn arbitrary_bytes_never_panic_in_any_format() {
     for seed in 0..400 {
         let bytes = soup(&mut Random::new(seed));
         let (_folder, path) = file("soup", &bytes);
-        for format in [None, Some(Format::Csv), Some(Format::Jsonl), Some(Format::Parquet)] {
+        for format in [None, Some(Format::Csv), Some(Format::Tsv), Some(Format::Jsonl), Some(Format::Parquet)]
+        {
             for kind in [None, Some(Kind::Products), Some(Kind::Events)] {
                 // Counts are checked within; a failure is a fine end too.
                 drop(import(&ImportArgs { format, kind, ..dry(&path) }));
@@ -99,11 +101,13 @@ fn every_line_of_a_csv_belongs_to_one_record() {
     for seed in 0..2_000 {
         let mut bytes = b"a,b\n".to_vec();
         bytes.extend(soup(&mut Random::new(seed)));
-        let mut records = CsvRecords::new(&bytes[..]).unwrap();
+        let mut records = CsvRecords::new(&bytes[..], ',', LineEnd::Lf).unwrap();
         let lines = bytes.strip_suffix(b"\n").unwrap_or(&bytes).split(|byte| *byte == b'\n').count() as u64;
+        // Of white space, or of cells without a value.
+        let is_blank = |c: char| c.is_whitespace() || matches!(c, ',' | '"');
         let blank = bytes
             .split(|byte| *byte == b'\n')
-            .map(|line| line.iter().all(u8::is_ascii_whitespace))
+            .map(|line| std::str::from_utf8(line).is_ok_and(|line| line.chars().all(is_blank)))
             .collect::<Vec<_>>();
         let mut next = 2;
         while let Some(entry) = records.next_entry().unwrap() {

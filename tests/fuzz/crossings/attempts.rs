@@ -84,9 +84,11 @@ const OF_USERS: [(&str, &str); 6] = [
     ("PUT", "notification-settings"),
     ("DELETE", ""),
 ];
-const BY_QUERY: [(&str, &str); 7] = [
+const BY_QUERY: [(&str, &str); 9] = [
     ("GET", "/recommendations"),
+    ("POST", "/recommendations"),
     ("GET", "/search?q=tent"),
+    ("POST", "/search?q=tent"),
     ("GET", "/notifications"),
     ("GET", "/notifications/stream"),
     ("GET", "/notifications/ws"),

@@ -302,6 +302,7 @@ pub(crate) fn product(id: &str, name: &str, category: &str) -> Product {
         description_ko: None,
         changed_at: None,
         history: Default::default(),
+        group_id: None,
     }
 }
 

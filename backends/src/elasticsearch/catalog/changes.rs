@@ -31,7 +31,7 @@ struct Whole {
 
 /// Every field of [`Whole`]. A vector must be named to be given.
 const WHOLE: &str = "productId,name,description,category,brand,priceMinor,currency,priceDigits,stock,imageUrl,\
-                     attributes,nameKo,descriptionKo,passageHash,embedding";
+                     attributes,nameKo,descriptionKo,groupId,passageHash,embedding";
 
 impl ElasticsearchCatalog {
     /// Width of the vectors.

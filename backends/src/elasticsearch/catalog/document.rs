@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rep_core::ports::StoreError;
-use rep_core::{Currency, History, Money, Product, ProductId, Timestamp, stable_hash128};
+use rep_core::{Currency, GroupId, History, Money, Product, ProductId, Timestamp, stable_hash128};
 use serde::{Deserialize, Serialize};
 
 use crate::elasticsearch::error::corrupt;
@@ -36,6 +36,9 @@ pub(super) struct StoredProduct {
     /// Likewise. All of its fields are written always, lists whole: an update leaves nothing of the one before.
     #[serde(default)]
     history: History,
+    /// Likewise.
+    #[serde(default)]
+    group_id: Option<GroupId>,
     /// [`stable_hash128`] of the passage, in hexadecimal digits.
     pub(super) passage_hash: String,
 }
@@ -89,6 +92,7 @@ impl StoredProduct {
             description_ko: product.description_ko.clone(),
             changed_at: product.changed_at,
             history: product.history.clone(),
+            group_id: product.group_id.clone(),
             passage_hash: hex(stable_hash128(product.passage().as_bytes())),
         }
     }
@@ -112,6 +116,7 @@ impl StoredProduct {
             description_ko: self.description_ko,
             changed_at: self.changed_at,
             history: self.history,
+            group_id: self.group_id,
         })
     }
 

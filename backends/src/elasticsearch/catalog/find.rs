@@ -18,7 +18,7 @@ use crate::index::lexical::{
 
 /// Products of one page.
 const PAGE_MAX: usize = 500;
-/// Products that a filter may exclude: the server's bound of one list of values is 65,536.
+/// Products, and groups, that a filter may exclude: the server's bound of one list of values is 65,536.
 const EXCLUDE_MAX: usize = 50_000;
 /// Categories that a summary tells apart.
 const CATEGORIES_MAX: usize = 10_000;
@@ -303,11 +303,12 @@ fn clauses(filter: &ProductFilter) -> Result<Clauses, StoreError> {
     if filter.in_stock {
         clauses.must.push(json!({ "range": { "stock": { "gt": 0 } } }));
     }
-    if filter.exclude.len() > EXCLUDE_MAX {
-        return Err(invalid(format!(
-            "filter excludes {} products, at most {EXCLUDE_MAX}",
-            filter.exclude.len()
-        )));
+    let excluded = filter.exclude.len().max(filter.exclude_groups.len());
+    if excluded > EXCLUDE_MAX {
+        return Err(invalid(format!("filter excludes {excluded} products or groups, at most {EXCLUDE_MAX}")));
+    }
+    if !filter.exclude_groups.is_empty() {
+        clauses.must_not.push(json!({ "terms": { "groupId": filter.exclude_groups } }));
     }
     if !filter.exclude.is_empty() {
         clauses.must_not.push(json!({ "terms": { "productId": filter.exclude } }));

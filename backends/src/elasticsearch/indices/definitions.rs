@@ -173,6 +173,7 @@ fn product(dimensions: usize) -> Value {
         "descriptionKo": prose(),
         "changedAt": moment(),
         "history": opaque(),
+        "groupId": keyword(),
         "words": { "properties": {
             "name": words(),
             "brand": words(),

@@ -7,15 +7,18 @@ use serde::{Deserialize, Serialize};
 use crate::embedded::codec::{decode, encode};
 use crate::embedded::error::corrupt;
 
-const PRODUCT_VERSION: u8 = 3;
-/// Products of earlier versions, and what they lack at their end: none of the options is there, the list is empty. Their
-/// prices are in minor units of before the digits of ISO 4217.
-const PRODUCT_VERSIONS_BEFORE: [(u8, &[u8]); 2] = [
-    // `changed_at` and `history`.
-    (1, &[0; 5]),
-    // `history`.
-    (2, &[0; 4]),
+const PRODUCT_VERSION: u8 = 4;
+/// Products of earlier versions, and what they lack at their end: none of the options is there, the list is empty.
+const PRODUCT_VERSIONS_BEFORE: [(u8, &[u8]); 3] = [
+    // `changed_at`, `history` and `group_id`.
+    (1, &[0; 6]),
+    // `history` and `group_id`.
+    (2, &[0; 5]),
+    // `group_id`.
+    (3, &[0; 1]),
 ];
+/// The first version whose prices are in minor units by the digits of ISO 4217.
+const ISO_UNITS_SINCE: u8 = 3;
 const VECTOR_VERSION: u8 = 1;
 
 #[derive(Serialize)]
@@ -51,6 +54,9 @@ pub(super) fn product(bytes: &[u8]) -> Result<Product, StoreError> {
     let before = PRODUCT_VERSIONS_BEFORE.iter().find(|(version, _)| bytes.first() == Some(version));
     let Some((version, lacking)) = before else { return decode(PRODUCT_VERSION, bytes, "a product") };
     let earlier: Product = decode(*version, &[bytes, lacking].concat(), "a product")?;
+    if *version >= ISO_UNITS_SINCE {
+        return Ok(earlier);
+    }
     Ok(Product { price: earlier.price.in_iso_units(), ..earlier })
 }
 
@@ -68,7 +74,7 @@ pub(super) fn vector(bytes: &[u8]) -> Result<StoredVector, StoreError> {
 
 #[cfg(test)]
 mod tests {
-    use rep_core::{Currency, History, InventoryChange, Money, ProductId, Timestamp};
+    use rep_core::{Currency, GroupId, History, InventoryChange, Money, ProductId, Timestamp};
 
     use super::*;
 
@@ -91,6 +97,7 @@ mod tests {
             description_ko: None,
             changed_at,
             history: History::default(),
+            group_id: None,
         }
     }
 
@@ -110,7 +117,11 @@ mod tests {
         InventoryChange::between(Some(&cup(None)), &mut now, moment).unwrap();
         assert_eq!(now.history.prices().len(), 2);
         assert_eq!(product(&product_bytes(&now).unwrap()).unwrap(), now);
-        for (version, changed_at, lacking) in [(1, None, 5), (2, None, 4), (2, Some(moment), 4)] {
+        let of_group = Product { group_id: GroupId::new("cups").ok(), ..now.clone() };
+        assert_eq!(product(&product_bytes(&of_group).unwrap()).unwrap(), of_group);
+        assert_eq!(product(&bytes_before(&now, 3, 1)).unwrap(), now, "with its history");
+        for (version, changed_at, lacking) in [(1, None, 6), (2, None, 5), (2, Some(moment), 5), (3, None, 1)]
+        {
             let before = bytes_before(&cup(changed_at), version, lacking);
             assert_eq!(product(&before).unwrap(), cup(changed_at));
         }
@@ -128,9 +139,10 @@ mod tests {
             let price = Money::from_minor(minor, Currency::recorded(code).unwrap()).unwrap();
             let stands = Product { price, ..cup(None) };
             assert_eq!(product(&product_bytes(&stands).unwrap()).unwrap().price, price);
-            let read = product(&bytes_before(&stands, 2, 4)).unwrap();
+            assert_eq!(product(&bytes_before(&stands, 3, 1)).unwrap().price, price);
+            let read = product(&bytes_before(&stands, 2, 5)).unwrap();
             assert_eq!((read.price.amount().as_str(), read.price.currency().as_str()), (amount, code));
-            assert_eq!(product(&bytes_before(&stands, 1, 5)).unwrap(), read);
+            assert_eq!(product(&bytes_before(&stands, 1, 6)).unwrap(), read);
         }
     }
 }

@@ -18,6 +18,7 @@ fn product(id: &str, name: &str) -> Product {
         description_ko: None,
         changed_at: None,
         history: Default::default(),
+        group_id: None,
     }
 }
 

@@ -35,6 +35,7 @@ fn product(number: usize) -> Product {
         description_ko: None,
         changed_at: None,
         history: Default::default(),
+        group_id: None,
     }
 }
 

@@ -5,8 +5,9 @@ use std::slice::from_ref;
 use super::shelf::{Shelf, direction, ids, price, word};
 use super::{CatalogSubject, assert_order, nearest_ids, text_ids};
 use crate::contract::support::unique;
+use crate::ports::catalog::Catalog;
 use crate::vector::dot;
-use crate::{Currency, Money, PriceRange, Product, ProductFilter, ProductId, stable_hash128};
+use crate::{Currency, GroupId, Money, PriceRange, Product, ProductFilter, ProductId, stable_hash128};
 
 /// "The `k` products nearest to `vector` by cosine, nearest first; equals in order of their ids."
 pub async fn nearest_is_by_cosine_and_equals_by_id(subject: &mut dyn CatalogSubject) {
@@ -176,4 +177,50 @@ pub async fn filters_follow_changes_at_once(subject: &mut dyn CatalogSubject) {
     let there = ProductFilter { category: Some(elsewhere.category), ..cheap };
     assert_eq!(nearest_ids(&*catalog, &shelf.vector(0), 3, &there).await.len(), 1);
     assert_eq!(text_ids(&*catalog, &shelf.word, 3, &there).await.len(), 1);
+}
+
+/// A filter by groups follows products that join one, leave one, go and come back, and a group is there after a restart.
+pub async fn groups_follow_changes_at_once(subject: &mut dyn CatalogSubject) {
+    let (catalog, shelf) = (subject.catalog(), Shelf::new(subject.dimensions()));
+    let products = shelf.fill(&*catalog, 6).await;
+    let (first, other) = (shelf.group(1), shelf.group(5));
+    let without = |group: &Option<GroupId>| ProductFilter {
+        exclude_groups: group.iter().cloned().collect(),
+        ..shelf.filter()
+    };
+    let mut now = products.clone();
+    for (number, group) in [(1, other.clone()), (5, None), (0, first.clone()), (0, None), (2, other.clone())]
+    {
+        now[number].group_id = group;
+        catalog.put(vec![now[number].clone()]).await.unwrap();
+        found_of_groups(&*catalog, &shelf, &now, [&without(&first), &without(&other)]).await;
+    }
+    catalog.remove(&now[2].product_id).await.unwrap();
+    found_of_groups(&*catalog, &shelf, &[&now[..2], &now[3..]].concat(), [&without(&other)]).await;
+    catalog.put(vec![now[2].clone()]).await.unwrap();
+    shelf.embed(&*catalog, &now[2], shelf.vector(2)).await;
+    found_of_groups(&*catalog, &shelf, &now, [&without(&first), &without(&other)]).await;
+    drop(catalog);
+    subject.reopen().await;
+    found_of_groups(&*subject.catalog(), &shelf, &now, [&without(&first), &without(&other)]).await;
+}
+
+async fn found_of_groups(
+    catalog: &dyn Catalog,
+    shelf: &Shelf,
+    products: &[Product],
+    filters: impl IntoIterator<Item = &ProductFilter>,
+) {
+    for filter in filters {
+        let mut expected: Vec<ProductId> =
+            products.iter().filter(|p| filter.admits(p)).map(|p| p.product_id.clone()).collect();
+        let mut near = nearest_ids(catalog, &shelf.vector(1), 20, filter).await;
+        let mut by_words = text_ids(catalog, &shelf.word, 20, filter).await;
+        let page = catalog.list(filter, None, 20).await.unwrap();
+        let listed: Vec<ProductId> = page.items.iter().map(|p| p.product_id.clone()).collect();
+        for found in [&mut expected, &mut near, &mut by_words] {
+            found.sort();
+        }
+        assert_eq!((&near, &by_words, &listed), (&expected, &expected, &expected));
+    }
 }

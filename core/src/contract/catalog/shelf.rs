@@ -2,7 +2,9 @@
 
 use crate::contract::support::unique;
 use crate::ports::catalog::{Catalog, Hit, VectorWrite};
-use crate::{Currency, Money, PriceRange, Product, ProductFilter, ProductId, UnitVector, stable_hash128};
+use crate::{
+    Currency, GroupId, Money, PriceRange, Product, ProductFilter, ProductId, UnitVector, stable_hash128,
+};
 
 /// A category that no other test uses, and what stands in it.
 pub(super) struct Shelf {
@@ -22,6 +24,12 @@ impl Shelf {
         ProductId::new(format!("{}-{number:03}", self.category)).unwrap()
     }
 
+    /// The group of the product of that number: four numbers are one, and every seventh product is of none.
+    pub(super) fn group(&self, number: usize) -> Option<GroupId> {
+        (!number.is_multiple_of(7))
+            .then(|| GroupId::new(format!("{}-g{}", self.category, number / 4)).unwrap())
+    }
+
     /// The product of that number; prices rise, every fourth is in won and the others in euros, every third is sold out.
     pub(super) fn product(&self, number: usize) -> Product {
         Product {
@@ -38,6 +46,7 @@ impl Shelf {
             description_ko: None,
             changed_at: None,
             history: Default::default(),
+            group_id: self.group(number),
         }
     }
 
@@ -55,6 +64,7 @@ impl Shelf {
     pub(super) fn filters(&self, products: &[Product]) -> Vec<ProductFilter> {
         let all = self.filter();
         let exclude = products.iter().step_by(2).map(|p| p.product_id.clone()).collect();
+        let groups = |step: usize| products.iter().step_by(step).filter_map(|p| p.group_id.clone()).collect();
         vec![
             all.clone(),
             ProductFilter { in_stock: true, ..all.clone() },
@@ -64,6 +74,14 @@ impl Shelf {
             priced(&all, Currency::USD, None, Some(5000)),
             ProductFilter { in_stock: true, ..priced(&all, Currency::EUR, None, Some(300)) },
             ProductFilter { exclude, in_stock: true, ..priced(&all, Currency::EUR, Some(1100), None) },
+            ProductFilter { exclude_groups: groups(3), ..all.clone() },
+            ProductFilter { exclude_groups: groups(1), ..all.clone() },
+            ProductFilter {
+                exclude_groups: groups(5),
+                exclude: products.iter().step_by(3).map(|p| p.product_id.clone()).collect(),
+                in_stock: true,
+                ..all.clone()
+            },
             ProductFilter { exclude: products.iter().map(|p| p.product_id.clone()).collect(), ..all.clone() },
             priced(&all, Currency::EUR, Some(10), Some(9)),
         ]

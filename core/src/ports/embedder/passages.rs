@@ -106,6 +106,7 @@ mod tests {
             description_ko: None,
             changed_at: None,
             history: Default::default(),
+            group_id: None,
         })
     }
 
