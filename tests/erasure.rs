@@ -35,7 +35,11 @@ fn in_redis(redis: &mut Connection) -> Vec<String> {
                 };
                 let mut command = redis::cmd(name);
                 command.arg(&key);
-                if kind == "stream" { command.arg("-").arg("+") } else { command.arg(0).arg(-1) };
+                if kind == "stream" {
+                    command.arg("-").arg("+")
+                } else {
+                    command.arg(0).arg(-1)
+                };
                 found.push(texts(&key, &command.query(redis).unwrap()));
                 continue;
             }
@@ -55,9 +59,11 @@ fn texts(key: &str, reply: &Reply) -> String {
         Reply::Array(parts) | Reply::Set(parts) => {
             parts.iter().map(|part| texts("", part)).collect::<Vec<_>>().join(" ")
         }
-        Reply::Map(pairs) => {
-            pairs.iter().map(|(one, other)| texts("", one) + " " + &texts("", other)).collect::<Vec<_>>().join(" ")
-        }
+        Reply::Map(pairs) => pairs
+            .iter()
+            .map(|(one, other)| texts("", one) + " " + &texts("", other))
+            .collect::<Vec<_>>()
+            .join(" "),
         other => format!("{other:?}"),
     };
     format!("{key} {rest}")
@@ -109,7 +115,8 @@ fn nothing_of_an_erased_shopper_stays_in_redis_or_elasticsearch() {
         assert!(answer.status().is_success(), "{method} {path}: {text}");
     };
     for (id, name) in [("tent", "Tent for two"), ("stove", "Stove"), ("lamp", "Head lamp")] {
-        let product = json!({"name": name, "category": "Camping", "price": "100.00", "currency": "EUR", "stock": 9});
+        let product =
+            json!({"name": name, "category": "Camping", "price": "100.00", "currency": "EUR", "stock": 9});
         ask("PUT", &format!("/products/{id}"), product);
     }
     let user = format!("{CANARY}-ann");
