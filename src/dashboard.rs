@@ -5,10 +5,9 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
+use rep_http::Problem;
 use rust_embed::RustEmbed;
 use tower::ServiceExt;
-
-use crate::problem::method_not_allowed;
 
 /// What the frontend's build made. In a debug build it is read from the folder at each request.
 #[derive(RustEmbed)]
@@ -30,7 +29,7 @@ pub(crate) fn router(simulator: Router) -> Router {
         .route_service("/api/simulator/{*rest}", simulator)
         .fallback(
             get(|uri: Uri| async move { file(&uri) })
-                .fallback(|| async { method_not_allowed("pages can only be read") }),
+                .fallback(|| async { Problem::method_not_allowed("pages can only be read") }),
         )
 }
 

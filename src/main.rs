@@ -18,7 +18,6 @@ mod logging;
 mod model;
 mod network;
 mod options;
-mod problem;
 mod process;
 mod retention;
 mod secret;

@@ -7,13 +7,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use rep_api::{
-    Bucket, DeadLetters, Flow, Health, HealthCheck, HealthStatus, Latencies, Latency, LiveStatus,
-    ModelStatus, PartitionLag, ProcessStatus, ProductCounts, RecentDeadLetter, SimulatorStatus, StatusSource,
+    Bucket, DeadLetters, Flow, Health, Latencies, Latency, LiveStatus, ModelStatus, PartitionLag,
+    ProcessStatus, ProductCounts, RecentDeadLetter, SimulatorStatus, StatusSource,
 };
 use rep_backends::Backends;
 use rep_core::avro::DeadLetter;
 use rep_core::ports::StoreError;
 use rep_core::{Clock, ModelId, Timestamp, Topic};
+use rep_http::{HealthCheck, HealthStatus};
 use tokio_util::sync::CancellationToken;
 
 use crate::process::Peers;

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::body::HttpBody as _;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use tokio::sync::Semaphore;
 
 use crate::config::Limits;
@@ -44,7 +44,7 @@ pub fn within_budget(router: Router, one_bytes_max: usize, limits: &Limits) -> R
 pub(crate) async fn within(State(bodies): State<Bodies>, request: Request, next: Next) -> Response {
     let Ok(_room) = bodies.room.try_acquire_many(bodies.kib(&request)) else {
         metrics::counter!("rep_http_shed_total").increment(1);
-        return Problem::unavailable("too many bodies are being read").retry_after(1).whole();
+        return Problem::unavailable("too many bodies are being read").retry_after(1).into_response();
     };
     next.run(request).await
 }

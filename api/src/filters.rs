@@ -9,9 +9,9 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::extract::{BodyKind, body_kind, bytes, given, json};
-use crate::fields::Fields;
 use crate::problem::Problem;
 use crate::state::ApiState;
+use rep_http::Fields;
 
 /// Most ids that may be excluded.
 const EXCLUDE_MAX: usize = 1_000;

@@ -18,7 +18,6 @@ mod encoding;
 mod erased;
 mod erasure;
 mod extract;
-mod fields;
 mod filters;
 mod idempotency;
 mod ingest;
@@ -63,8 +62,8 @@ pub use rate::rate_by_address;
 pub use shop::{Shop, ShopError};
 pub use state::{ApiDeps, ApiState, MetricsText};
 pub use status::{
-    Bucket, DeadLetters, Flow, Health, HealthCheck, HealthStatus, Latencies, Latency, LiveStatus,
-    ModelStatus, PartitionLag, ProcessStatus, ProductCounts, RecentDeadLetter, SimulatorStatus, StatusSource,
+    Bucket, DeadLetters, Flow, Health, Latencies, Latency, LiveStatus, ModelStatus, PartitionLag,
+    ProcessStatus, ProductCounts, RecentDeadLetter, SimulatorStatus, StatusSource,
 };
 pub use stream::{DeadlineIo, DeadlineListener};
 

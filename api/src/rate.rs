@@ -89,7 +89,7 @@ pub fn rate_by_address(router: Router, config: &ApiConfig) -> Router {
         let refused = limiter.check(&client_of(&request, &trusted), NonZeroU32::MIN).err();
         async move {
             match refused {
-                Some(refused) => refused.problem("you ask too often").whole(),
+                Some(refused) => refused.problem("you ask too often").into_response(),
                 None => next.run(request).await,
             }
         }

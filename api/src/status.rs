@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use rep_core::Timestamp;
+use rep_http::{HealthCheck, HealthStatus};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -198,18 +199,6 @@ pub struct RecentDeadLetter {
     pub at: Timestamp,
 }
 
-/// How a part or the whole is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum HealthStatus {
-    /// Works.
-    Ok,
-    /// Works with less than it should.
-    Degraded,
-    /// Does not work.
-    Down,
-}
-
 /// What works and what does not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -218,19 +207,6 @@ pub struct Health {
     pub status: HealthStatus,
     /// Each part.
     pub checks: Vec<HealthCheck>,
-}
-
-/// One part.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct HealthCheck {
-    /// Its name.
-    #[schema(example = "log")]
-    pub name: String,
-    /// How it is.
-    pub status: HealthStatus,
-    /// What is known, or what to do.
-    pub detail: String,
 }
 
 /// The simulator.

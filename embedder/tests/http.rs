@@ -80,15 +80,16 @@ async fn errors_are_problems_with_fields() {
 #[tokio::test]
 async fn not_ready_until_a_model_is_there() {
     let router = router(EmbedService::loading());
-    for (status, body, wait) in [
-        get(&router, "/readyz").await,
-        get(&router, "/model").await,
-        post(&router, r#"{"texts": ["a"], "kind": "query"}"#).await,
-    ] {
+    for (status, body, wait) in
+        [get(&router, "/model").await, post(&router, r#"{"texts": ["a"], "kind": "query"}"#).await]
+    {
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
         assert!(body["detail"].as_str().unwrap().contains("not loaded"));
         assert_eq!(wait.as_deref(), Some("2"));
     }
+    let (status, body, _) = get(&router, "/readyz").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!((&body["ready"], &body["missing"][0]["name"]), (&json!(false), &json!("model")));
     assert_eq!(get(&router, "/livez").await.0, StatusCode::OK);
 }
 

@@ -1,6 +1,5 @@
 //! The control routes of port 8084: state, start, stop, change, scenarios, one action by hand.
 
-mod fields;
 mod problem;
 mod shapes;
 
@@ -11,17 +10,16 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use rep_core::ActionType;
+use rep_http::{ALIVE, Fields, Problem, Readiness};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::runner::{Act, Simulator, Status, Wish, fresh_trace_id};
 use crate::scenario::Scenario;
-use fields::Fields;
-pub use problem::{FieldProblem, Problem};
-pub use shapes::{ActAnswer, ActRequest, ChangeRequest, Health, ScenarioItem, ScenarioList, StartRequest};
+pub use shapes::{ActAnswer, ActRequest, ChangeRequest, ScenarioItem, ScenarioList, StartRequest};
 
 /// Longest body that is read, in bytes.
 pub const BODY_BYTES_MAX: usize = 16 * 1024;
@@ -86,15 +84,15 @@ async fn start(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Status>, Problem> {
-    let mut fields = Fields::of(&headers, &body?)?;
+    let mut fields = fields(&headers, body)?;
     let wish = Wish {
-        users: fields.u32("users"),
+        users: fields.count("users", u32::MAX),
         rate: fields.number("rate"),
-        scenario: fields.scenario("scenario"),
-        seed: fields.u64("seed"),
+        scenario: scenario(&mut fields),
+        seed: fields.whole("seed"),
         change_rate: fields.number("changeRate"),
     };
-    fields.finish()?;
+    finish(fields)?;
     Ok(Json(simulator.start(wish).await?))
 }
 
@@ -118,14 +116,14 @@ async fn change(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Status>, Problem> {
-    let mut fields = Fields::of(&headers, &body?)?;
+    let mut fields = fields(&headers, body)?;
     let wish = Wish {
         rate: fields.number("rate"),
-        scenario: fields.scenario("scenario"),
+        scenario: scenario(&mut fields),
         change_rate: fields.number("changeRate"),
         ..Wish::default()
     };
-    fields.finish()?;
+    finish(fields)?;
     Ok(Json(simulator.change(wish)?))
 }
 
@@ -157,44 +155,59 @@ async fn act(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<ActAnswer>), Problem> {
-    let mut fields = Fields::of(&headers, &body?)?;
-    let user_id = fields.id("userId");
-    let action_type = fields.action("actionType");
-    let product_id = fields.id("productId");
+    let mut fields = fields(&headers, body)?;
+    let user_id = fields.required("userId");
+    let known = format!("must be one of {}", ActionType::KNOWN.map(ActionType::as_str).join(", "));
+    let action_type = fields.read("actionType", known, |value| ActionType::parse(value.as_str()?));
+    let product_id = fields.parsed("productId");
     let search_query = fields.text("searchQuery");
-    fields.require("userId", user_id.is_some());
     fields.require("actionType", action_type.is_some());
-    fields.finish()?;
+    finish(fields)?;
     let (Some(user_id), Some(action_type)) = (user_id, action_type) else {
-        return Err(Problem::bad_request("userId and actionType are required"));
+        return Err(Problem::invalid("userId and actionType are required"));
     };
     let acted = simulator.act(Act { user_id, action_type, product_id, search_query }).await?;
     Ok((StatusCode::ACCEPTED, Json(ActAnswer::from(acted))))
 }
 
 /// Whether the process lives.
-#[utoipa::path(get, path = "/livez", tag = "health", responses((status = 200, body = Health)))]
-async fn livez() -> Json<Health> {
-    Json(Health::well())
+#[utoipa::path(
+    get, path = "/livez", tag = "health", responses((status = 200, body = String, content_type = "text/plain"))
+)]
+async fn livez() -> &'static str {
+    ALIVE
 }
 
 /// Whether traffic can be made: names what is missing if not.
 #[utoipa::path(
-    get, path = "/readyz", tag = "health", responses((status = 200, body = Health), (status = 503, body = Health))
+    get, path = "/readyz", tag = "health",
+    responses((status = 200, body = Readiness), (status = 503, body = Readiness))
 )]
-async fn readyz(State(simulator): State<Simulator>) -> Response {
-    if simulator.is_log_well() {
-        return Json(Health::well()).into_response();
-    }
-    (StatusCode::SERVICE_UNAVAILABLE, Json(Health::missing("log"))).into_response()
+async fn readyz(State(simulator): State<Simulator>) -> Readiness {
+    if simulator.is_log_well() { Readiness::ready() } else { Readiness::without("log", "it takes no events") }
+}
+
+fn fields(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Fields, Problem> {
+    let body = body.map_err(|rejection| Problem::unread(&rejection, BODY_BYTES_MAX))?;
+    Fields::of_body(headers, &body)
+}
+
+fn finish(mut fields: Fields) -> Result<(), Problem> {
+    fields.refuse_unknown();
+    fields.finish().map_err(Problem::of_fields)
+}
+
+fn scenario(fields: &mut Fields) -> Option<Scenario> {
+    let known = format!("must be one of {}", Scenario::ALL.map(Scenario::id).join(", "));
+    fields.read("scenario", known, |value| Scenario::parse(value.as_str()?))
 }
 
 async fn unknown_route() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path")
+    Problem::of_status(StatusCode::NOT_FOUND)
 }
 
 async fn unknown_method() -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")
+    Problem::of_status(StatusCode::METHOD_NOT_ALLOWED)
 }
 
 /// Gives every answer an `X-Trace-Id`: that of the request's `traceparent`, or a fresh one.
@@ -232,9 +245,4 @@ impl From<crate::runner::Acted> for ActAnswer {
             timestamp: action.timestamp,
         }
     }
-}
-
-/// The names of all actions, for messages.
-fn action_names() -> String {
-    ActionType::KNOWN.map(ActionType::as_str).join(", ")
 }

@@ -131,7 +131,7 @@ async fn what_is_wrong_is_refused_by_name() {
     for (body, wrong) in cases {
         let (status, problem) = call(&router, "POST", "/simulator/start", Some(body.clone())).await;
         assert_eq!((status, fields(&problem)), (StatusCode::BAD_REQUEST, wrong), "{body}");
-        assert_eq!((&problem["type"], &problem["title"]), (&json!("about:blank"), &json!("Bad Request")));
+        assert_eq!(problem["type"], "urn:rep:problem:invalid-request");
         assert_eq!(problem["status"], 400);
         assert!(problem["detail"].as_str().is_some_and(|detail| !detail.is_empty()));
     }
@@ -208,7 +208,7 @@ async fn a_log_that_is_away_is_told() {
     assert!(!json_of(response).await.to_string().contains("away\""), "the source stays inside");
     let response = send(&router, "GET", "/readyz", None).await;
     assert_eq!(response.status(), 503);
-    assert_eq!(json_of(response).await, json!({"status": "unavailable", "missing": ["log"]}));
+    assert_eq!(json_of(response).await["missing"][0]["name"], "log");
     assert_eq!(send(&router, "GET", "/livez", None).await.status(), 200);
     log.is_away.store(false, Ordering::SeqCst);
     assert_eq!(send(&router, "POST", "/simulator/act", click()).await.status(), 202);

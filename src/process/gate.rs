@@ -6,14 +6,12 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
+use axum::http::header::ALLOW;
 use axum::response::{IntoResponse, Response};
 use parking_lot::Mutex;
-use serde_json::json;
+use rep_http::{ALIVE, Problem, Readiness};
 use tower::{ServiceExt, service_fn};
-
-use crate::problem::{method_not_allowed, problem};
 
 /// What is asked of routes. `CONNECT` asks for a tunnel to somewhere else: no route could answer it.
 const METHODS: &str = "GET,HEAD,POST,PUT,PATCH,DELETE,OPTIONS";
@@ -86,22 +84,19 @@ impl Gate {
 
     fn not_yet(&self, path: &str) -> Response {
         if path == "/livez" || path == "/api/livez" {
-            return "ok\n".into_response();
+            return ALIVE.into_response();
         }
         let detail = self.waiting.0.lock().what.clone();
         if path == "/readyz" || path == "/api/readyz" {
-            let missing = json!([{ "name": "start", "status": "down", "detail": detail }]);
-            let body = json!({ "ready": false, "status": "down", "missing": missing }).to_string();
-            return (StatusCode::SERVICE_UNAVAILABLE, [(CONTENT_TYPE, "application/json")], body)
-                .into_response();
+            return Readiness::without("start", detail).into_response();
         }
-        let refusal = problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not ready yet", &detail);
-        ([(RETRY_AFTER, "2")], refusal).into_response()
+        Problem::unavailable(detail).retry_after(2).into_response()
     }
 }
 
 fn no_tunnels() -> Response {
-    ([(ALLOW, METHODS)], method_not_allowed("this is not a proxy: it opens no tunnels")).into_response()
+    ([(ALLOW, METHODS)], Problem::method_not_allowed("this is not a proxy: it opens no tunnels"))
+        .into_response()
 }
 
 #[cfg(test)]

@@ -2,13 +2,11 @@
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
 use axum::http::header::WWW_AUTHENTICATE;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use rep_api::{Auth, BearerAuth, bearer_token};
-
-use crate::problem::problem;
+use rep_http::Problem;
 
 /// Routes that anybody may read.
 pub(super) const PUBLIC: [&str; 3] = ["/livez", "/readyz", "/openapi.json"];
@@ -27,6 +25,5 @@ async fn check(State(bearer): State<BearerAuth>, request: Request, next: Next) -
     if public || bearer_token(request.headers()).is_some_and(|token| bearer.is_operator(token)) {
         return next.run(request).await;
     }
-    let refusal = problem(StatusCode::UNAUTHORIZED, "unauthorized", "A valid token is required", REFUSAL);
-    ([(WWW_AUTHENTICATE, "Bearer")], refusal).into_response()
+    ([(WWW_AUTHENTICATE, "Bearer")], Problem::unauthorized(REFUSAL)).into_response()
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use axum::http::Uri;
 use parking_lot::Mutex;
-use rep_api::{HealthCheck, HealthStatus, SimulatorStatus};
+use rep_api::SimulatorStatus;
+use rep_http::{HealthCheck, HealthStatus};
 use serde::Deserialize;
 
 use super::outbound::{Outbound, at};

@@ -10,11 +10,11 @@ use axum::extract::{ConnectInfo, Request};
 use axum::http::header::{CONNECTION, HeaderName, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
+use rep_http::Problem;
 use tower::service_fn;
 
 use super::outbound::{Outbound, at};
-use crate::problem::problem;
 
 /// Longest wait for the beginning of an answer; a role bounds its own work by less.
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
@@ -53,7 +53,7 @@ async fn pass(name: &str, upstream: &Uri, outbound: &Outbound, request: Request)
         Err(error) => {
             tracing::warn!("the {name} at {upstream} cannot be reached: {error:#}");
             let detail = format!("the {name} at {upstream} does not answer");
-            problem(StatusCode::BAD_GATEWAY, "unavailable", "Not reachable", &detail)
+            Problem::unreachable(detail).into_response()
         }
     }
 }

@@ -1,12 +1,11 @@
 //! A port a role: bound before anything else, answering from then on.
 
 use axum::Router;
-use axum::http::Uri;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::Response;
+use axum::http::{StatusCode, Uri};
 use axum::routing::get;
 use rep_api::{ApiConfig, ApiState, rate_by_address, same_site, within_budget};
 use rep_embedder::http::EmbedService;
+use rep_http::{ALIVE, Problem, Readiness};
 
 use super::document;
 use super::gate::{Gate, Waiting};
@@ -20,7 +19,6 @@ use super::traffic::Traffic;
 use crate::dashboard;
 use crate::listening::{Connections, Listening};
 use crate::options::Settings;
-use crate::problem::method_not_allowed;
 use crate::telemetry::Telemetry;
 
 /// The ports of a process, each with what it answers.
@@ -178,15 +176,15 @@ fn task_name(role: Role) -> &'static str {
     }
 }
 
-async fn wrong_method() -> Response {
-    method_not_allowed("this route does not take this method")
+async fn wrong_method() -> Problem {
+    Problem::of_status(StatusCode::METHOD_NOT_ALLOWED)
 }
 
 /// A role whose parts run is alive and ready: one that ends takes the process with it.
 fn health() -> Router {
-    let ready =
-        || async { ([(CONTENT_TYPE, "application/json")], r#"{"ready":true,"status":"ok","missing":[]}"#) };
-    Router::new().route("/livez", get(|| async { "ok\n" })).route("/readyz", get(ready))
+    Router::new()
+        .route("/livez", get(|| async { ALIVE }))
+        .route("/readyz", get(|| async { Readiness::ready() }))
 }
 
 fn metrics_route(telemetry: &Telemetry) -> Router {

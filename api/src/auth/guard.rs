@@ -13,7 +13,7 @@ use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_TYPE, HOST, HeaderName, ORIGIN};
 use axum::http::{HeaderMap, Method, Uri};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 
 use super::Auth;
 use crate::ApiConfig;
@@ -52,7 +52,7 @@ pub fn same_site<S: Clone + Send + Sync + 'static>(
 async fn check_site(State(sites): State<Arc<Sites>>, request: Request, next: Next) -> Response {
     match sites.check(&request) {
         Ok(()) => next.run(request).await,
-        Err(problem) => problem.whole(),
+        Err(problem) => problem.into_response(),
     }
 }
 

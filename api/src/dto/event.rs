@@ -9,8 +9,8 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::names::ActionTypeSchema;
-use crate::fields::Fields;
 use crate::problem::FieldProblem;
+use rep_http::Fields;
 
 /// An action of a shopper.
 #[derive(ToSchema)]

@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::fields::Fields;
 use crate::problem::FieldProblem;
+use rep_http::Fields;
 
 /// A product.
 #[derive(Clone, Debug, Serialize, ToSchema)]

@@ -169,9 +169,9 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::{
-        DeadLetters, Health, HealthStatus, ModelStatus, PartitionLag, ProcessStatus, ProductCounts,
-    };
+    use rep_http::HealthStatus;
+
+    use crate::status::{DeadLetters, Health, ModelStatus, PartitionLag, ProcessStatus, ProductCounts};
 
     fn status(at_ms: i64) -> LiveStatus {
         let lag = |group: &str, partition, lag| PartitionLag {

@@ -12,7 +12,6 @@
 //! Metrics are recorded by the `metrics` crate; the process that hosts this router serves `/metrics`.
 //! Errors are `application/problem+json` (RFC 9457). Bounds: [`TEXTS_MAX`] texts, [`BODY_BYTES_MAX`] bytes.
 
-mod problem;
 mod request;
 
 use std::sync::{Arc, OnceLock};
@@ -20,18 +19,18 @@ use std::sync::{Arc, OnceLock};
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use ndarray::Array2;
 use rep_core::ModelId;
 use rep_core::ports::embedder::{EmbedError, Embedder};
+use rep_http::{ALIVE, Problem, Readiness};
 use serde::Serialize;
-use serde_json::{Value, json};
 use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use self::problem::Problem;
 use self::request::{EmbedRequest, EmbedRequestSchema};
 use crate::Manifest;
 
@@ -39,6 +38,7 @@ use crate::Manifest;
 pub const TEXTS_MAX: usize = 256;
 /// Largest body in bytes.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
+const NOT_LOADED: &str = "the embedding model is not loaded yet";
 
 /// What the service embeds with; cheap to clone. Ready once [`EmbedService::set`] was called.
 #[derive(Clone, Default)]
@@ -70,7 +70,7 @@ impl EmbedService {
     }
 
     fn get(&self) -> Result<&Loaded, Problem> {
-        self.loaded.get().ok_or_else(|| Problem::unavailable("the embedding model is not loaded yet"))
+        self.loaded.get().ok_or_else(|| Problem::unavailable(NOT_LOADED))
     }
 }
 
@@ -78,8 +78,8 @@ impl EmbedService {
 pub fn router(service: EmbedService) -> Router {
     let (router, _) = documented().split_for_parts();
     router
-        .fallback(Problem::no_route)
-        .method_not_allowed_fallback(Problem::wrong_method)
+        .fallback(|| async { Problem::of_status(StatusCode::NOT_FOUND) })
+        .method_not_allowed_fallback(|| async { Problem::of_status(StatusCode::METHOD_NOT_ALLOWED) })
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(service)
 }
@@ -127,8 +127,8 @@ async fn embed(
     State(service): State<EmbedService>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    let body = body.map_err(Problem::body)?;
-    let EmbedRequest { texts, kind, urgency } = EmbedRequest::parse(&body).map_err(Problem::invalid)?;
+    let body = body.map_err(|rejection| Problem::unread(&rejection, BODY_BYTES_MAX))?;
+    let EmbedRequest { texts, kind, urgency } = EmbedRequest::parse(&body).map_err(Problem::of_fields)?;
     let embedder = &service.get()?.embedder;
     let vectors = embedder.embed(&texts, kind, urgency).await.map_err(embed_problem)?;
     let (model, dimensions) = (embedder.model().clone(), embedder.dimensions());
@@ -136,7 +136,7 @@ async fn embed(
     let write = move || Json(EmbedAnswer { model, dimensions, embeddings: rows(&vectors) }).into_response();
     tokio::task::spawn_blocking(write).await.map_err(|error| {
         tracing::error!(%error, "writing an answer failed");
-        Problem::failed()
+        Problem::internal("the texts could not be embedded")
     })
 }
 
@@ -153,22 +153,18 @@ async fn model(State(service): State<EmbedService>) -> Result<Json<Manifest>, Pr
 }
 
 /// Whether the process lives.
-#[utoipa::path(get, path = "/livez", responses((status = 200, description = "It does")))]
-async fn livez() -> Json<Value> {
-    Json(json!({ "status": "ok" }))
+#[utoipa::path(get, path = "/livez", responses((status = 200, body = String, content_type = "text/plain")))]
+async fn livez() -> &'static str {
+    ALIVE
 }
 
 /// Whether a model is loaded.
-#[utoipa::path(
-    get, path = "/readyz",
-    responses(
-        (status = 200, description = "It is"),
-        (status = 503, description = "No model yet")
-    )
-)]
-async fn readyz(State(service): State<EmbedService>) -> Result<Json<Value>, Problem> {
-    let model = service.get()?.embedder.model();
-    Ok(Json(json!({ "status": "ready", "model": model })))
+#[utoipa::path(get, path = "/readyz", responses((status = 200, body = Readiness), (status = 503, body = Readiness)))]
+async fn readyz(State(service): State<EmbedService>) -> Readiness {
+    match service.loaded.get() {
+        Some(_) => Readiness::ready(),
+        None => Readiness::without("model", NOT_LOADED),
+    }
 }
 
 fn rows(vectors: &Array2<f32>) -> Vec<Vec<f32>> {
@@ -178,12 +174,13 @@ fn rows(vectors: &Array2<f32>) -> Vec<Vec<f32>> {
 fn embed_problem(error: EmbedError) -> Problem {
     match error {
         EmbedError::Overloaded(reason) => {
-            Problem::unavailable(format!("the embedder is overloaded: {reason}"))
+            // Longer than one batch takes.
+            Problem::unavailable(format!("the embedder is overloaded: {reason}")).retry_after(2)
         }
         EmbedError::Unavailable(_) => Problem::unavailable("no embedding model is available"),
         EmbedError::Failed(reason) => {
             tracing::error!(reason, "embedding failed");
-            Problem::failed()
+            Problem::internal("the texts could not be embedded")
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Reading `POST /embed`, so that every error names its field.
 
 use rep_core::ports::embedder::{TextKind, Urgency};
+use rep_http::FieldProblem;
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::TEXTS_MAX;
-use super::problem::FieldProblem;
 
 /// Field errors told at once; the rest of a hopeless body is not worth listing.
 const ERRORS_MAX: usize = 20;
@@ -107,7 +107,7 @@ fn urgency(value: Option<Value>, kind: Option<TextKind>, errors: &mut Vec<FieldP
 }
 
 fn problem(field: &str, message: impl Into<String>) -> FieldProblem {
-    FieldProblem { field: field.into(), message: message.into() }
+    FieldProblem::new(field, message)
 }
 
 #[cfg(test)]

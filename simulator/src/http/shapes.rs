@@ -101,24 +101,3 @@ pub struct ScenarioList {
     /// All of them.
     pub items: Vec<ScenarioItem>,
 }
-
-/// Health.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Health {
-    /// `ok` or `unavailable`.
-    pub status: &'static str,
-    /// What is missing.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub missing: Vec<&'static str>,
-}
-
-impl Health {
-    pub(super) fn well() -> Self {
-        Self { status: "ok", missing: Vec::new() }
-    }
-
-    pub(super) fn missing(what: &'static str) -> Self {
-        Self { status: "unavailable", missing: vec![what] }
-    }
-}

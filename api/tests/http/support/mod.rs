@@ -16,8 +16,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use rep_api::{
-    ApiConfig, ApiDeps, ApiState, DeadLetters, Flow, Health, HealthCheck, HealthStatus, Latencies,
-    LiveStatus, ModelStatus, ProcessStatus, ProductCounts, StatusSource,
+    ApiConfig, ApiDeps, ApiState, DeadLetters, Flow, Health, Latencies, LiveStatus, ModelStatus,
+    ProcessStatus, ProductCounts, StatusSource,
 };
 use rep_core::avro::Codec;
 use rep_core::likeness::{CurrentScale, LikenessScale, sample};
@@ -30,6 +30,7 @@ use rep_core::{
     ActionType, Clock, Currency, Money, Preference, Product, ProductId, TasteRules, Timestamp, Topic,
     UnitVector, UserAction, stable_hash128,
 };
+use rep_http::{HealthCheck, HealthStatus};
 use serde_json::Value;
 use tower::ServiceExt;
 

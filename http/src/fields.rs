@@ -4,31 +4,56 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
 
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
 use serde_json::{Map, Value};
 
-use crate::problem::FieldProblem;
+use crate::{FieldProblem, Problem};
 
 /// The fields of one object, taken out one by one, and what was wrong with them.
-pub(crate) struct Fields {
+pub struct Fields {
     map: Map<String, Value>,
     errors: Vec<FieldProblem>,
 }
 
 impl Fields {
-    /// The fields of `value`; anything but an object is an error without a field.
-    pub(crate) fn of(value: Value) -> Result<Self, Vec<FieldProblem>> {
+    /// The fields of `value`.
+    ///
+    /// # Errors
+    /// One without a field for anything but an object.
+    pub fn of(value: Value) -> Result<Self, Vec<FieldProblem>> {
         match value {
             Value::Object(map) => Ok(Self { map, errors: Vec::new() }),
             other => Err(vec![FieldProblem::new("", format!("must be a JSON object, got {}", kind(&other)))]),
         }
     }
 
-    pub(crate) fn refuse(&mut self, field: &str, message: impl Into<String>) {
+    /// The fields of a body; of an empty one there are none.
+    ///
+    /// # Errors
+    /// For a body that is no JSON object, or whose content type does not say that it is one: a browser sends other types to
+    /// other sites without asking first.
+    pub fn of_body(headers: &HeaderMap, body: &[u8]) -> Result<Self, Problem> {
+        if body.iter().all(u8::is_ascii_whitespace) {
+            return Ok(Self { map: Map::new(), errors: Vec::new() });
+        }
+        let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        if !kind.eq_ignore_ascii_case("application/json") {
+            return Err(Problem::unsupported_media_type("the body must be application/json"));
+        }
+        let value = serde_json::from_slice(body)
+            .map_err(|error| Problem::invalid(format!("the body is not JSON: {error}")))?;
+        Self::of(value).map_err(|_| Problem::invalid("the body must be a JSON object"))
+    }
+
+    /// Notes that `field` is wrong: `message` says what it must be.
+    pub fn refuse(&mut self, field: &str, message: impl Into<String>) {
         self.errors.push(FieldProblem::new(field, message));
     }
 
     /// A text; `null` is the same as absent.
-    pub(crate) fn text(&mut self, field: &str) -> Option<String> {
+    pub fn text(&mut self, field: &str) -> Option<String> {
         match self.map.remove(field) {
             None | Some(Value::Null) => None,
             Some(Value::String(text)) => Some(text),
@@ -40,7 +65,7 @@ impl Fields {
     }
 
     /// A text that must be there.
-    pub(crate) fn required_text(&mut self, field: &str) -> Option<String> {
+    pub fn required_text(&mut self, field: &str) -> Option<String> {
         let known = self.errors.len();
         let text = self.text(field);
         if text.is_none() && self.errors.len() == known {
@@ -50,7 +75,7 @@ impl Fields {
     }
 
     /// A text that must be a `T`.
-    pub(crate) fn parsed<T: FromStr>(&mut self, field: &str) -> Option<T>
+    pub fn parsed<T: FromStr>(&mut self, field: &str) -> Option<T>
     where
         T::Err: Display,
     {
@@ -59,7 +84,7 @@ impl Fields {
     }
 
     /// A text that must be there and be a `T`.
-    pub(crate) fn required<T: FromStr>(&mut self, field: &str) -> Option<T>
+    pub fn required<T: FromStr>(&mut self, field: &str) -> Option<T>
     where
         T::Err: Display,
     {
@@ -75,20 +100,46 @@ impl Fields {
     }
 
     /// A whole number from 0 to `max`.
-    pub(crate) fn count(&mut self, field: &str, max: u32) -> Option<u32> {
-        let value = match self.map.remove(field) {
-            None | Some(Value::Null) => return None,
-            Some(value) => value,
-        };
-        let number = value.as_u64().and_then(|number| u32::try_from(number).ok()).filter(|n| *n <= max);
-        if number.is_none() {
-            self.refuse(field, format!("must be a whole number from 0 to {max}"));
+    pub fn count(&mut self, field: &str, max: u32) -> Option<u32> {
+        self.read(field, format!("must be a whole number from 0 to {max}"), |value| {
+            u32::try_from(value.as_u64()?).ok().filter(|number| *number <= max)
+        })
+    }
+
+    /// A whole number of at least 0.
+    pub fn whole(&mut self, field: &str) -> Option<u64> {
+        self.read(field, "must be a whole number of at least 0", |value| value.as_u64())
+    }
+
+    /// A number.
+    pub fn number(&mut self, field: &str) -> Option<f64> {
+        self.read(field, "must be a number", |value| value.as_f64())
+    }
+
+    /// What `read` makes of a field; `message` says what it must be. `null` is the same as absent.
+    pub fn read<T>(
+        &mut self,
+        field: &str,
+        message: impl Into<String>,
+        read: impl FnOnce(&Value) -> Option<T>,
+    ) -> Option<T> {
+        let value = self.map.remove(field).filter(|value| !value.is_null())?;
+        let read = read(&value);
+        if read.is_none() {
+            self.refuse(field, message);
         }
-        number
+        read
+    }
+
+    /// Says that `field` is required, unless it is there or was refused for another reason.
+    pub fn require(&mut self, field: &str, is_there: bool) {
+        if !is_there && !self.errors.iter().any(|error| error.field == field) {
+            self.refuse(field, "is required");
+        }
     }
 
     /// An array of texts; none if it is absent.
-    pub(crate) fn texts(&mut self, field: &str) -> Vec<String> {
+    pub fn texts(&mut self, field: &str) -> Vec<String> {
         let items = match self.map.remove(field) {
             None | Some(Value::Null) => return Vec::new(),
             Some(Value::Array(items)) => items,
@@ -111,7 +162,7 @@ impl Fields {
     }
 
     /// An object of texts; numbers and truth values are taken as their text.
-    pub(crate) fn labels(&mut self, field: &str) -> BTreeMap<String, String> {
+    pub fn labels(&mut self, field: &str) -> BTreeMap<String, String> {
         let map = match self.map.remove(field) {
             None | Some(Value::Null) => return BTreeMap::new(),
             Some(Value::Object(map)) => map,
@@ -138,19 +189,22 @@ impl Fields {
     }
 
     /// Names that nobody took, at most 8 of them, shortened.
-    pub(crate) fn unknown(&self) -> Vec<String> {
+    pub fn unknown(&self) -> Vec<String> {
         self.map.keys().take(8).map(|name| name.chars().take(64).collect()).collect()
     }
 
     /// Refuses names that nobody took.
-    pub(crate) fn refuse_unknown(&mut self) {
+    pub fn refuse_unknown(&mut self) {
         for name in self.unknown() {
             self.refuse(&name, "is not known");
         }
     }
 
+    /// Ends reading.
+    ///
+    /// # Errors
     /// What was wrong, if anything.
-    pub(crate) fn finish(self) -> Result<(), Vec<FieldProblem>> {
+    pub fn finish(self) -> Result<(), Vec<FieldProblem>> {
         if self.errors.is_empty() { Ok(()) } else { Err(self.errors) }
     }
 }
