@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
 use axum::http::header::{CONNECTION, HeaderName, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderValue, Uri};
 use axum::response::{IntoResponse as _, Response};
 use rep_http::Problem;
 use tower::service_fn;
@@ -82,6 +82,7 @@ fn without_hop_by_hop(headers: &mut HeaderMap) {
 #[cfg(test)]
 mod tests {
     use axum::http::HeaderMap as Headers;
+    use axum::http::StatusCode;
     use axum::routing::post;
     use http_body_util::BodyExt as _;
     use tokio::net::TcpListener;
