@@ -64,6 +64,17 @@ async fn pages_that_are_named_may_ask_and_read() {
         assert_eq!(answer.status(), 200, "{path}");
         assert_eq!(answer.headers()["access-control-allow-origin"], SHOP.1, "{path}");
     }
+    // There is no connection to upgrade here, and that is all that is wrong.
+    for (origin, expected) in [(SHOP, 400), (("origin", "https://evil.example"), 403)] {
+        let socket = [
+            origin,
+            ("connection", "upgrade"),
+            ("upgrade", "websocket"),
+            ("sec-websocket-version", "13"),
+            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ];
+        world.send("GET", "/notifications/ws?userId=ann", &socket, "").await.expect(expected);
+    }
 }
 
 #[tokio::test]
