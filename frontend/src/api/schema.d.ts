@@ -2561,7 +2561,7 @@ export interface components {
         /** @description What is wrong with a field. */
         FieldProblem: {
             /**
-             * @description The field's name; `3.price` is `price` of the fourth item.
+             * @description The field's name; `3.price` is `price` of the fourth item, and an empty one the body itself.
              * @example price
              */
             field: string;
@@ -3182,11 +3182,13 @@ export interface components {
              */
             searches?: number;
         };
-        /** @description Whether requests can be served. */
+        /** @description Whether requests can be served: what `GET /readyz` answers, with 200 if so and 503 if not. */
         Readiness: {
             /** @description What is missing. */
             missing: components["schemas"]["HealthCheck"][];
+            /** @description Whether they can; a degraded process is ready. */
             ready: boolean;
+            /** @description How the whole is. */
             status: components["schemas"]["HealthStatus"];
         };
         /** @description Why an item is there. */
