@@ -108,6 +108,13 @@ mod tests {
         assert_eq!(names(["a", "b"].into_iter()).len(), found.features.ncols());
     }
 
+    #[test]
+    fn what_is_no_number_is_taken_for_the_least() {
+        let features = of_scores(&[f32::NAN, 2.0, f32::INFINITY, 1.0, f32::NEG_INFINITY]);
+        assert_eq!(features.iter().map(|[score, ..]| *score).collect::<Vec<_>>(), [0.0, 1.0, 0.0, 0.0, 0.0]);
+        assert!(features.iter().flatten().all(|number| number.is_finite()));
+    }
+
     proptest! {
         #[test]
         fn features_are_finite_and_bounded_whatever_the_scores(scores in prop::collection::vec(any::<f32>(), 0..50)) {

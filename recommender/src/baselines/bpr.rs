@@ -114,6 +114,18 @@ mod tests {
     use crate::log::testing::two_tastes;
 
     #[test]
+    fn a_step_raises_what_was_liked_and_lowers_the_other() {
+        let liked = Rows::new(2, std::iter::once(vec![(0, 1.0)]));
+        let rules = BprRules { width: 8, epochs: 0, rate: 0.1, regularisation: 0.0 };
+        let mut model = Bpr::learn(&liked, rules, &mut Draws::new(1));
+        let taste = model.shoppers.row(0).to_owned();
+        let before = model.items.dot(&taste);
+        model.step(0, 0, 1, &rules);
+        let after = model.items.dot(&taste);
+        assert!(after[0] > before[0] && after[1] < before[1], "{before} {after}");
+    }
+
+    #[test]
     fn what_those_alike_liked_scores_above_the_rest() {
         let liked = confidences(&two_tastes(40, 20, 6, 1), &FactorRules::default(), 0);
         let rules = BprRules { width: 8, epochs: 60, rate: 0.05, regularisation: 0.01 };

@@ -137,15 +137,23 @@ pub(super) fn add_scaled(sum: &mut [f32], scale: f32, vector: &[f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Log;
     use crate::factors::confidences;
-    use crate::log::testing::two_tastes;
+    use crate::log::testing::{event, two_tastes};
     use crate::{Draws, ItemFactors, Liked};
+
+    /// Likes, and a refusal by each shopper.
+    fn log() -> Log {
+        let likes = two_tastes(30, 12, 4, 2);
+        let refused = (0..30).map(|shopper| event(shopper, (shopper + 1) % 2 * 6 + shopper % 5, -0.6, 9_000));
+        Log::new(likes.events().iter().copied().chain(refused).collect())
+    }
 
     /// Enough steps solve a row as exactly as the closed form does.
     #[test]
     fn descent_ends_where_the_closed_form_is() {
-        let log = two_tastes(30, 12, 4, 2);
-        let rules = FactorRules { width: 6, steps: 20, ..FactorRules::default() };
+        let log = log();
+        let rules = FactorRules { width: 6, steps: 20, refusal: 1.0, ..FactorRules::default() };
         let liked = confidences(&log, &rules, 0);
         let factors = ItemFactors::learn(&liked, rules, &mut Draws::new(1)).unwrap();
         let mut solved = Array2::zeros((liked.len(), 6));
@@ -163,7 +171,7 @@ mod tests {
     /// Each sweep lowers what is minimised, up to rounding.
     #[test]
     fn sweeps_lower_the_loss() {
-        let log = two_tastes(30, 12, 4, 3);
+        let log = log();
         let rules = FactorRules { width: 4, steps: 5, refusal: 1.0, ..FactorRules::default() };
         let liked = confidences(&log, &rules, 0);
         let by_item = liked.transposed();
