@@ -137,6 +137,11 @@ fn nothing_of_an_erased_shopper_stays_in_redis_or_elasticsearch() {
                           "kinds": {"priceDrop": true, "backInStock": true, "lowStock": true}});
     ask("PUT", &format!("/users/{user}/notification-settings"), settings);
     wait_drained(&agent, &api);
+    // Whoever is interested is found once the index shows it: this refreshes it.
+    wait_until("the index shows what the shopper did", Duration::from_secs(20), || {
+        let found = in_elasticsearch(&search);
+        with_canary(&found).iter().filter(|entry| entry.contains("user_behavior_index")).count() == 4
+    });
     ask("PATCH", "/products/tent", json!({"price": "50.00"}));
     wait_until("the shopper is told", Duration::from_secs(20), || {
         let inbox = get(&agent, &format!("{api}/notifications?userId={user}"));
