@@ -70,7 +70,7 @@ impl EmbedService {
     }
 
     fn get(&self) -> Result<&Loaded, Problem> {
-        self.loaded.get().ok_or_else(|| Problem::unavailable(NOT_LOADED))
+        self.loaded.get().ok_or_else(|| Problem::unavailable(NOT_LOADED).retry_after(2))
     }
 }
 
