@@ -137,7 +137,7 @@ fn nothing_of_an_erased_shopper_stays_in_redis_or_elasticsearch() {
                           "kinds": {"priceDrop": true, "backInStock": true, "lowStock": true}});
     ask("PUT", &format!("/users/{user}/notification-settings"), settings);
     wait_drained(&agent, &api);
-    // Whoever is interested is found once the index shows it: this refreshes it.
+    // Interested shoppers are found once the index shows them: this refreshes it.
     wait_until("the index shows what the shopper did", Duration::from_secs(20), || {
         let found = in_elasticsearch(&search);
         with_canary(&found).iter().filter(|entry| entry.contains("user_behavior_index")).count() == 4

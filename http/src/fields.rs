@@ -31,7 +31,7 @@ impl Fields {
     /// The fields of a body; of an empty one there are none.
     ///
     /// # Errors
-    /// For a body that is no JSON object, or whose content type does not say that it is one: a browser sends other types to
+    /// For a body that is not a JSON object, or whose content type does not say that it is one: a browser sends other types to
     /// other sites without asking first.
     pub fn of_body(headers: &HeaderMap, body: &[u8]) -> Result<Self, Problem> {
         if body.iter().all(u8::is_ascii_whitespace) {

@@ -6,7 +6,7 @@
 //! Functions of values: no clock, no network, no files; randomness is a seed ([`Draws`]) that is handed in. Learning uses
 //! two threads at most and gives the same result on one. It never decides what *may* be shown, only how good it is.
 //!
-//! Shoppers and items are dense rows from 0: whoever calls keeps the map to ids. Start at [`log`] and [`scorer`].
+//! Shoppers and items are dense rows from 0: the caller keeps the map to ids. Start at [`log`] and [`scorer`].
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
 pub mod baselines;

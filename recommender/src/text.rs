@@ -1,4 +1,4 @@
-//! How texts enter: a port by which whoever has vectors of products' texts hands them in.
+//! How texts enter: a port by which the caller hands in vectors of products' texts.
 
 /// Vectors of what is said of items. Who implements it decides where they live.
 pub trait TextVectors: Sync {

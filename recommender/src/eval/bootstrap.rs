@@ -1,6 +1,6 @@
 use crate::Draws;
 
-/// How often queries are drawn anew.
+/// How often queries are drawn again.
 const ROUNDS: usize = 1_000;
 
 /// A ratio and the interval in which 95 of 100 samples of the same size have it.
